@@ -1,0 +1,58 @@
+"""What the settings models of all checkers share: strictness, and the types that people write in TOML.
+
+Used by the configuration too, so that a duration is written the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB)")
+_BYTES = {"B": 1, "KiB": 1_024, "MiB": 1_048_576}
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of ``"500ms"``, ``"2s"``, ``"1.5m"``, ``"1h"`` or ``"1d"``.  Raises ValueError for everything else."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a duration with its unit is wanted, like "500ms", "2s" or "1m"')
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_size(value: object) -> int:
+    """Bytes of ``"512B"``, ``"64KiB"`` or ``"1MiB"``.  Raises ValueError for everything else."""
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a size with its unit is wanted, like "64KiB" or "1MiB"')
+    return int(match[1]) * _BYTES[match[2]]
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=str)]
+"""Seconds; written with a unit."""
+
+Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str)]
+"""Bytes; written with a unit."""
+
+
+class Strict(BaseModel):
+    """A frozen model that takes no unknown key and converts nothing silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class CheckSettings(Strict):
+    """Base of every checker's ``Settings``: each field is a key of the check's TOML table.
+
+    ``default_port``: the port to check where neither the check nor the real server has one (None: there must be one).
+    ``uses_port``: False where the checker has no ports at all (ping, none).
+    ``wants_identity``: True where a probe must know on behalf of which service and server it runs.
+    """
+
+    default_port: ClassVar[int | None] = None
+    uses_port: ClassVar[bool] = True
+    wants_identity: ClassVar[bool] = False

@@ -1,0 +1,8 @@
+"""Every decision of the program, as pure functions: no clock, no socket, no log, no await.
+
+``health``     results of a check to its state
+``pool``       states of real servers to what each destination should be, and why
+``desired``    the pool's answer to a table
+``reconcile``  two tables to the operations between them
+``snapshot``   what readers see, frozen
+"""

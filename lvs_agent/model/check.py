@@ -1,0 +1,144 @@
+"""What a check is, and what one run of it can say.  Plain picklable data: checks may run in other processes.
+
+A *check* is a configured test with its timing, a *probe* one run of it, a *result* the outcome of a probe: passed,
+failed (the server's fault) or errored (our own fault, which never changes a server's state).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NewType
+
+from lvs_agent.model.ipvs import DestinationKey, IPAddress, ServiceKey
+
+CheckId = NewType("CheckId", str)
+"""Hash of everything that can affect a check's results and its schedule: equal ids are one and the same check."""
+
+
+class FailureReason(Enum):
+    """Why a server failed its check.  A metric label, so this set is closed."""
+
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    CONNECT_TIMEOUT = "connect_timeout"
+    READ_TIMEOUT = "read_timeout"
+    TLS = "tls"
+    DNS = "dns"
+    STATUS = "status"
+    CONTENT = "content"
+    PROTOCOL = "protocol"
+    EXEC = "exec"
+    INTERNAL = "internal"
+
+
+class ErrorReason(Enum):
+    """Why a probe could not be made, or could not be trusted: our own fault.  A metric label, so this set is closed."""
+
+    NO_DESCRIPTORS = "no_descriptors"
+    NO_MEMORY = "no_memory"
+    NO_ROUTE = "no_route"
+    NO_SOURCE_ADDRESS = "no_source_address"
+    NOT_PERMITTED = "not_permitted"
+    RESOLVER = "resolver"
+    FILE_MISSING = "file_missing"
+    BUSY = "busy"
+    LATE = "late"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The server did what was asked.  ``certificate_not_after``: seconds since 1970, where TLS was spoken."""
+
+    detail: str = ""
+    certificate_not_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The server did not do what was asked.  ``detail`` is one line for a person, without secrets."""
+
+    reason: FailureReason
+    detail: str = ""
+    certificate_not_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errored:
+    """The probe says nothing about the server, because something of ours went wrong."""
+
+    reason: ErrorReason
+    detail: str = ""
+
+
+CheckResult = Passed | Failed | Errored
+
+
+class Stage(Enum):
+    """How far a probe has come; decides between connect and read time-outs."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+
+
+class Progress:
+    """Where the running probe of one check stands.  The only thing about a target that changes."""
+
+    __slots__ = ("stage", "waiting_for")
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the last probe."""
+        self.stage = Stage.CONNECTING
+        self.waiting_for = "connection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a probe is pointed at.
+
+    ``settings`` is the checker's own frozen settings model.  ``port`` is None where nothing has ports (ping).
+    ``service`` and ``server`` say on whose behalf the check runs; they are None unless the checker asks for them,
+    because a check that does not need to know is shared by every service that wants the same.
+    """
+
+    address: IPAddress
+    port: int | None
+    settings: Any
+    service: ServiceKey | None = None
+    server: DestinationKey | None = None
+    progress: Progress = field(default_factory=Progress, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSpec:
+    """One configured check.  Times in seconds; ``down_interval_s`` holds while the check says down.
+
+    ``rise`` successes in a row bring it up, ``fall`` failures in a row take it down (both 1 and up).
+    ``timeout_s`` is the whole time that a probe has from its start to its result.
+    """
+
+    id: CheckId
+    kind: str
+    target: Target
+    interval_s: float
+    down_interval_s: float
+    timeout_s: float
+    rise: int
+    fall: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """One finished probe: which check, its result, when it ended (seconds since 1970), how long it took, and how
+    late it started (both seconds).
+    """
+
+    check: CheckId
+    result: CheckResult
+    ended_at: float
+    duration_s: float
+    delay_s: float

@@ -1,0 +1,67 @@
+"""What the operator wants: virtual services, their real servers and sorry servers.
+
+The configuration is turned into these types once; everything behind it works on them and knows no file format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from lvs_agent.model.check import CheckId, CheckSpec
+from lvs_agent.model.ipvs import Destination, DestinationKey, Service
+
+
+class OnDown(Enum):
+    """What happens to a real server that is down: REMOVE deletes its entry, QUIESCE keeps it at weight 0."""
+
+    REMOVE = "remove"
+    QUIESCE = "quiesce"
+
+
+class Initial(Enum):
+    """How a real server counts that was never seen before, until its first check has spoken."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealServer:
+    """One real server.
+
+    ``destination`` is the row that the kernel has while the server is up.  ``name`` is how logs, metrics and the API
+    call it.  Every check in ``checks`` must pass; there is at least one.
+    """
+
+    name: str
+    destination: Destination
+    checks: tuple[CheckId, ...]
+    on_down: OnDown = OnDown.REMOVE
+    initial: Initial = Initial.DOWN
+
+    @property
+    def key(self) -> DestinationKey:
+        return self.destination.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualService:
+    """One virtual service.  ``sorry_server`` serves while no real server does; ``quorum`` is the number of real
+    servers that must be up for the service to count as healthy (it is reported, nothing depends on it).
+    """
+
+    name: str
+    service: Service
+    real_servers: tuple[RealServer, ...] = ()
+    sorry_server: Destination | None = None
+    quorum: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """Everything that the operator wants of the table.  Every check named by a real server is in ``checks``."""
+
+    services: tuple[VirtualService, ...] = ()
+    checks: Mapping[CheckId, CheckSpec]
