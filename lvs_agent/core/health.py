@@ -1,0 +1,67 @@
+"""From the results of a check to its state, and from the states of its checks to the state of a real server.
+
+Rules of this file:
+
+1. Everything that can change a state of health is here.
+2. A result of our own fault (``Errored``) changes nothing.
+3. ``fall`` failures in a row take a check down, ``rise`` successes in a row bring it up again.
+4. A state that nobody knows yet is settled by its first success, but not by its first failure: a server that the
+   kernel has in service is not taken out on less evidence after a start than at any other time.
+5. A real server is down as soon as one of its checks is down, and up only when all of them are up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from lvs_agent.model.check import CheckResult, Errored, Passed
+
+
+class Health(Enum):
+    """What is known of a check or of a real server."""
+
+    UNKNOWN = "unknown"
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckState:
+    """A check's health, and how many results in a row have spoken for another one."""
+
+    health: Health = Health.UNKNOWN
+    against: int = 0
+
+
+_SETTLED = {health: CheckState(health) for health in Health}
+UNKNOWN = _SETTLED[Health.UNKNOWN]
+
+
+def judge(state: CheckState, result: CheckResult, *, rise: int, fall: int) -> CheckState:
+    """The state after ``result``.  ``rise`` and ``fall`` are 1 and up."""
+    if isinstance(result, Errored):
+        return state
+    if isinstance(result, Passed):
+        return _believe(state, Health.UP, wanted=rise if state.health is Health.DOWN else 1)
+    return _believe(state, Health.DOWN, wanted=fall)
+
+
+def _believe(state: CheckState, told: Health, *, wanted: int) -> CheckState:
+    """The state after one more result that says ``told``, where ``wanted`` of them in a row are enough."""
+    if state.health is told:
+        return _SETTLED[told]
+    against = state.against + 1
+    return _SETTLED[told] if against >= wanted else CheckState(state.health, against)
+
+
+def combine(healths: Iterable[Health]) -> Health:
+    """The health of a real server whose checks say ``healths`` (at least one)."""
+    worst = Health.UP
+    for health in healths:
+        if health is Health.DOWN:
+            return Health.DOWN
+        if health is Health.UNKNOWN:
+            worst = Health.UNKNOWN
+    return worst

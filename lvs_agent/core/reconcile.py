@@ -1,0 +1,138 @@
+"""The operations between the table that is and the table that should be, and what somebody else has changed.
+
+Rules of this file:
+
+1. Only owned services are touched.
+2. Make before break: services are added and changed first, then destinations are added, then raised, then lowered
+   to weight 0, then deleted; services are deleted last.  So whatever has been applied when a plan is interrupted,
+   a service that had somebody to serve it before and shall have somebody after has somebody now.
+3. Every attribute of a row takes part in the comparison; one row that differs is one update.
+4. A plan is forgotten after its round: the next round begins with what the kernel has then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, fields
+from enum import Enum
+
+from lvs_agent.model.ipvs import (
+    AddDestination,
+    AddService,
+    DeleteDestination,
+    DeleteService,
+    Destination,
+    DestinationKey,
+    Operation,
+    Service,
+    ServiceEntry,
+    ServiceKey,
+    Table,
+    UpdateDestination,
+    UpdateService,
+)
+
+
+def plan(*, desired: Table, observed: Table, owned: AbstractSet[ServiceKey]) -> tuple[Operation, ...]:
+    """The operations that make the ``owned`` part of ``observed`` equal to ``desired``, in the order to apply them.
+
+    An owned service that ``desired`` does not have is deleted.
+    """
+    operations = [
+        operation
+        for key, wanted in desired.entries.items()
+        if key in owned
+        for operation in _service_operations(wanted, observed.entries.get(key))
+    ]
+    operations += [DeleteService(key) for key in observed.entries if key in owned and key not in desired.entries]
+    return tuple(sorted(operations, key=_rank))
+
+
+def _service_operations(wanted: ServiceEntry, present: ServiceEntry | None) -> Iterator[Operation]:
+    service = wanted.service
+    if present is None:
+        yield AddService(service)
+        yield from (AddDestination(service.key, row) for row in wanted.destinations.values())
+        return
+    if changed := changed_fields(present.service, service):
+        yield UpdateService(service, changed)
+    for key, row in wanted.destinations.items():
+        old = present.destinations.get(key)
+        if old is None:
+            yield AddDestination(service.key, row)
+        elif changed := changed_fields(old, row):
+            yield UpdateDestination(service.key, row, changed)
+    for key in present.destinations:
+        if key not in wanted.destinations:
+            yield DeleteDestination(service.key, key)
+
+
+def changed_fields(old: Service | Destination, new: Service | Destination) -> tuple[str, ...]:
+    """Names of the fields in which two rows of one key differ."""
+    if old == new:
+        return ()
+    return tuple(field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name))
+
+
+def _rank(operation: Operation) -> int:
+    match operation:
+        case AddService() | UpdateService():
+            return 0
+        case AddDestination():
+            return 1
+        case UpdateDestination(_, destination):
+            return 2 if destination.weight > 0 else 3
+        case DeleteDestination():
+            return 4
+        case DeleteService():
+            return 5
+
+
+class DriftKind(Enum):
+    """What somebody else did to a row of ours."""
+
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    MODIFIED = "modified"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One row of an owned service that is not as we left it; ``destination`` None means the service's own row."""
+
+    kind: DriftKind
+    service: ServiceKey
+    destination: DestinationKey | None = None
+
+
+def find_drift(*, left: Table, observed: Table, owned: AbstractSet[ServiceKey]) -> tuple[Drift, ...]:
+    """What differs in the owned services between the table as we last left it and the table that is now.
+
+    A service that is gone counts once: its destinations went with it.  A service that ``left`` does not have is
+    ours to add, not somebody's to have removed.
+    """
+    return tuple(
+        drift
+        for key, entry in left.entries.items()
+        if key in owned
+        for drift in _drift_of(entry, observed.entries.get(key))
+    )
+
+
+def _drift_of(left: ServiceEntry, present: ServiceEntry | None) -> Iterator[Drift]:
+    key = left.service.key
+    if present is None:
+        yield Drift(DriftKind.MISSING, key)
+        return
+    if present.service != left.service:
+        yield Drift(DriftKind.MODIFIED, key)
+    for row_key, row in left.destinations.items():
+        now = present.destinations.get(row_key)
+        if now is None:
+            yield Drift(DriftKind.MISSING, key, row_key)
+        elif now != row:
+            yield Drift(DriftKind.MODIFIED, key, row_key)
+    for row_key in present.destinations:
+        if row_key not in left.destinations:
+            yield Drift(DriftKind.UNEXPECTED, key, row_key)

@@ -1,0 +1,150 @@
+"""What readers (metrics, API, status page, log) see of the agent: one frozen object, complete in itself.
+
+Counters only grow for the life of the process.  Times ending in ``_at`` are seconds since 1970, durations seconds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from lvs_agent.core.health import UNKNOWN, CheckState, Health
+from lvs_agent.core.pool import Pool
+from lvs_agent.core.reconcile import Drift
+from lvs_agent.model.check import CheckId, CheckReport, ErrorReason, FailureReason
+from lvs_agent.model.intent import Intent
+from lvs_agent.model.ipvs import DestinationKey, Operation, ServiceKey, Table
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts of observations by upper bound (``bounds`` ascending; the last count has no bound), and their sum."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float = 0.0
+
+    @classmethod
+    def empty(cls, bounds: Iterable[float]) -> Histogram:
+        """A histogram with nothing in it."""
+        edges = tuple(bounds)
+        return cls(edges, (0,) * (len(edges) + 1))
+
+    def with_values(self, values: Iterable[float]) -> Histogram:
+        """This histogram with ``values`` added."""
+        counts, total = list(self.counts), self.total
+        for value in values:
+            counts[bisect_left(self.bounds, value)] += 1
+            total += value
+        return Histogram(self.bounds, tuple(counts), total)
+
+
+CHECK_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DELAY_BOUNDS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+ROUND_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStatus:
+    """One check: its state, its last report, and what was counted.  ``durations`` holds every probe of it."""
+
+    state: CheckState = UNKNOWN
+    last: CheckReport | None = None
+    failures: Mapping[FailureReason, int] = _NOTHING
+    errors: Mapping[ErrorReason, int] = _NOTHING
+    durations: Histogram = Histogram.empty(CHECK_BOUNDS)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """One real server of one virtual service.
+
+    ``since``: when its health became what it is (None while it was never known); an earlier process's word counts
+    where this process found the same.  ``ups`` and ``downs`` count the changes between up and down.
+    """
+
+    health: Health = Health.UNKNOWN
+    since: float | None = None
+    ups: int = 0
+    downs: int = 0
+
+
+ServerKey = tuple[ServiceKey, DestinationKey]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileStatus:
+    """The work of the reconcile loop.
+
+    ``left`` is the table as it was read back after the last round, ``pending`` what the last round could not or, in
+    a dry run, would not do.  ``right_once``: the table was as wanted at the end of some round.
+    """
+
+    rounds: int = 0
+    errors: int = 0
+    last_error: str = ""
+    last_success_at: float | None = None
+    durations: Histogram = Histogram.empty(ROUND_BOUNDS)
+    left: Table | None = None
+    pools: Mapping[ServiceKey, Pool] = _NOTHING
+    pending: tuple[Operation, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    drift_repairs: int = 0
+    operations: Mapping[str, int] = _NOTHING
+    operation_errors: Mapping[tuple[str, str], int] = _NOTHING
+    right_once: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigStatus:
+    """The configuration in force.  ``problems`` are those of the last file that could not be used, if it was the last."""
+
+    digest: str
+    path: str
+    loaded_at: float
+    last_reload_successful: bool = True
+    reloads: int = 0
+    reload_failures: int = 0
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """The check engine: probes running, probes due but not yet started, lateness of starts, age of its last turn."""
+
+    in_flight: int = 0
+    pending: int = 0
+    delays: Histogram = Histogram.empty(DELAY_BOUNDS)
+    last_turn_age_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that the agent knows at one moment.  ``writes`` False: it observes and changes nothing."""
+
+    taken_at: float
+    started_at: float
+    writes: bool
+    intent: Intent
+    config: ConfigStatus
+    checks: Mapping[CheckId, CheckStatus]
+    servers: Mapping[ServerKey, ServerStatus]
+    reconcile: ReconcileStatus
+    engine: EngineStatus
+    log_messages: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def all_checked(self) -> bool:
+        """Every check has run at least once."""
+        return all(status.last is not None for status in self.checks.values())
+
+    @property
+    def ready(self) -> bool:
+        """Every check has run, and the table was right once."""
+        return self.all_checked and self.reconcile.right_once
