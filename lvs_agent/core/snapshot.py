@@ -8,8 +8,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
 
 from lvs_agent.core.health import UNKNOWN, CheckState, Health
 from lvs_agent.core.pool import Pool
@@ -17,8 +15,6 @@ from lvs_agent.core.reconcile import Drift
 from lvs_agent.model.check import CheckId, CheckReport, ErrorReason, FailureReason
 from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import DestinationKey, Operation, ServiceKey, Table
-
-_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,10 @@ CHECK_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 DELAY_BOUNDS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 ROUND_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
+_NO_CHECKS = Histogram.empty(CHECK_BOUNDS)
+_NO_DELAYS = Histogram.empty(DELAY_BOUNDS)
+_NO_ROUNDS = Histogram.empty(ROUND_BOUNDS)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckStatus:
@@ -55,9 +55,9 @@ class CheckStatus:
 
     state: CheckState = UNKNOWN
     last: CheckReport | None = None
-    failures: Mapping[FailureReason, int] = _NOTHING
-    errors: Mapping[ErrorReason, int] = _NOTHING
-    durations: Histogram = Histogram.empty(CHECK_BOUNDS)
+    failures: Mapping[FailureReason, int] = field(default_factory=dict)
+    errors: Mapping[ErrorReason, int] = field(default_factory=dict)
+    durations: Histogram = _NO_CHECKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +89,20 @@ class ReconcileStatus:
     errors: int = 0
     last_error: str = ""
     last_success_at: float | None = None
-    durations: Histogram = Histogram.empty(ROUND_BOUNDS)
+    durations: Histogram = _NO_ROUNDS
     left: Table | None = None
-    pools: Mapping[ServiceKey, Pool] = _NOTHING
+    pools: Mapping[ServiceKey, Pool] = field(default_factory=dict)
     pending: tuple[Operation, ...] = ()
     drift: tuple[Drift, ...] = ()
     drift_repairs: int = 0
-    operations: Mapping[str, int] = _NOTHING
-    operation_errors: Mapping[tuple[str, str], int] = _NOTHING
+    operations: Mapping[str, int] = field(default_factory=dict)
+    operation_errors: Mapping[tuple[str, str], int] = field(default_factory=dict)
     right_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigStatus:
-    """The configuration in force.  ``problems`` are those of the last file that could not be used, if it was the last."""
+    """The configuration in force.  ``problems`` are those of the last file that was read, if it could not be used."""
 
     digest: str
     path: str
@@ -120,7 +120,7 @@ class EngineStatus:
 
     in_flight: int = 0
     pending: int = 0
-    delays: Histogram = Histogram.empty(DELAY_BOUNDS)
+    delays: Histogram = _NO_DELAYS
     last_turn_age_s: float = 0.0
 
 
@@ -137,7 +137,7 @@ class Snapshot:
     servers: Mapping[ServerKey, ServerStatus]
     reconcile: ReconcileStatus
     engine: EngineStatus
-    log_messages: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    log_messages: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def all_checked(self) -> bool:
