@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -37,6 +37,14 @@ Duration = Annotated[float, BeforeValidator(parse_duration, json_schema_input_ty
 
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str)]
 """Bytes; written with a unit."""
+
+Secret = SecretStr
+"""A text that is never printed; a probe reads it with ``get_secret_value()``.
+
+A field ``password: Secret | None`` may also be written ``password_file = "PATH"`` or ``password_env = "NAME"``, and a
+value of a field ``headers: dict[str, Secret]`` also ``{ file = "PATH" }`` or ``{ env = "NAME" }``.  The configuration
+reads them before the model is made.
+"""
 
 
 class Strict(BaseModel):
