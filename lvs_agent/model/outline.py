@@ -93,4 +93,7 @@ def _outline_service(entry: ServiceEntry) -> OutlineService:
 
 
 def _outline_destination(destination: Destination) -> OutlineDestination:
-    return OutlineDestination(key=destination.key, forwarding=destination.forwarding, weight=destination.weight)
+    # The kernel prints a destination of method BYPASS as "Masq".
+    bypass = destination.forwarding is ForwardingMethod.BYPASS
+    forwarding = ForwardingMethod.MASQUERADE if bypass else destination.forwarding
+    return OutlineDestination(key=destination.key, forwarding=forwarding, weight=destination.weight)

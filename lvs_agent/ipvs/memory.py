@@ -1,0 +1,231 @@
+"""The backend without a kernel: a table in memory that refuses what Linux 7.2 refuses, with the same errno.
+
+For demonstrations, dry runs and tests.  The contract tests hold it to a real kernel.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from types import MappingProxyType
+
+from lvs_agent.errors import ipvs_error
+from lvs_agent.ipvs.codec import encode
+from lvs_agent.model.ipvs import (
+    SCHEDULERS,
+    AddDestination,
+    AddService,
+    Counters,
+    DeleteDestination,
+    DeleteService,
+    Destination,
+    DestinationKey,
+    DestinationStatistics,
+    ForwardingMethod,
+    IPAddress,
+    KernelInfo,
+    Operation,
+    SchedulerFlag,
+    Service,
+    ServiceEntry,
+    ServiceKey,
+    Statistics,
+    Table,
+    Tunnel,
+    TunnelType,
+    UpdateDestination,
+    UpdateService,
+    family_of,
+    operation_name,
+    service_of,
+)
+from lvs_agent.model.outline import Outline, outline_of
+
+_KNOWN_SCHEDULERS = frozenset({*SCHEDULERS, "none"})
+_KNOWN_ENGINES = frozenset({"sip"})
+_SCHEDULER_NAME_BYTES, _ENGINE_NAME_BYTES = 15, 16
+_MAX_THRESHOLD = 2**31 - 1
+_ALL_SCHEDULER_FLAGS = SchedulerFlag.FLAG_1 | SchedulerFlag.FLAG_2 | SchedulerFlag.FLAG_3
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_NOT_COUNTED = DestinationStatistics()
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A service with what changes about it."""
+
+    service: Service
+    counters: Counters = field(default_factory=Counters)
+    destinations: dict[DestinationKey, Destination] = field(default_factory=dict)
+    counted: dict[DestinationKey, DestinationStatistics] = field(default_factory=dict)
+
+
+class MemoryIpvs:
+    """An empty table, to begin with.  ``sysctls`` is what ``read_info`` tells of net.ipv4.vs."""
+
+    def __init__(self, *, sysctls: Mapping[str, int] = MappingProxyType({})) -> None:
+        self._entries: dict[ServiceKey, _Entry] = {}
+        self._totals = Counters()
+        self._sysctls = MappingProxyType(dict(sysctls))
+
+    def read_table(self, services: Collection[ServiceKey] | None = None) -> Table:
+        chosen = self._entries if services is None else [key for key in dict.fromkeys(services) if key in self._entries]
+        return Table(MappingProxyType({key: _frozen(self._entries[key]) for key in chosen}))
+
+    def read_outline(self) -> Outline:
+        return outline_of(self.read_table())
+
+    def read_statistics(self) -> Statistics:
+        return Statistics(
+            self.read_table(),
+            MappingProxyType({key: entry.counters for key, entry in self._entries.items()}),
+            MappingProxyType(
+                {
+                    (key, destination): entry.counted.get(destination, _NOT_COUNTED)
+                    for key, entry in self._entries.items()
+                    for destination in entry.destinations
+                }
+            ),
+        )
+
+    def read_info(self) -> KernelInfo:
+        return KernelInfo(version="1.2.1", connection_table_size=4096, totals=self._totals, sysctls=self._sysctls)
+
+    def apply(self, operation: Operation) -> None:
+        encode(operation)
+        doing = f"{operation_name(operation).replace('_', ' ')} {service_of(operation)}"
+        number = self._refusal(operation)
+        if number:
+            raise ipvs_error(number, doing)
+        self._carry_out(operation)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def record(self, *, service: ServiceKey, destination: DestinationKey, statistics: DestinationStatistics) -> None:
+        """Let ``destination`` have ``statistics``; what its counters gain, the service and the totals gain too.
+
+        Raises KeyError where there is no such destination.
+        """
+        entry = self._entries[service]
+        key = entry.destinations[destination].key
+        gained = _difference(statistics.counters, entry.counted.get(key, _NOT_COUNTED).counters)
+        entry.counted[key] = statistics
+        entry.counters = _sum(entry.counters, gained)
+        self._totals = _sum(self._totals, gained)
+
+    def _refusal(self, operation: Operation) -> int:
+        """The errno with which the kernel would refuse ``operation``, or 0.  Checks come in the kernel's order."""
+        match operation:
+            case AddService(service) | UpdateService(service):
+                return self._service_refusal(service, new=isinstance(operation, AddService))
+            case DeleteService(key):
+                return 0 if key in self._entries else errno.ESRCH
+            case AddDestination(key, destination) | UpdateDestination(key, destination):
+                return self._destination_refusal(key, destination, new=isinstance(operation, AddDestination))
+            case DeleteDestination(key, destination_key):
+                if key not in self._entries:
+                    return errno.ESRCH
+                return 0 if destination_key in self._entries[key].destinations else errno.ENOENT
+
+    def _service_refusal(self, service: Service, *, new: bool) -> int:
+        engine = service.persistence.engine if service.persistence else None
+        if _too_long(service.scheduler, _SCHEDULER_NAME_BYTES) or _too_long(engine or "", _ENGINE_NAME_BYTES):
+            return errno.EINVAL
+        if new is (service.key in self._entries):
+            return errno.EEXIST if new else errno.ESRCH
+        if service.scheduler not in _KNOWN_SCHEDULERS or (engine and engine not in _KNOWN_ENGINES):
+            return errno.ENOENT
+        prefix = service.persistence.netmask if service.persistence else None
+        return errno.EINVAL if isinstance(prefix, int) and not 1 <= prefix <= 128 else 0
+
+    def _destination_refusal(self, key: ServiceKey, destination: Destination, *, new: bool) -> int:
+        if max(destination.upper_threshold, destination.lower_threshold) > _MAX_THRESHOLD:
+            return errno.EINVAL
+        if key not in self._entries:
+            return errno.ESRCH
+        number = _value_refusal(destination, mixed=family_of(destination.key.address) is not key.family)
+        if number:
+            return number
+        if new is (destination.key in self._entries[key].destinations):
+            return errno.EEXIST if new else errno.ENOENT
+        return errno.EINVAL if new and not _can_be_destination(destination.key.address) else 0
+
+    def _carry_out(self, operation: Operation) -> None:
+        match operation:
+            case AddService(service):
+                self._entries[service.key] = _Entry(_as_kept(service))
+            case UpdateService(service):
+                self._entries[service.key].service = _as_kept(service)
+            case DeleteService(key):
+                del self._entries[key]
+            case AddDestination(key, destination) | UpdateDestination(key, destination):
+                self._entries[key].destinations[destination.key] = _as_kept_destination(destination)
+            case DeleteDestination(key, destination_key):
+                del self._entries[key].destinations[destination_key]
+                self._entries[key].counted.pop(destination_key, None)
+
+
+def _frozen(entry: _Entry) -> ServiceEntry:
+    return ServiceEntry(entry.service, MappingProxyType(dict(entry.destinations)))
+
+
+def _too_long(name: str, limit: int) -> bool:
+    return len(name.encode()) > limit
+
+
+def _value_refusal(destination: Destination, *, mixed: bool) -> int:
+    tunnel = destination.tunnel if destination.forwarding is ForwardingMethod.TUNNEL else None
+    if mixed and destination.forwarding is not ForwardingMethod.TUNNEL:
+        return errno.EINVAL
+    if destination.weight < 0 or destination.lower_threshold > destination.upper_threshold:
+        return errno.ERANGE
+    return errno.EINVAL if tunnel and tunnel.type is TunnelType.GUE and not tunnel.port else 0
+
+
+def _can_be_destination(address: IPAddress) -> bool:
+    """Whether the kernel takes ``address`` for a host, on a director to which none of these is local."""
+    if isinstance(address, IPv4Address):
+        return not (address.is_multicast or address.is_unspecified or address == IPv4Address(0xFFFFFFFF))
+    return not (address.is_multicast or address.is_unspecified or address.is_link_local or _is_mapped(address))
+
+
+def _is_mapped(address: IPv6Address) -> bool:
+    return address in _MAPPED
+
+
+def _as_kept(service: Service) -> Service:
+    """``service`` as the kernel tells it later: no other flags, no empty name of an engine."""
+    kept = service.persistence
+    return replace(
+        service,
+        scheduler_flags=service.scheduler_flags & _ALL_SCHEDULER_FLAGS,
+        persistence=replace(kept, engine=kept.engine or None) if kept else None,
+    )
+
+
+def _as_kept_destination(destination: Destination) -> Destination:
+    """``destination`` as the kernel tells it later: encapsulation for tunnels, and nothing else."""
+    if destination.forwarding is not ForwardingMethod.TUNNEL:
+        return replace(destination, tunnel=None)
+    return replace(destination, tunnel=destination.tunnel or Tunnel())
+
+
+def _sum(left: Counters, right: Counters) -> Counters:
+    return _combined(left, right, sign=1)
+
+
+def _difference(left: Counters, right: Counters) -> Counters:
+    return _combined(left, right, sign=-1)
+
+
+def _combined(left: Counters, right: Counters, *, sign: int) -> Counters:
+    return Counters(
+        connections=left.connections + sign * right.connections,
+        incoming_packets=left.incoming_packets + sign * right.incoming_packets,
+        outgoing_packets=left.outgoing_packets + sign * right.outgoing_packets,
+        incoming_bytes=left.incoming_bytes + sign * right.incoming_bytes,
+        outgoing_bytes=left.outgoing_bytes + sign * right.outgoing_bytes,
+    )

@@ -1,0 +1,50 @@
+"""Where a process stands: whether it may use the kernel's IPVS, and a network namespace of its own to do so in."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+from pathlib import Path
+
+from pyroute2 import IPRoute
+
+from lvs_agent.errors import IpvsError, StartError
+from lvs_agent.ipvs.netlink import KernelIpvs
+from lvs_agent.model.ipvs import IPAddress
+
+_CLONE_NEWNET = 0x4000_0000
+
+
+def has_ipvs(*, procfs: Path) -> bool:
+    """Whether this process may read and write an IPVS table of the running kernel."""
+    try:
+        kernel = KernelIpvs(procfs=procfs)
+    except IpvsError:
+        return False
+    try:
+        kernel.read_info()
+    except IpvsError:
+        return False
+    finally:
+        kernel.close()
+    return True
+
+
+def enter_new_network_namespace() -> None:
+    """Put the calling thread, and what it starts from now on, into a new network namespace with ``lo`` up.
+
+    To be called before other threads exist: those would stay behind.  Raises StartError.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise StartError(f"cannot make a network namespace: {reason}; this needs the capability CAP_SYS_ADMIN")
+    with IPRoute() as routes:
+        routes.link("set", index=socket.if_nametoindex("lo"), state="up")
+
+
+def add_loopback_address(address: IPAddress) -> None:
+    """Give ``lo`` of this namespace one more address."""
+    with IPRoute() as routes:
+        routes.addr("add", index=socket.if_nametoindex("lo"), address=str(address), prefixlen=address.max_prefixlen)
