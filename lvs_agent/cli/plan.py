@@ -1,0 +1,106 @@
+"""``lvs-agent plan``: what would change, without changing it."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table as Grid
+
+from lvs_agent.cli.options import Ipvs, backend_opener, config_option, ipvs_option, procfs_option
+from lvs_agent.config import load_config
+from lvs_agent.core.decide import Decision, decide
+from lvs_agent.core.describe import describe
+from lvs_agent.core.health import Health
+from lvs_agent.core.reconcile import plan as plan_operations
+from lvs_agent.ipvs.ipvsadm import rules
+from lvs_agent.model.intent import Intent
+from lvs_agent.model.ipvs import Operation, Table
+
+
+class Assume(Enum):
+    """What the health of every real server is taken for."""
+
+    UP = "up"
+    DOWN = "down"
+    KERNEL = "kernel"
+
+
+_HEALTH = {Assume.UP: Health.UP, Assume.DOWN: Health.DOWN, Assume.KERNEL: Health.UNKNOWN}
+
+
+class Form(Enum):
+    """What is printed."""
+
+    OPERATIONS = "operations"
+    IPVSADM = "ipvsadm"
+
+
+@click.command()
+@config_option
+@ipvs_option
+@procfs_option
+@click.option(
+    "--assume",
+    type=click.Choice([choice.value for choice in Assume]),
+    default=Assume.KERNEL.value,
+    show_default=True,
+    help="Take every real server for up, for down, or for what the kernel has it in service as.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([choice.value for choice in Form]),
+    default=Form.OPERATIONS.value,
+    show_default=True,
+    help="The operations, or the wanted table as 'ipvsadm -S -n' would print it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The operations as JSON.")
+def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json: bool) -> None:
+    """Print the operations that would make the table right.  Nothing is checked and nothing is written."""
+    intent = load_config(path).intent
+    backend = backend_opener(Ipvs(ipvs), procfs=procfs)()
+    try:
+        observed = backend.read_table()
+    finally:
+        backend.close()
+    decision = _decide(intent, observed, Assume(assume))
+    owned = {service.service.key for service in intent.services}
+    operations = plan_operations(desired=decision.desired, observed=observed, owned=owned)
+    if as_json:
+        click.echo(json.dumps({"operations": [describe(operation) for operation in operations]}, indent=2))
+    elif form == Form.IPVSADM.value:
+        click.echo("".join(f"{rule}\n" for rule in rules(decision.desired)), nl=False)
+    else:
+        _show(operations, Console())
+
+
+def _decide(intent: Intent, observed: Table, assume: Assume) -> Decision:
+    health = _HEALTH[assume]
+    healths = {
+        (service.service.key, server.key): health for service in intent.services for server in service.real_servers
+    }
+    return decide(intent, healths=healths, seen=frozenset(), observed=observed)
+
+
+_STYLES = {"add": "green", "update": "yellow", "delete": "red"}
+_COLUMNS = ("operation", "virtual_service", "real_server", "scheduler", "forwarding", "weight", "changed")
+
+
+def _show(operations: tuple[Operation, ...], console: Console) -> None:
+    if not operations:
+        console.print("nothing to do: the table is as it should be")
+        return
+    facts = [describe(operation) for operation in operations]
+    columns = [column for column in _COLUMNS if any(column in row for row in facts)]
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, no_wrap=True, justify="right" if column == "weight" else "left")
+    for row in facts:
+        style = _STYLES[str(row["operation"]).partition("_")[0]]
+        grid.add_row(*(str(row.get(column, "")) for column in columns), style=style)
+    console.print(grid, soft_wrap=True)
+    console.print(f"{len(operations)} operation{'' if len(operations) == 1 else 's'}")

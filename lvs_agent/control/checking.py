@@ -1,0 +1,103 @@
+"""Reports of the check engine to the state: what they change is logged once, and wakes the reconcile loop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.health import Health
+from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.core.tally import account
+from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Errored, Failed
+from lvs_agent.model.intent import RealServer, VirtualService
+from lvs_agent.model.ipvs import ServiceKey
+
+log = structlog.get_logger()
+
+
+class Checking:
+    """Takes batches of reports.
+
+    ``set_down(check, down)`` tells the engine which interval holds; ``wake(services)`` tells the reconcile loop whose
+    pools may have changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: AgentState,
+        set_down: Callable[[CheckId, bool], None],
+        wake: Callable[[frozenset[ServiceKey]], None],
+    ) -> None:
+        self._state = state
+        self._set_down = set_down
+        self._wake = wake
+        self.delays = EngineStatus().delays
+
+    def take(self, reports: Sequence[CheckReport]) -> None:
+        """Account for ``reports``; called by the engine on the loop."""
+        changed: set[ServiceKey] = set()
+        self.delays = self.delays.with_values(report.delay_s for report in reports)
+        for report in reports:
+            changed |= self._take_one(report)
+        if changed:
+            self._wake(frozenset(changed))
+
+    def _take_one(self, report: CheckReport) -> set[ServiceKey]:
+        spec = self._state.spec(report.check)
+        if spec is None:
+            return set()  # a probe that ended while its check was leaving the configuration
+        before = self._state.checks[report.check]
+        after = account(before, report, rise=spec.rise, fall=spec.fall)
+        self._state.checks[report.check] = after
+        if isinstance(report.result, Errored):
+            self._log_error(spec, report, first=before.last is None or before.last.result != report.result)
+        if after.state.health is before.state.health:
+            return set()
+        self._set_down(report.check, after.state.health is Health.DOWN)
+        return {key for user in self._state.users[report.check] if (key := self._settle(*user, spec, report))}
+
+    def _settle(
+        self, service: VirtualService, server: RealServer, spec: CheckSpec, report: CheckReport
+    ) -> ServiceKey | None:
+        """Carry a check's change to one of its real servers; the service's key where that changed too."""
+        key = (service.service.key, server.key)
+        before = self._state.servers[key].health
+        health = self._state.health_of(server)
+        if health is before:
+            return None
+        self._state.settle_server(key, health, at=report.ended_at)
+        failed = report.result if isinstance(report.result, Failed) else None
+        log.log(
+            *_EVENTS[health],
+            virtual_service=service.name,
+            real_server=server.name,
+            previous=before,
+            check=spec.kind,
+            reason=failed and failed.reason,
+            detail=getattr(report.result, "detail", "") or None,
+            duration_s=report.duration_s,
+        )
+        return service.service.key
+
+    def _log_error(self, spec: CheckSpec, report: CheckReport, *, first: bool) -> None:
+        if first and isinstance(report.result, Errored):
+            log.error(
+                "check_not_possible",
+                check=spec.kind,
+                address=spec.target.address,
+                port=spec.target.port,
+                reason=report.result.reason,
+                detail=report.result.detail,
+                consequence="the server's state stays as it is",
+            )
+
+
+_EVENTS = {
+    Health.UP: (logging.INFO, "real_server_up"),
+    Health.DOWN: (logging.WARNING, "real_server_down"),
+    Health.UNKNOWN: (logging.INFO, "real_server_unknown"),
+}

@@ -1,0 +1,126 @@
+"""What outlives the process: which services are ours, and the last known health of their real servers.
+
+One small JSON file, replaced as a whole.  A file that cannot be read costs nothing but memory: the services in the
+configuration are ours anyway, and health is found out again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from lvs_agent.core.health import Health
+from lvs_agent.core.snapshot import ServerKey, ServerStatus
+from lvs_agent.model.ipvs import ServiceKey
+from lvs_agent.model.keys import parse_destination_key, parse_service_key
+
+log = structlog.get_logger()
+
+FILE_NAME = "state.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one process leaves to the next.
+
+    ``owned``: services that this agent, or one before it, has in its hands.  ``servers``: what was last known of
+    the real servers that have been part of them; health UNKNOWN where they were never settled.
+    """
+
+    owned: frozenset[ServiceKey] = frozenset()
+    servers: Mapping[ServerKey, ServerStatus] = field(default_factory=dict)
+
+
+def recall(directory: Path) -> Memory:
+    """The memory kept in ``directory``; an empty one, and a line in the log, where there is none to be read."""
+    path = directory / FILE_NAME
+    try:
+        return _decode(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return Memory()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        log.warning("state_file_not_read", path=path, error=error, consequence="services of earlier runs are not ours")
+        return Memory()
+
+
+def remember(memory: Memory, directory: Path) -> None:
+    """Replace the memory kept in ``directory``.  Raises OSError where that is not possible; the old one stays then."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE_NAME
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(_encode(memory), file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _encode(memory: Memory) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "owned": sorted(map(str, memory.owned)),
+        "servers": [
+            {"service": str(service), "server": str(server), "health": status.health.value, "since": status.since}
+            for (service, server), status in memory.servers.items()
+        ],
+    }
+
+
+def _decode(document: dict[str, Any]) -> Memory:
+    if document["version"] != _VERSION:
+        raise ValueError(f"version {document['version']!r} is not known")
+    return Memory(
+        owned=frozenset(map(parse_service_key, document["owned"])),
+        servers={
+            (parse_service_key(row["service"]), parse_destination_key(row["server"])): ServerStatus(
+                health=Health(row["health"]), since=None if row["since"] is None else float(row["since"])
+            )
+            for row in document["servers"]
+        },
+    )
+
+
+class Keeper:
+    """Writes the memory down when it has changed, off the loop, and says once when that fails."""
+
+    def __init__(self, *, directory: Path, read: Callable[[], Memory]) -> None:
+        self._directory = directory
+        self._read = read
+        self._kept: Memory | None = None
+        self._complained = False
+        self._writing: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state-file")
+
+    def keep(self) -> None:
+        """Write what is known now, unless it is what was written last or a writing is under way."""
+        if self._writing is not None and not self._writing.done():
+            return
+        memory = self._read()
+        if memory != self._kept:
+            self._kept = memory
+            self._writing = self._thread.submit(self._write, memory)
+
+    def _write(self, memory: Memory) -> None:
+        try:
+            remember(memory, self._directory)
+        except OSError as error:
+            self._kept = None
+            if not self._complained:
+                log.warning(
+                    "state_file_not_written", directory=self._directory, error=error, remedy="set agent.state_dir"
+                )
+            self._complained = True
+
+    def close(self) -> None:
+        """Write what is known now, and end."""
+        self._thread.submit(lambda: None).result()
+        self.keep()
+        self._thread.shutdown(wait=True)

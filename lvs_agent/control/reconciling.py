@@ -1,0 +1,198 @@
+"""The reconcile loop: when a round is due, and what its result means for the state and the log.
+
+A round is due each period; each second if /proc shows that the table is not as it was left; and at once, coalesced
+over 10 ms, for the services whose pools may have changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from lvs_agent.clock import Clock
+from lvs_agent.control.round import RoundInput, RoundResult, account_round, perform
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.describe import describe
+from lvs_agent.errors import IpvsError
+from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.model.ipvs import ServiceKey, Table
+from lvs_agent.model.outline import Outline, outline_of, outlines_differ
+
+log = structlog.get_logger()
+
+COALESCE_S = 0.01
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Periods:
+    """Seconds between two full rounds, and between two looks at /proc."""
+
+    reconcile_s: float
+    compare_s: float
+
+
+class Reconciling:
+    """Runs rounds; the only place from which the table is written.
+
+    ``periods`` may be changed at any time.  ``began_at``: monotonic seconds at which the last round began.
+    ``first_round`` is set once a round has read the table.
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: IpvsBackend,
+        state: AgentState,
+        clock: Clock,
+        periods: Periods,
+        remember: Callable[[], None],
+    ) -> None:
+        self.periods = periods
+        self.began_at = clock.monotonic()
+        self._backend = backend
+        self._state = state
+        self._clock = clock
+        self._remember = remember
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipvs")
+        self._woken = asyncio.Event()
+        self.first_round = asyncio.Event()
+        self._scope: frozenset[ServiceKey] | None = frozenset()
+        self._outline: tuple[Table | None, Outline] = (None, {})
+        self._again = False
+        self._complaint: tuple[object, ...] = ()
+
+    def wake(self, services: frozenset[ServiceKey] | None = None) -> None:
+        """Make a round for ``services`` (None: for all) as soon as possible."""
+        self._scope = None if services is None or self._scope is None else self._scope | services
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Make rounds until cancelled.  A round under way is finished first."""
+        next_full = self._clock.monotonic()
+        while True:
+            if self._clock.monotonic() >= next_full:
+                self.wake()
+                next_full = self._clock.monotonic() + self.periods.reconcile_s
+            elif self._again or (not self._woken.is_set() and await self._table_was_changed()):
+                self.wake()
+            if self._woken.is_set():
+                await asyncio.sleep(COALESCE_S)
+                await self.round()
+            await self._wait(min(self.periods.compare_s, max(0.0, next_full - self._clock.monotonic())))
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def round(self) -> None:
+        """Make one round for whatever asked for it.
+
+        A round that fails is followed by a full one at the next look at /proc.
+        """
+        scope, self._scope = self._scope, frozenset()
+        self._woken.clear()
+        given = self._round_input(scope)
+        began = self.began_at = self._clock.monotonic()
+        try:
+            result = await self._in_thread(partial(perform, self._backend, given))
+        except IpvsError as error:
+            self._note_failure(error)
+            return
+        self._note_result(given, result, duration_s=self._clock.monotonic() - began)
+
+    def _round_input(self, scope: frozenset[ServiceKey] | None) -> RoundInput:
+        state = self._state
+        return RoundInput(
+            intent=state.intent,
+            healths={key: status.health for key, status in state.servers.items()},
+            seen=frozenset(state.seen),
+            owned=state.owned,
+            left=state.reconcile.left,
+            scope=scope if state.reconcile.left is not None else None,
+            writes=state.writes,
+        )
+
+    async def _table_was_changed(self) -> bool:
+        """Whether /proc shows an owned service differently from how it was left."""
+        left = self._state.reconcile.left
+        if left is None:
+            return True
+        if self._outline[0] is not left:
+            self._outline = (left, outline_of(left))
+        try:
+            now = await self._in_thread(self._backend.read_outline)
+        except IpvsError as error:
+            self._note_failure(error)
+            return False
+        return outlines_differ(self._outline[1], now, services=self._state.owned)
+
+    async def _in_thread(self, call: Callable[[], _Result]) -> _Result:
+        """Run a blocking call in the one thread that talks to the kernel.
+
+        A cancellation waits for the call, so that nothing is written after the loop has stopped.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+    # --- what a round means ---------------------------------------------------------------------------------------
+
+    def _note_failure(self, error: IpvsError) -> None:
+        status = self._state.reconcile
+        self._again = True
+        self._state.reconcile = replace(status, errors=status.errors + 1, last_error=str(error))
+        if self._complaint != (str(error),):
+            self._complaint = (str(error),)
+            log.error("table_not_read", error=error, consequence="the table stays as it is; tried again each period")
+
+    def _note_result(self, given: RoundInput, result: RoundResult, *, duration_s: float) -> None:
+        for drift in result.drift:
+            log.warning(
+                "table_changed_by_others", virtual_service=drift.service, real_server=drift.destination, kind=drift.kind
+            )
+        self._log_applied(result, writes=given.writes)
+        self._again = result.failed
+        self._state.seen.update(key for key in given.healths if given.scope is None or key[0] in given.scope)
+        self._state.reconcile = account_round(
+            self._state.reconcile, given, result, duration_s=duration_s, now=self._clock.now()
+        )
+        if given.scope is None and not result.pending and not result.failed:
+            self._state.disown(given.owned - {service.service.key for service in given.intent.services})
+        self.first_round.set()
+        self._remember()
+
+    def _log_applied(self, result: RoundResult, *, writes: bool) -> None:
+        for one in result.applied:
+            if one.error is None:
+                log.info("operation_applied", **describe(one.operation))
+        failed = tuple((one.operation, one.error) for one in result.applied if one.error)
+        complaint = (*map(str, failed), *result.pending)
+        if complaint != self._complaint:
+            for operation, error in failed:
+                log.error("operation_refused", **describe(operation), error=error)
+            for operation in result.pending if not failed else ():
+                log.warning("operation_without_effect" if writes else "operation_planned", **describe(operation))
+        self._complaint = complaint
+
+    def close(self) -> None:
+        """Give the thread back once its last call has ended."""
+        self._thread.shutdown(wait=True)
+
+    async def remove_owned(self) -> None:
+        """Delete every owned service: the last act of an agent that is to leave nothing behind."""
+        self._state.intent = replace(self._state.intent, services=())
+        self.wake()
+        await self.round()

@@ -1,0 +1,128 @@
+"""Taking in a new configuration: on demand, and when the file was replaced.
+
+A file that cannot be used leaves everything as it is; the state says why until a good one comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from lvs_agent.clock import Clock
+from lvs_agent.config import Config
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.snapshot import ConfigStatus
+from lvs_agent.errors import ConfigError
+
+log = structlog.get_logger()
+
+LOOK_S = 1.0
+_Signature = tuple[int, int, int] | None
+
+
+def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
+    """The status of the configuration that the process starts with."""
+    return ConfigStatus(
+        digest=config.digest, path=str(path), loaded_at=clock.now(), warnings=tuple(map(str, config.warnings))
+    )
+
+
+class Reloading:
+    """Reads ``path`` again with ``load`` and hands what is new to ``adopt``, both as the composition root wants."""
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        load: Callable[[Path], Config],
+        adopt: Callable[[Config], None],
+        state: AgentState,
+        clock: Clock,
+    ) -> None:
+        self._path = path
+        self._load = load
+        self._adopt = adopt
+        self._state = state
+        self._clock = clock
+        self._read = self._signature()
+        self._requested = asyncio.Event()
+        self._cause = ""
+
+    def request(self, *, cause: str) -> None:
+        """Reload as soon as the loop gets to it; requests that come faster than reloads are one."""
+        self._cause = cause
+        self._requested.set()
+
+    async def run(self) -> None:
+        """Reload on request, and when the file has changed and then stood still between two looks at it."""
+        last = self._read
+        while True:
+            if not await self._request_within(LOOK_S):
+                now = self._signature()
+                settled, last = now is not None and now != self._read and now == last, now
+                if not settled:
+                    continue
+                self._cause = "file_changed"
+            self._requested.clear()
+            await self.reload(cause=self._cause)
+
+    async def _request_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._requested.wait()
+        except TimeoutError:
+            return False
+
+    async def reload(self, *, cause: str) -> bool:
+        """Read the file now.  False where it could not be used, and the old configuration stays in force."""
+        self._read = self._signature()
+        try:
+            config = await asyncio.to_thread(self._load, self._path)
+        except ConfigError as error:
+            self._refuse(error, cause=cause)
+            return False
+        self._accept(config, cause=cause)
+        return True
+
+    def _refuse(self, error: ConfigError, *, cause: str) -> None:
+        status = self._state.config
+        self._state.config = replace(
+            status,
+            last_reload_successful=False,
+            reload_failures=status.reload_failures + 1,
+            problems=tuple(map(str, error.problems)),
+        )
+        for problem in error.problems:
+            log.error("configuration_problem", place=problem.path or None, problem=problem.text)
+        log.error(
+            "configuration_refused",
+            path=self._path,
+            cause=cause,
+            problems=len(error.problems),
+            consequence="the old one stays in force",
+        )
+
+    def _accept(self, config: Config, *, cause: str) -> None:
+        status = self._state.config
+        changed = config.digest != status.digest
+        self._state.config = replace(
+            first_status(config, path=self._path, clock=self._clock),
+            reloads=status.reloads + 1,
+            reload_failures=status.reload_failures,
+        )
+        for warning in config.warnings:
+            log.warning("configuration_warning", place=warning.path or None, problem=warning.text)
+        log.info("configuration_reloaded", path=self._path, cause=cause, changed=changed)
+        if changed:
+            self._adopt(config)
+
+    def _signature(self) -> _Signature:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size

@@ -1,0 +1,185 @@
+"""One round: read the table, decide, apply, read back.  Blocking, so that it runs as one step in its own thread.
+
+The round is the only caller of ``apply`` in the program.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from lvs_agent.core.decide import Decision, decide
+from lvs_agent.core.health import Health
+from lvs_agent.core.pool import Pool
+from lvs_agent.core.reconcile import Drift, find_drift, plan
+from lvs_agent.core.snapshot import ReconcileStatus, ServerKey
+from lvs_agent.errors import IpvsError
+from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.model.intent import Intent
+from lvs_agent.model.ipvs import Operation, ServiceKey, Table, operation_name, service_of
+
+_Kind = TypeVar("_Kind", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundInput:
+    """Everything that a round starts from.
+
+    ``scope`` None means every service; ``left`` is the table as the last round left it; ``writes`` False plans and
+    applies nothing.
+    """
+
+    intent: Intent
+    healths: Mapping[ServerKey, Health]
+    seen: AbstractSet[ServerKey]
+    owned: frozenset[ServiceKey]
+    left: Table | None
+    scope: frozenset[ServiceKey] | None = None
+    writes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One operation that was tried; ``error`` None means that the kernel took it."""
+
+    operation: Operation
+    error: IpvsError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundResult:
+    """What a round found and did.
+
+    ``left`` is the table read back, or None where that was not possible after something had been applied (``unread``
+    says why); ``pending`` the operations that would still make it right; ``drift`` what had been changed by others
+    since the round before, ``repaired`` how many of those rows are again as they were; ``wrong`` how the owned
+    services in scope differ from what is wanted now.
+    """
+
+    left: Table | None
+    pools: Mapping[ServiceKey, Pool]
+    applied: tuple[Applied, ...]
+    pending: tuple[Operation, ...]
+    drift: tuple[Drift, ...]
+    repaired: int
+    wrong: tuple[Drift, ...]
+    unread: IpvsError | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether an operation was refused or had no effect, or nobody could look."""
+        refused = any(one.error for one in self.applied)
+        return self.unread is not None or refused or (bool(self.applied) and bool(self.pending))
+
+
+def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
+    """Make one round.  Raises IpvsError where the table cannot be read; nothing has been applied then."""
+    concerned = given.owned if given.scope is None else given.owned & given.scope
+    before = given.left or Table()
+    observed = backend.read_table(given.scope)
+    decision = _decide(given, observed)
+    drift = find_drift(left=before, observed=observed, owned=concerned)
+    operations = plan(desired=decision.desired, observed=observed, owned=concerned)
+    applied = _apply(backend, operations) if given.writes else ()
+    try:
+        left = _read_back(backend, observed, applied)
+    except IpvsError as error:
+        return RoundResult(
+            left=None,
+            pools=decision.pools,
+            applied=applied,
+            pending=(),
+            drift=drift,
+            repaired=0,
+            wrong=(),
+            unread=error,
+        )
+    return RoundResult(
+        left=left,
+        pools=decision.pools,
+        applied=applied,
+        pending=plan(desired=decision.desired, observed=left, owned=concerned),
+        drift=drift,
+        repaired=len(set(drift).difference(find_drift(left=before, observed=left, owned=concerned))),
+        wrong=find_drift(left=decision.desired, observed=left, owned=concerned),
+    )
+
+
+def _decide(given: RoundInput, observed: Table) -> Decision:
+    return decide(given.intent, healths=given.healths, seen=given.seen, observed=observed, scope=given.scope)
+
+
+def _apply(backend: IpvsBackend, operations: tuple[Operation, ...]) -> tuple[Applied, ...]:
+    """Apply in order; once an operation is refused, the rest of its service waits for the next round.
+
+    So a service never loses its last destination because the one to replace it could not be added.
+    """
+    done: list[Applied] = []
+    stopped: set[ServiceKey] = set()
+    for operation in operations:
+        if service_of(operation) in stopped:
+            continue
+        try:
+            backend.apply(operation)
+        except IpvsError as error:
+            stopped.add(service_of(operation))
+            done.append(Applied(operation, error))
+        else:
+            done.append(Applied(operation))
+    return tuple(done)
+
+
+def _read_back(backend: IpvsBackend, observed: Table, applied: tuple[Applied, ...]) -> Table:
+    if not applied:
+        return observed
+    touched = {service_of(one.operation) for one in applied}
+    return replace_services(observed, backend.read_table(touched), touched)
+
+
+def replace_services(table: Table, fresh: Table, services: AbstractSet[ServiceKey]) -> Table:
+    """``table`` with what ``fresh`` has (or has not) of ``services``."""
+    kept = {key: entry for key, entry in table.entries.items() if key not in services}
+    return Table(kept | {key: entry for key, entry in fresh.entries.items() if key in services})
+
+
+def account_round(
+    status: ReconcileStatus, given: RoundInput, result: RoundResult, *, duration_s: float, now: float
+) -> ReconcileStatus:
+    """The status of the reconcile loop after a round; what the round did not look at stays as it was."""
+    merged = _merge(status, given.scope, result)
+    problems = [f"{operation_name(one.operation)}: {one.error}" for one in result.applied if one.error]
+    problems += [str(result.unread)] if result.unread else []
+    return replace(
+        merged,
+        rounds=status.rounds + 1,
+        errors=status.errors + result.failed,
+        last_error="; ".join(problems),
+        last_success_at=status.last_success_at if result.failed else now,
+        durations=status.durations.with_values((duration_s,)),
+        drift_repairs=status.drift_repairs + result.repaired,
+        operations=_count(status.operations, (operation_name(one.operation) for one in result.applied)),
+        operation_errors=_count(
+            status.operation_errors,
+            ((operation_name(one.operation), one.error.errno_name) for one in result.applied if one.error),
+        ),
+        right_once=status.right_once or (given.scope is None and not result.pending and not result.failed),
+    )
+
+
+def _merge(status: ReconcileStatus, scope: frozenset[ServiceKey] | None, result: RoundResult) -> ReconcileStatus:
+    if scope is None or status.left is None or result.left is None:
+        return replace(status, left=result.left, pools=result.pools, pending=result.pending, drift=result.wrong)
+    return replace(
+        status,
+        left=replace_services(status.left, result.left, scope),
+        pools={**status.pools, **result.pools},
+        pending=(*(one for one in status.pending if service_of(one) not in scope), *result.pending),
+        drift=(*(one for one in status.drift if one.service not in scope), *result.wrong),
+    )
+
+
+def _count(counts: Mapping[_Kind, int], kinds: Iterable[_Kind]) -> Mapping[_Kind, int]:
+    return dict(Counter(counts) + Counter(kinds))

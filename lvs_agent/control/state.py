@@ -1,0 +1,117 @@
+"""The one mutable object of the program: everything that the agent knows.
+
+Only the loop's thread changes it.  Each part is frozen and replaced as a whole, so that ``snapshot`` may be called
+from any thread: copying a dict is one step under the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from lvs_agent.clock import Clock
+from lvs_agent.control.memory import Memory
+from lvs_agent.core.health import Health, combine
+from lvs_agent.core.snapshot import (
+    CheckStatus,
+    ConfigStatus,
+    EngineStatus,
+    ReconcileStatus,
+    ServerKey,
+    ServerStatus,
+    Snapshot,
+)
+from lvs_agent.core.tally import settle
+from lvs_agent.model.check import CheckId, CheckSpec
+from lvs_agent.model.intent import Intent, RealServer, VirtualService
+from lvs_agent.model.ipvs import ServiceKey
+
+
+class AgentState:
+    """What is configured, what the checks say, what the last round did."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        writes: bool,
+        intent: Intent,
+        config: ConfigStatus,
+        memory: Memory,
+        engine: Callable[[], EngineStatus],
+        log_messages: Callable[[], Mapping[str, int]],
+    ) -> None:
+        self.writes = writes
+        self.config = config
+        self.reconcile = ReconcileStatus()
+        self.owned = memory.owned
+        self.seen: set[ServerKey] = set(memory.servers)
+        self.checks: dict[CheckId, CheckStatus] = {}
+        self.servers: dict[ServerKey, ServerStatus] = {}
+        self.users: Mapping[CheckId, list[tuple[VirtualService, RealServer]]] = {}
+        self._remembered = dict(memory.servers)
+        self._clock = clock
+        self._engine = engine
+        self._log_messages = log_messages
+        self._started_at = clock.now()
+        self.adopt(intent)
+
+    def adopt(self, intent: Intent) -> None:
+        """Take ``intent`` as what is wanted from now on; what is the same in it keeps its health and its counters."""
+        at = self._clock.now()
+        users: dict[CheckId, list[tuple[VirtualService, RealServer]]] = {check: [] for check in intent.checks}
+        checks = {check: self.checks.get(check, CheckStatus()) for check in intent.checks}
+        servers: dict[ServerKey, ServerStatus] = {}
+        for service in intent.services:
+            for server in service.real_servers:
+                key = (service.service.key, server.key)
+                health = combine(checks[check].state.health for check in server.checks)
+                servers[key] = settle(self.servers.get(key, ServerStatus()), health, at=at)
+                for check in server.checks:
+                    users[check].append((service, server))
+        self.intent, self.checks, self.servers, self.users = intent, checks, servers, users
+        self.owned |= {service.service.key for service in intent.services}
+
+    def spec(self, check: CheckId) -> CheckSpec | None:
+        """The check of that id, or None where the configuration has it no more."""
+        return self.intent.checks.get(check)
+
+    def health_of(self, server: RealServer) -> Health:
+        """What the checks of ``server`` say together."""
+        return combine(self.checks[check].state.health for check in server.checks)
+
+    def settle_server(self, key: ServerKey, health: Health, *, at: float) -> None:
+        """Note that the health of a real server is ``health`` since ``at``."""
+        self.servers[key] = settle(self.servers[key], health, at=at, remembered=self._remembered.pop(key, None))
+
+    def disown(self, services: frozenset[ServiceKey]) -> None:
+        """Forget services that are no longer in the table, unless they are wanted again by now."""
+        self.owned -= services - {service.service.key for service in self.intent.services}
+
+    def memory(self) -> Memory:
+        """What is to outlive the process: of servers not settled yet, what an earlier process knew."""
+        return Memory(
+            owned=self.owned,
+            servers={
+                key: self._remembered.get(key, status)
+                if status.health is Health.UNKNOWN
+                else replace(status, ups=0, downs=0)
+                for key, status in self.servers.items()
+                if key in self.seen
+            },
+        )
+
+    def snapshot(self) -> Snapshot:
+        """What is known now.  May be called from any thread."""
+        return Snapshot(
+            taken_at=self._clock.now(),
+            started_at=self._started_at,
+            writes=self.writes,
+            intent=self.intent,
+            config=self.config,
+            checks=dict(self.checks),
+            servers=dict(self.servers),
+            reconcile=self.reconcile,
+            engine=self._engine(),
+            log_messages=self._log_messages(),
+        )

@@ -1,0 +1,208 @@
+"""The composition root: builds the parts, runs the root tasks, and takes everything down in order.
+
+Root tasks never return.  One that fails ends the daemon with an error, so that the service manager starts it again;
+the table stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from lvs_agent import __version__, systemd
+from lvs_agent.checks.engine import Engine
+from lvs_agent.clock import Clock, SystemClock
+from lvs_agent.config import Config, OnStop
+from lvs_agent.control.checking import Checking
+from lvs_agent.control.memory import Keeper, recall
+from lvs_agent.control.reconciling import Periods, Reconciling
+from lvs_agent.control.reloading import Reloading, first_status
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.log import MessageCounts
+from lvs_agent.model.check import CheckReport
+from lvs_agent.web.server import WebServer
+
+log = structlog.get_logger()
+
+HEARTBEAT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line decides.
+
+    ``open_backend`` gives a connection to the table: one for the writer, one for the readers.  ``load`` reads the
+    configuration file again.  ``listener`` is bound to where /metrics is served.
+    """
+
+    path: Path
+    config: Config
+    load: Callable[[Path], Config]
+    open_backend: Callable[[], IpvsBackend]
+    listener: socket.socket
+    writes: bool
+    log_messages: MessageCounts
+
+
+class Daemon:
+    """One run of the agent."""
+
+    def __init__(self, options: Options, *, clock: Clock | None = None) -> None:
+        self._options = options
+        self._clock = clock or SystemClock()
+        self._config = options.config
+        self._turned_at = self._clock.monotonic()
+        self._stop = asyncio.Event()
+        self._backend = options.open_backend()
+        self._readers = options.open_backend()
+        self.state = AgentState(
+            clock=self._clock,
+            writes=options.writes,
+            intent=options.config.intent,
+            config=first_status(options.config, path=options.path, clock=self._clock),
+            memory=recall(options.config.agent.state_dir),
+            engine=self._engine_status,
+            log_messages=options.log_messages.read,
+        )
+        self._keeper = Keeper(directory=options.config.agent.state_dir, read=self.state.memory)
+        self._reconciling = Reconciling(
+            backend=self._backend,
+            state=self.state,
+            clock=self._clock,
+            periods=_periods(options.config),
+            remember=self._keeper.keep if options.writes else lambda: None,
+        )
+        self._engine = Engine(clock=self._clock, report=self._take)
+        self._checking = Checking(state=self.state, set_down=self._engine.set_down, wake=self._reconciling.wake)
+        self._reloading = Reloading(
+            path=options.path, load=options.load, adopt=self._adopt, state=self.state, clock=self._clock
+        )
+        self.web = WebServer(
+            listener=options.listener, snapshot=self.state.snapshot, backend=self._readers, clock=self._clock
+        )
+
+    def stop(self) -> None:
+        """End ``run`` in order, as SIGTERM does."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT.  Raises StartError where the agent cannot start, before it has changed
+        anything, and whatever ended a root task.
+        """
+        self.web.start()
+        try:
+            self._engine.configure(self._config.intent.checks.values())
+            self._handle_signals()
+            self._announce_start()
+            await self._until_stopped(
+                self._engine.run, self._reconciling.run, self._reloading.run, self._heart, self._announce_ready
+            )
+        finally:
+            await self._take_down()
+
+    async def _until_stopped(self, *root_tasks: Callable[[], Awaitable[None]]) -> None:
+        """Run the root tasks until the stop signal; the first one to fail ends them all."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_root(task), name=task.__qualname__) for task in root_tasks]
+            await self._stop.wait()
+            log.info("stopping", on_stop=self._config.agent.on_stop)
+            systemd.notify("STOPPING=1")
+            for task in tasks:
+                task.cancel()
+
+    async def _take_down(self) -> None:
+        """Stop in this order: the last word to the table, the files, the readers, the sockets."""
+        if self._stop.is_set() and self.state.writes and self._config.agent.on_stop is OnStop.REMOVE:
+            await self._reconciling.remove_owned()
+        self._reconciling.close()
+        if self.state.writes:
+            self._keeper.close()
+        await asyncio.to_thread(self.web.stop)
+        self._backend.close()
+        self._readers.close()
+        log.info("stopped")
+
+    def _take(self, reports: Sequence[CheckReport]) -> None:
+        self._checking.take(reports)
+
+    def _adopt(self, config: Config) -> None:
+        """Put a new configuration in force; what only a start can change is said."""
+        if config.agent.listen != self._config.agent.listen or config.agent.state_dir != self._config.agent.state_dir:
+            log.warning("configuration_needs_restart", keys="agent.listen, agent.state_dir")
+        self._config = config
+        self.state.adopt(config.intent)
+        self._engine.configure(config.intent.checks.values())
+        self._reconciling.periods = _periods(config)
+        self._reconciling.wake()
+
+    # --- signs of life -------------------------------------------------------------------------------------------
+
+    def _engine_status(self) -> EngineStatus:
+        load = self._engine.load
+        return EngineStatus(
+            in_flight=load.in_flight,
+            pending=load.pending,
+            delays=self._checking.delays,
+            last_turn_age_s=max(0.0, self._clock.monotonic() - self._turned_at),
+        )
+
+    async def _heart(self) -> None:
+        """Note that the loop turns, and tell the watchdog as long as rounds are made too."""
+        interval = systemd.watchdog_interval()
+        fed_at = self._clock.monotonic()
+        while True:
+            self._turned_at = now = self._clock.monotonic()
+            if interval is not None and now - fed_at >= interval - HEARTBEAT_S and self._makes_progress(now):
+                systemd.notify("WATCHDOG=1")
+                fed_at = now
+            await asyncio.sleep(HEARTBEAT_S if interval is None else min(HEARTBEAT_S, interval / 2))
+
+    def _makes_progress(self, now: float) -> bool:
+        """Whether the reconcile loop has begun a round within three of its periods."""
+        return now - self._reconciling.began_at <= 3 * self._reconciling.periods.reconcile_s + 10.0
+
+    async def _announce_ready(self) -> None:
+        """Tell the service manager once the first round is over, then have nothing more to do."""
+        await self._reconciling.first_round.wait()
+        systemd.notify("READY=1", f"STATUS=serving /metrics on {self.web.address}")
+        await asyncio.Event().wait()
+
+    def _announce_start(self) -> None:
+        log.info(
+            "started",
+            version=__version__,
+            configuration=self._options.path,
+            virtual_services=len(self.state.intent.services),
+            checks=len(self.state.intent.checks),
+            listen=self.web.address,
+            writes=self.state.writes,
+        )
+        for warning in self._config.warnings:
+            log.warning("configuration_warning", place=warning.path or None, problem=warning.text)
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
+
+    def _reload_soon(self) -> None:
+        self._reloading.request(cause="sighup")
+
+
+async def _root(task: Callable[[], Awaitable[None]]) -> None:
+    """Run a task that must not end by itself."""
+    await task()
+    raise RuntimeError(f"{task.__qualname__} ended")
+
+
+def _periods(config: Config) -> Periods:
+    return Periods(reconcile_s=config.agent.reconcile_interval_s, compare_s=config.agent.compare_interval_s)

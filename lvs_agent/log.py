@@ -1,0 +1,93 @@
+"""Structured logging: one event in a few constant words, facts as keys, one line each on standard error.
+
+Everything goes through structlog; what libraries write through ``logging`` is passed on from warnings up.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+class LogFormat(Enum):
+    """How a line is written: ``key=value`` pairs, or one JSON object."""
+
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+class MessageCounts:
+    """How many lines were logged, by level; a structlog processor that passes everything on."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(LEVELS, 0)
+
+    def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        level = event.get("level", method)
+        if level in self._counts:
+            self._counts[level] += 1
+        return event
+
+    def read(self) -> Mapping[str, int]:
+        """The counts at this moment; every level is there."""
+        return dict(self._counts)
+
+
+def configure(*, form: LogFormat, level: str, stream: TextIO | None = None) -> MessageCounts:
+    """Send every line of ``level`` and above to ``stream`` (standard error), and count them."""
+    counts = MessageCounts()
+    renderer: Any
+    if form is LogFormat.JSON:
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            counts,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _plain_values,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Bridge(level=logging.WARNING)], level=logging.WARNING, force=True)
+    return counts
+
+
+def _plain_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keys, addresses and enums become the words that everything else shows too; a line stays one line."""
+    return {key: _plain(value) for key, value in event.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bool | int | list):
+        return value
+    if isinstance(value, float):
+        return round(value, 6)
+    return str(value.value if isinstance(value, Enum) else value).replace("\n", " | ")
+
+
+class _Bridge(logging.Handler):
+    """Passes records of the standard library's ``logging`` on to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = record.levelname.lower()
+        log = structlog.get_logger()
+        log.log(
+            getattr(logging, level.upper(), logging.WARNING),
+            "library_message",
+            library=record.name,
+            text=record.getMessage(),
+        )
