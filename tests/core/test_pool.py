@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvs_agent.core.desired import desired_table
+from lvs_agent.core.health import Health
+from lvs_agent.core.pool import Membership, Pool, form_pool
+from lvs_agent.model.intent import Initial, OnDown, RealServer, VirtualService
+from lvs_agent.model.ipvs import Destination, DestinationKey
+from tests.builders import destination, real_server, virtual_service
+
+SORRY = destination(address="10.0.0.99")
+UP, DOWN, UNKNOWN = Health.UP, Health.DOWN, Health.UNKNOWN
+
+
+def formed(
+    service: VirtualService,
+    *,
+    healths: Iterable[Health],
+    observed: Iterable[Destination] = (),
+    seen: Iterable[DestinationKey] = (),
+) -> Pool:
+    """The pool of ``service`` whose real servers have ``healths`` in their order."""
+    known = dict(zip([server.key for server in service.real_servers], healths, strict=False))
+    return form_pool(service, healths=known, observed={row.key: row for row in observed}, seen=set(seen))
+
+
+@pytest.mark.parametrize(
+    ("health", "on_down", "initial", "observed", "seen", "membership", "weight"),
+    [
+        pytest.param(UP, "remove", "down", None, True, Membership.POOLED, 5, id="up, absent"),
+        pytest.param(UP, "remove", "down", 0, True, Membership.POOLED, 5, id="up, quiesced"),
+        pytest.param(DOWN, "remove", "down", 5, True, Membership.REMOVED, None, id="down, removed"),
+        pytest.param(DOWN, "quiesce", "down", 5, True, Membership.QUIESCED, 0, id="down, quiesced"),
+        pytest.param(DOWN, "quiesce", "down", None, True, Membership.QUIESCED, 0, id="down, put in at weight 0"),
+        pytest.param(UNKNOWN, "remove", "down", 3, False, Membership.HELD, 5, id="unknown, in service"),
+        pytest.param(UNKNOWN, "remove", "up", 0, False, Membership.HELD, 0, id="unknown, quiesced"),
+        pytest.param(UNKNOWN, "remove", "down", None, False, Membership.WAITING, None, id="unknown, new"),
+        pytest.param(UNKNOWN, "remove", "up", None, False, Membership.ADMITTED, 5, id="unknown, new, trusted"),
+        pytest.param(UNKNOWN, "remove", "up", None, True, Membership.WAITING, None, id="unknown, taken out before"),
+    ],
+)
+def test_each_situation_has_one_membership(
+    health: Health,
+    on_down: str,
+    initial: str,
+    observed: int | None,
+    seen: bool,  # noqa: FBT001 - a column of the table
+    membership: Membership,
+    weight: int | None,
+) -> None:
+    """What is known, what the kernel has and what the operator chose decide membership and weight."""
+    server = real_server(weight=5, on_down=OnDown(on_down), initial=Initial(initial))
+    service = virtual_service(real_servers=[server])
+    rows = [] if observed is None else [destination(weight=observed)]
+
+    placement = formed(service, healths=[health], observed=rows, seen=[server.key] if seen else []).placements[
+        server.key
+    ]
+
+    assert placement.membership is membership
+    assert (placement.destination and placement.destination.weight) == weight
+
+
+@pytest.mark.parametrize(
+    ("healths", "active"),
+    [
+        pytest.param([UP, UP], False, id="all up"),
+        pytest.param([DOWN, UP], False, id="one up"),
+        pytest.param([DOWN, DOWN], True, id="none up"),
+        pytest.param([UNKNOWN, DOWN], True, id="the last one waits for its first verdict"),
+    ],
+)
+def test_sorry_server_serves_while_no_real_server_does(healths: list[Health], active: bool) -> None:  # noqa: FBT001
+    """The sorry server is in the table exactly while nobody else has a weight above 0."""
+    service = virtual_service(real_servers=[real_server(), real_server(address="10.0.0.2")], sorry_server=SORRY)
+
+    pool = formed(service, healths=healths)
+
+    assert pool.sorry_active is active
+    assert (SORRY.key in desired_table([(service, pool)]).entries[service.service.key].destinations) is active
+
+
+def test_quiesced_servers_do_not_keep_the_sorry_server_out() -> None:
+    """Rows at weight 0 serve nobody new, so the sorry server stands beside them."""
+    service = virtual_service(real_servers=[real_server(on_down=OnDown.QUIESCE)], sorry_server=SORRY)
+
+    rows = desired_table([(service, formed(service, healths=[DOWN]))]).entries[service.service.key].destinations
+
+    assert {key: row.weight for key, row in rows.items()} == {service.real_servers[0].key: 0, SORRY.key: 1}
+
+
+def test_real_server_that_is_the_sorry_server_too_serves_when_all_are_down() -> None:
+    """A sorry server with a real server's address takes that row over, and gives it back."""
+    service = virtual_service(
+        real_servers=[real_server(weight=7), real_server(address="10.0.0.2")], sorry_server=destination()
+    )
+    key = service.service.key
+
+    alone = desired_table([(service, formed(service, healths=[DOWN, DOWN]))]).entries[key].destinations
+    other_up = desired_table([(service, formed(service, healths=[DOWN, UP]))]).entries[key].destinations
+    itself_up = desired_table([(service, formed(service, healths=[UP, DOWN]))]).entries[key].destinations
+
+    assert alone == {destination().key: destination()}
+    assert list(other_up) == [service.real_servers[1].key]
+    assert itself_up == {destination().key: destination(weight=7)}
+
+
+servers = st.builds(
+    lambda weight, on_down, initial: (weight, on_down, initial),
+    st.integers(0, 3),
+    st.sampled_from(OnDown),
+    st.sampled_from(Initial),
+)
+
+
+@given(st.lists(st.tuples(servers, st.sampled_from(Health), st.none() | st.integers(0, 3), st.booleans()), max_size=5))
+def test_deciding_again_changes_nothing(
+    rows: list[tuple[tuple[int, OnDown, Initial], Health, int | None, bool]],
+) -> None:
+    """Once the table is as the pool wants it and everything has been seen, the same facts give the same table."""
+    real: list[RealServer] = [
+        real_server(address=f"10.0.0.{n}", weight=weight, on_down=on_down, initial=initial)
+        for n, ((weight, on_down, initial), *_) in enumerate(rows, start=1)
+    ]
+    service = virtual_service(real_servers=real, sorry_server=SORRY)
+    healths = [health for _, health, *_ in rows]
+    observed = [
+        destination(address=f"10.0.0.{n}", weight=weight)
+        for n, (*_, weight, _) in enumerate(rows, start=1)
+        if weight is not None
+    ]
+    seen = [server.key for server, row in zip(real, rows, strict=True) if row[3]]
+
+    first = desired_table([(service, formed(service, healths=healths, observed=observed, seen=seen))])
+    settled = first.entries[service.service.key].destinations.values()
+    again = formed(service, healths=healths, observed=settled, seen=[server.key for server in real])
+
+    assert desired_table([(service, again)]) == first
