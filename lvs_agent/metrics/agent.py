@@ -1,0 +1,176 @@
+"""Metrics of the agent itself."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+
+from lvs_agent import __version__
+from lvs_agent.core.snapshot import Snapshot
+from lvs_agent.log import LEVELS
+from lvs_agent.metrics.reading import Kind, Metric, Reading, Samples, Value, counter, gauge, of_agent
+from lvs_agent.model.check import ErrorReason
+from lvs_agent.model.ipvs import OPERATION_NAMES
+
+_HASH_DIGITS = 12
+"""Hex digits of the configuration's digest that a float holds exactly (48 bits)."""
+
+
+def _of(value: Callable[[Snapshot], Value | None]) -> Callable[[Reading], Samples]:
+    return of_agent(lambda reading: value(reading.snapshot))
+
+
+def _build(_: Reading) -> Samples:
+    yield (__version__, _REVISION, platform.python_version()), 1
+
+
+_REVISION = "unknown"
+"""The source revision is not recorded in a package of ours; the label is there as in all other exporters."""
+
+
+def _config_hash(snapshot: Snapshot) -> int:
+    return int(snapshot.config.digest[:_HASH_DIGITS], 16)
+
+
+def _operations(reading: Reading) -> Samples:
+    counts = dict.fromkeys(OPERATION_NAMES, 0) | dict(reading.snapshot.reconcile.operations)
+    yield from (((operation,), count) for operation, count in counts.items())
+
+
+def _operation_errors(reading: Reading) -> Samples:
+    yield from reading.snapshot.reconcile.operation_errors.items()
+
+
+def _check_errors(reading: Reading) -> Samples:
+    counts = dict.fromkeys(ErrorReason, 0)
+    for status in reading.snapshot.checks.values():
+        for reason, count in status.errors.items():
+            counts[reason] += count
+    yield from (((reason.value,), count) for reason, count in counts.items())
+
+
+def _source_durations(reading: Reading) -> Samples:
+    yield from (((source.value,), run.duration_s) for source, run in reading.sources.items())
+
+
+def _source_successes(reading: Reading) -> Samples:
+    yield from (((source.value,), int(run.success)) for source, run in reading.sources.items())
+
+
+def _log_messages(reading: Reading) -> Samples:
+    counts = dict.fromkeys(LEVELS, 0) | dict(reading.snapshot.log_messages)
+    yield from (((level,), count) for level, count in counts.items())
+
+
+METRICS = (
+    Metric(
+        name="lvs_agent_build_info",
+        kind=Kind.INFO,
+        help="Version of the agent and of its Python.",
+        samples=_build,
+        labels=("version", "revision", "pyversion"),
+    ),
+    gauge(
+        "lvs_agent_active",
+        "1 if this agent writes the kernel's table, 0 if it only observes.",
+        _of(lambda snapshot: int(snapshot.writes)),
+    ),
+    gauge(
+        "lvs_agent_config_last_reload_successful",
+        "1 if the configuration that was read last could be used.",
+        _of(lambda snapshot: int(snapshot.config.last_reload_successful)),
+    ),
+    gauge(
+        "lvs_agent_config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was loaded.",
+        _of(lambda snapshot: snapshot.config.loaded_at),
+    ),
+    gauge(
+        "lvs_agent_config_hash",
+        "Hash of the configuration in force; equal on two directors with the same configuration.",
+        _of(_config_hash),
+    ),
+    counter(
+        "lvs_agent_config_reloads_total",
+        "Configurations that were read after the start.",
+        _of(lambda snapshot: snapshot.config.reloads),
+    ),
+    counter(
+        "lvs_agent_config_reload_failures_total",
+        "Configurations that were read after the start and could not be used.",
+        _of(lambda snapshot: snapshot.config.reload_failures),
+    ),
+    Metric(
+        name="lvs_agent_reconcile_duration_seconds",
+        kind=Kind.HISTOGRAM,
+        help="How long rounds of comparing and correcting the kernel's table took.",
+        samples=_of(lambda snapshot: snapshot.reconcile.durations),
+    ),
+    counter(
+        "lvs_agent_reconcile_errors_total",
+        "Rounds in which the kernel's table could not be made right.",
+        _of(lambda snapshot: snapshot.reconcile.errors),
+    ),
+    gauge(
+        "lvs_agent_reconcile_last_success_timestamp_seconds",
+        "When the last round ended that left the table right; absent before the first.",
+        _of(lambda snapshot: snapshot.reconcile.last_success_at),
+    ),
+    counter(
+        "lvs_agent_drift_repairs_total",
+        "Entries put right after somebody else had changed them.",
+        _of(lambda snapshot: snapshot.reconcile.drift_repairs),
+    ),
+    counter(
+        "lvs_agent_ipvs_operations_total",
+        "Changes made to the kernel's table.",
+        _operations,
+        labels=("operation",),
+    ),
+    counter(
+        "lvs_agent_ipvs_operation_errors_total",
+        "Changes that the kernel refused, by the name of the errno.",
+        _operation_errors,
+        labels=("operation", "error"),
+    ),
+    counter(
+        "lvs_agent_check_errors_total",
+        "Checks that said nothing about a server because something of ours went wrong.",
+        _check_errors,
+        labels=("reason",),
+    ),
+    gauge(
+        "lvs_agent_checks_in_flight",
+        "Checks running now.",
+        _of(lambda snapshot: snapshot.engine.in_flight),
+    ),
+    gauge(
+        "lvs_agent_checks_pending",
+        "Checks that are due and not yet started.",
+        _of(lambda snapshot: snapshot.engine.pending),
+    ),
+    Metric(
+        name="lvs_agent_check_schedule_delay_seconds",
+        kind=Kind.HISTOGRAM,
+        help="How late checks started.",
+        samples=_of(lambda snapshot: snapshot.engine.delays),
+    ),
+    gauge(
+        "lvs_agent_collector_duration_seconds",
+        "How long asking a source of this page took.",
+        _source_durations,
+        labels=("collector",),
+    ),
+    gauge(
+        "lvs_agent_collector_success",
+        "1 if a source of this page answered; what it would have shown is absent otherwise.",
+        _source_successes,
+        labels=("collector",),
+    ),
+    gauge(
+        "lvs_agent_hidden_entries",
+        "Services and servers that are not exported because another one has the same name.",
+        of_agent(lambda reading: reading.inventory.hidden),
+    ),
+    counter("lvs_agent_log_messages_total", "Lines logged.", _log_messages, labels=("level",)),
+)

@@ -1,0 +1,173 @@
+"""The endpoints.  Nothing is rendered on the loop: a scrape of many servers would keep the others waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lvs_agent.clock import Clock
+from lvs_agent.core.snapshot import Snapshot
+from lvs_agent.metrics.exposition import Exposition
+from lvs_agent.metrics.reading import Reading, Source, SourceRun
+from lvs_agent.web.kernel import KernelReader, KernelReading
+from lvs_agent.web.page import STYLE_HASH, render_page
+from lvs_agent.web.views import is_live, status_document, what_is_missing
+
+SCRAPE_TIMEOUT_S = 10.0
+"""Prometheus' default, for who does not say how long it waits."""
+SCRAPE_RESERVE_S = 0.5
+"""What is left of a scrape's time after the kernel, for rendering and the way back."""
+STATUS_TIMEOUT_S = 2.0
+"""How long the status waits for the kernel."""
+
+_T = TypeVar("_T")
+
+
+class Endpoints:
+    """What answers requests.  ``executor`` does the rendering; ``snapshot`` may be called from its threads."""
+
+    def __init__(
+        self, *, snapshot: Callable[[], Snapshot], kernel: KernelReader, clock: Clock, executor: Executor
+    ) -> None:
+        self._snapshot = snapshot
+        self._kernel = kernel
+        self._clock = clock
+        self._executor = executor
+        self._exposition = Exposition()
+
+    def app(self) -> ASGIApp:
+        """The application with all its routes."""
+        routes = [
+            Route("/", self._page),
+            Route("/metrics", self._metrics),
+            Route("/livez", self._livez),
+            Route("/readyz", self._readyz),
+            Route("/api/v1/status", self._status),
+        ]
+        return SecureHeaders(Starlette(routes=routes, exception_handlers={HTTPException: _problem}))
+
+    async def _metrics(self, request: Request) -> Response:
+        wait_s = patience(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))
+        kernel = await self._kernel.read(within_s=wait_s)
+        return await self._aside(
+            lambda: self._exposed(
+                kernel,
+                accept=request.headers.get("accept", ""),
+                compress=takes_gzip(request.headers.get("accept-encoding", "")),
+            )
+        )
+
+    def _exposed(self, kernel: KernelReading, *, accept: str, compress: bool) -> Response:
+        started = self._clock.monotonic()
+        snapshot = self._snapshot()
+        state = SourceRun(success=True, duration_s=self._clock.monotonic() - started)
+        reading = Reading(
+            snapshot=snapshot,
+            statistics=kernel.statistics,
+            info=kernel.info,
+            sources={Source.STATE: state, **kernel.sources},
+        )
+        page = self._exposition.render(reading, accept=accept)
+        headers = {"content-type": page.content_type, "vary": "Accept, Accept-Encoding"}
+        if not compress:
+            return Response(page.body, headers=headers)
+        return Response(_gzip(page.body), headers={**headers, "content-encoding": "gzip"})
+
+    async def _status(self, _: Request) -> Response:
+        kernel = await self._kernel.read(within_s=STATUS_TIMEOUT_S)
+        return await self._aside(lambda: _json(status_document(self._snapshot(), kernel.statistics)))
+
+    async def _page(self, _: Request) -> Response:
+        kernel = await self._kernel.read(within_s=STATUS_TIMEOUT_S)
+        return await self._aside(
+            lambda: Response(render_page(status_document(self._snapshot(), kernel.statistics)), media_type="text/html")
+        )
+
+    async def _livez(self, _: Request) -> Response:
+        snapshot = await self._aside(self._snapshot)
+        live = is_live(snapshot)
+        answer = {"live": live, "check_loop_turned_s_ago": round(snapshot.engine.last_turn_age_s, 3)}
+        return _json(answer, status=200 if live else 503)
+
+    async def _readyz(self, _: Request) -> Response:
+        missing = what_is_missing(await self._aside(self._snapshot))
+        return _json({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+
+    async def _aside(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def patience(header: str) -> float:
+    """Seconds that a scrape may wait for the kernel, given its ``X-Prometheus-Scrape-Timeout-Seconds``."""
+    try:
+        timeout_s = float(header)
+    except ValueError:
+        timeout_s = SCRAPE_TIMEOUT_S
+    if not 0 < timeout_s < float("inf"):
+        timeout_s = SCRAPE_TIMEOUT_S
+    return max(timeout_s - SCRAPE_RESERVE_S, timeout_s / 2)
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether an ``Accept-Encoding`` header (RFC 9110, 12.5.3) allows gzip by name."""
+    for offer in accept_encoding.lower().split(","):
+        coding, _, weight = offer.replace(" ", "").partition(";")
+        if coding == "gzip":
+            return weight.removeprefix("q=").strip("0.") != "" or weight == ""
+    return False
+
+
+def _gzip(body: bytes) -> bytes:
+    # Level 1: the highest takes ten times as long for a quarter less.
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return compressor.compress(body) + compressor.flush()
+
+
+def _json(answer: object, *, status: int = 200) -> Response:
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response(text, status_code=status, media_type="application/json")
+
+
+def _problem(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    response = _json({"error": error.detail}, status=error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
+class SecureHeaders:
+    """Adds to every answer what keeps a browser from doing anything with it but show it."""
+
+    _HEADERS = (
+        (
+            b"content-security-policy",
+            f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'".encode(),
+        ),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cache-control", b"no-store"),
+    )
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, send_secured)

@@ -1,0 +1,111 @@
+"""The kernel's statistics, read when somebody asks, once for everybody who asks at about the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Thread
+from typing import TypeVar
+
+import structlog
+
+from lvs_agent.clock import Clock
+from lvs_agent.errors import IpvsError
+from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.metrics.reading import Source, SourceRun
+from lvs_agent.model.ipvs import KernelInfo, Statistics
+
+REUSE_S = 1.0
+"""A reading serves everybody who asks within this time of its end."""
+
+_T = TypeVar("_T")
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelReading:
+    """What the kernel said, as far as it did, and when that was done (the clock's monotonic time)."""
+
+    statistics: Statistics | None = None
+    info: KernelInfo | None = None
+    sources: Mapping[Source, SourceRun]
+    ended: float
+
+
+class KernelReader:
+    """The only caller of ``backend``, one reading at a time.  Its methods belong to one event loop.
+
+    A reading has a daemon thread of its own: a kernel that never answers keeps neither the loop nor the end of the
+    process waiting, only those who asked, and those no longer than they said.
+    """
+
+    def __init__(self, *, backend: IpvsBackend, clock: Clock) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._reading: Future[KernelReading] | None = None
+        self._problems: dict[Source, str] = {}
+
+    async def read(self, *, within_s: float) -> KernelReading:
+        """A reading that ended less than ``REUSE_S`` ago or ends within ``within_s``, else one that failed."""
+        if self._reading is None or not self._serves(self._reading):
+            self._reading = self._start()
+        waiting = asyncio.wrap_future(self._reading)
+        done, _ = await asyncio.wait([waiting], timeout=within_s)
+        return waiting.result() if done and not waiting.cancelled() else _no_answer(within_s)
+
+    def close(self) -> None:
+        """Let everybody who waits give up now."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    def _serves(self, reading: Future[KernelReading]) -> bool:
+        """It is still under way, or has just ended."""
+        if not reading.done():
+            return True
+        return not reading.cancelled() and self._clock.monotonic() - reading.result().ended < REUSE_S
+
+    def _start(self) -> Future[KernelReading]:
+        future: Future[KernelReading] = Future()
+        Thread(target=self._read, args=(future,), name="kernel-reading", daemon=True).start()
+        return future
+
+    def _read(self, future: Future[KernelReading]) -> None:
+        statistics, netlink = self._attempt(self._backend.read_statistics, Source.NETLINK)
+        info, proc = self._attempt(self._backend.read_info, Source.PROC)
+        reading = KernelReading(
+            statistics=statistics,
+            info=info,
+            sources={Source.NETLINK: netlink, Source.PROC: proc},
+            ended=self._clock.monotonic(),
+        )
+        if future.set_running_or_notify_cancel():
+            future.set_result(reading)
+
+    def _attempt(self, ask: Callable[[], _T], source: Source) -> tuple[_T | None, SourceRun]:
+        started = self._clock.monotonic()
+        answer, problem = None, ""
+        try:
+            answer = ask()
+        except IpvsError as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one source, the others must be seen
+            problem = f"{type(error).__name__}: {error}"
+        self._tell(source, problem)
+        return answer, SourceRun(success=not problem, duration_s=self._clock.monotonic() - started)
+
+    def _tell(self, source: Source, problem: str) -> None:
+        """Log a problem when it comes and when it goes, not with each scrape."""
+        if problem == self._problems.get(source, ""):
+            return
+        self._problems[source] = problem
+        if problem:
+            _log.warning("kernel_not_read", collector=source.value, error=problem)
+        else:
+            _log.info("kernel_read_again", collector=source.value)
+
+
+def _no_answer(waited_s: float) -> KernelReading:
+    run = SourceRun(success=False, duration_s=waited_s)
+    return KernelReading(sources={Source.NETLINK: run, Source.PROC: run}, ended=0.0)

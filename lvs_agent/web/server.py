@@ -1,0 +1,162 @@
+"""The HTTP server: a socket that is bound before anything else starts, and a thread with a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+
+import uvicorn
+
+from lvs_agent.clock import Clock
+from lvs_agent.core.snapshot import Snapshot
+from lvs_agent.errors import StartError
+from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.web.app import Endpoints
+from lvs_agent.web.kernel import KernelReader
+
+_START_WITHIN_S = 10.0
+_FINISH_WITHIN_S = 0.5
+_BREAK_OFF_WITHIN_S = 0.4
+_MAX_CONNECTIONS = 256
+_KEEP_ALIVE_S = 130
+"""Longer than two minutes, the longest scrape interval that Prometheus tolerates: its connection stays open."""
+
+
+class WebServer:
+    """Serves metrics and status at ``listen`` (address and port; port 0: any).
+
+    ``snapshot`` is called from threads of the server and must not wait.  ``backend`` must have no other user, and is
+    not closed here.
+    """
+
+    def __init__(
+        self, *, listen: tuple[str, int], snapshot: Callable[[], Snapshot], backend: IpvsBackend, clock: Clock
+    ) -> None:
+        self._address = listen
+        self._snapshot = snapshot
+        self._backend = backend
+        self._clock = clock
+        self._running: _Running | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens; as configured before ``start``."""
+        return self._address
+
+    def start(self) -> None:
+        """Bind and serve; returns when serving.  Raises StartError where the address cannot be had."""
+        listener = _bind(self._address)
+        self._address = listener.getsockname()[:2]
+        kernel = KernelReader(backend=self._backend, clock=self._clock)
+        self._running = _Running(listener=listener, snapshot=self._snapshot, kernel=kernel, clock=self._clock)
+        self._running.start()
+
+    def stop(self) -> None:
+        """Stop within a second: finish what is being answered, then break off.  Does nothing if it does not serve."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+
+
+class _Running:
+    """One life of the server's thread."""
+
+    def __init__(
+        self, *, listener: socket.socket, snapshot: Callable[[], Snapshot], kernel: KernelReader, clock: Clock
+    ) -> None:
+        self._listener = listener
+        self._kernel = kernel
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="web-render")
+        endpoints = Endpoints(snapshot=snapshot, kernel=kernel, clock=clock, executor=self._executor)
+        config = uvicorn.Config(
+            endpoints.app(),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        self._server = _Server(config)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._serve, name="web", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        if not self._server.serving.wait(_START_WITHIN_S):
+            raise StartError("the web server did not start; the log says why")
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._at_loop(self._kernel.close)
+        self._thread.join(_FINISH_WITHIN_S)
+        if self._thread.is_alive():
+            self._at_loop(self._server.break_off)
+            self._thread.join(_BREAK_OFF_WITHIN_S)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _at_loop(self, call: Callable[[], None]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
+
+    def _serve(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._server.serve(sockets=[self._listener]))
+
+
+class _Server(uvicorn.Server):
+    """Says when it serves, and can be told not to wait for its clients."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serving = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving.set()
+
+    def break_off(self) -> None:
+        """Cut every connection that is still open."""
+        self.force_exit = True
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+
+
+_REMEDIES = {
+    errno.EADDRINUSE: "another program listens there; stop it, or choose another port with --listen",
+    errno.EADDRNOTAVAIL: "this host does not have the address; choose another with --listen",
+    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE; choose another with --listen",
+    errno.EPERM: "the system does not permit it; choose another with --listen",
+}
+
+
+def _bind(listen: tuple[str, int]) -> socket.socket:
+    host, port = listen
+    where = f"cannot listen on {f'[{host}]' if ':' in host else host}:{port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise StartError(f"{where}: not an address of this host; give --listen ADDRESS:PORT") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+        listener.listen(_MAX_CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        number = error.errno if isinstance(error, OSError) else None
+        remedy = _REMEDIES.get(number or 0, f"{error}; choose another address with --listen")
+        raise StartError(f"{where}: {remedy}") from error
+    return listener
