@@ -1,0 +1,28 @@
+"""The configuration: from a file to a checked, frozen ``Config``, or to every problem that the file has.
+
+The way of a file: ``load`` reads it, ``draft`` validates table by table (models in ``schema``, single values in
+``values``, check tables in ``inheritance``, ``checks`` and ``secrets``), ``resolve`` makes the intent (rules in
+``services`` and ``destinations``, doubts in ``lints``).  ``findings``, ``sentences`` and ``suggest`` make problems
+readable.  Nothing here knows the kernel, the network or the time.
+"""
+
+from __future__ import annotations
+
+from lvs_agent.config.jsonschema import json_schema
+from lvs_agent.config.load import config_from_tables, load_config, parse_config
+from lvs_agent.config.settings import AgentSettings, Config
+from lvs_agent.config.values import ListenAddress, LogFormat, LogLevel, OnStop, parse_listen
+
+__all__ = [
+    "AgentSettings",
+    "Config",
+    "ListenAddress",
+    "LogFormat",
+    "LogLevel",
+    "OnStop",
+    "config_from_tables",
+    "json_schema",
+    "load_config",
+    "parse_config",
+    "parse_listen",
+]

@@ -1,0 +1,126 @@
+"""Reads check tables after inheritance: secrets revealed, keys validated by the models of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from lvs_agent.checks import Checker
+from lvs_agent.checks.settings import CheckSettings
+from lvs_agent.config.findings import Finding, Location, Report
+from lvs_agent.config.inheritance import COMMON_KEYS, Checkers, WrittenCheck, belongs, inherit
+from lvs_agent.config.meaning import fingerprint
+from lvs_agent.config.schema import CheckKeys
+from lvs_agent.config.secrets import SecretSource, reveal, secret_places, variants, without
+from lvs_agent.config.sentences import findings, known_keys
+from lvs_agent.config.suggest import enumerate_words, must_be_one_of, unknown_key
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """A check that only lacks the server to be pointed at.
+
+    ``fingerprint`` is equal for plans that mean the same, address and port left aside.  ``place`` is the table that
+    fixed the type, or lacks one.  ``written`` names the keys that were written rather than left at their defaults.
+    """
+
+    checker: Checker
+    keys: CheckKeys
+    settings: CheckSettings
+    fingerprint: str
+    place: Location
+    written: Mapping[str, Location]
+
+    @property
+    def down_interval_s(self) -> float:
+        return self.keys.interval if self.keys.down_interval is None else self.keys.down_interval
+
+
+class CheckReader:
+    """Makes plans of written checks, and reports what is wrong with them."""
+
+    def __init__(self, *, checkers: Checkers, source: SecretSource, report: Report) -> None:
+        self._checkers = checkers
+        self._source = source
+        self._report = report
+
+    def inherit(self, outer: WrittenCheck, table: object, *, at: Location) -> WrittenCheck:
+        """What holds inside; an error for a type that does not exist.  What is no table changes nothing."""
+        if not isinstance(table, Mapping) or not table:
+            return outer
+        if "type" in table and table["type"] not in tuple(self._checkers):
+            self._report.error((*at, "type"), must_be_one_of(tuple(self._checkers), given=table["type"]))
+        return inherit(outer, table, at=at, checkers=self._checkers)
+
+    def plan(self, written: WrittenCheck, *, at: Location, complete: bool) -> CheckPlan | None:
+        """The plan for ``written``, or None after reporting why there is none.
+
+        ``at``: the table that lacks a required key, where no table names the type.  ``complete`` False: more keys may
+        come further in, so that nothing is missing yet.
+        """
+        if written.type is None:
+            return None
+        checker = self._checkers[written.type]
+        place = written.places["type"][:-1] if "type" in written.places else at
+        keys, settings, wrong = self._read(checker, written)
+        wrong = [found for found in wrong if complete or not found.location or found.location[0] in written.values]
+        self._report.add(_in_file(found, written.places, place) for found in wrong)
+        if keys is None or settings is None or wrong:
+            return None
+        return CheckPlan(
+            checker=checker,
+            keys=keys,
+            settings=settings,
+            fingerprint=_fingerprint(checker, keys, settings),
+            place=place,
+            written=written.places,
+        )
+
+    def _read(
+        self, checker: Checker, written: WrittenCheck
+    ) -> tuple[CheckKeys | None, CheckSettings | None, list[Finding]]:
+        common = {key: value for key, value in written.values.items() if key in COMMON_KEYS}
+        own = {key: value for key, value in written.values.items() if key not in COMMON_KEYS}
+        own = reveal(own, model=checker.settings, at=written.places, source=self._source, report=self._report)
+        keys, wrong = _validate(CheckKeys, common)
+        settings, more = _validate(checker.settings, own)
+        if "port" in common and not checker.settings.uses_port:
+            wrong.append(Finding(("port",), f"a check of type '{checker.kind}' has no port"))
+        return keys, settings, wrong + [self._explained(found, checker=checker, own=own) for found in more]
+
+    def _explained(self, found: Finding, *, checker: Checker, own: Mapping[str, Any]) -> Finding:
+        """``found`` without secrets, and with the advice that only somebody who knows every checker can give."""
+        if found.on_table and len(found.location) == 1:
+            return Finding(found.location, self._unknown(str(found.location[0]), checker), on_table=True)
+        return Finding(found.location, without(found.text, own, model=checker.settings), found.on_table)
+
+    def _unknown(self, key: str, checker: Checker) -> str:
+        others = [f"'{other.kind}'" for other in self._checkers.values() if belongs(key, other)]
+        if others:
+            return f"unknown key '{key}' for a check of type '{checker.kind}'; {enumerate_words(others)} has it"
+        secret = secret_places(checker.settings).keys
+        forms = [form for name in sorted(secret) for form in variants(name)]
+        return unknown_key(key, known=[*sorted(COMMON_KEYS), *known_keys(checker.settings), *forms])
+
+
+def _validate(model: type[M], table: dict[str, Any]) -> tuple[M | None, list[Finding]]:
+    try:
+        return model.model_validate(table), []
+    except ValidationError as error:
+        return None, findings(error, model=model, table=table, at=())
+
+
+def _fingerprint(checker: Checker, keys: CheckKeys, settings: CheckSettings) -> str:
+    down_interval = keys.interval if keys.down_interval is None else keys.down_interval
+    return fingerprint([checker.kind, settings, keys.interval, down_interval, keys.timeout, keys.rise, keys.fall])
+
+
+def _in_file(found: Finding, places: Mapping[str, Location], lacking: Location) -> Finding:
+    key = str(found.location[0]) if found.location else ""
+    start = places.get(key, (*lacking, key) if key else lacking)
+    return Finding((*start, *found.location[1:]), found.text, found.on_table)

@@ -1,0 +1,161 @@
+"""The file's tables read one by one, so that a mistake in one table hides nothing that is wrong with another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from lvs_agent.checks.settings import Strict
+from lvs_agent.config.checks import CheckPlan, CheckReader
+from lvs_agent.config.findings import Location, Report
+from lvs_agent.config.inheritance import WrittenCheck
+from lvs_agent.config.schema import (
+    AgentTable,
+    DefaultsTable,
+    File,
+    LogTable,
+    RealServerTable,
+    VirtualServiceTable,
+)
+from lvs_agent.config.sentences import findings
+from lvs_agent.config.suggest import nearest
+
+M = TypeVar("M", bound=Strict)
+
+_INDEPENDENT = frozenset(
+    {"name", "tunnel", "weight", "on_down", "initial", "check", "one_packet", "quorum", "sorry_server"}
+)
+_DEPENDED_ON = tuple(sorted({*VirtualServiceTable.model_fields, *RealServerTable.model_fields} - _INDEPENDENT))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerDraft:
+    """One real server as written, with the check that holds for it.  None: reported as unusable."""
+
+    at: Location
+    table: RealServerTable | None
+    check: CheckPlan | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDraft:
+    """One virtual service as written; ``table.real_server`` is empty, the servers are in ``servers``."""
+
+    at: Location
+    table: VirtualServiceTable | None
+    servers: tuple[ServerDraft, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """The whole file as written."""
+
+    agent: AgentTable
+    log: LogTable
+    defaults: DefaultsTable
+    services: tuple[ServiceDraft, ...]
+
+
+def read_draft(tables: Mapping[str, Any], *, checks: CheckReader, report: Report) -> Draft:
+    """Read every table of the file.  What cannot be used is reported, and left out of the draft."""
+    reader = _Reader(checks, report)
+    reader.known_tables(tables)
+    check = reader.outer_check(WrittenCheck(), tables.get("defaults"), at=("defaults",))
+    services = reader.elements(tables, "virtual_service", at=())
+    return Draft(
+        agent=reader.single(AgentTable, tables, "agent"),
+        log=reader.single(LogTable, tables, "log"),
+        defaults=reader.single(DefaultsTable, tables, "defaults"),
+        services=tuple(reader.service(service, check, at=at) for at, service in services),
+    )
+
+
+class _Reader:
+    def __init__(self, checks: CheckReader, report: Report) -> None:
+        self._checks = checks
+        self._report = report
+
+    def known_tables(self, tables: Mapping[str, Any]) -> None:
+        strangers = {key: value for key, value in tables.items() if key not in File.model_fields}
+        self._validated(File, strangers, at=())
+
+    def single(self, model: type[M], tables: Mapping[str, Any], key: str) -> M:
+        return self._validated(model, tables.get(key, {}), at=(key,)) or model()
+
+    def outer_check(self, outer: WrittenCheck, table: object, *, at: Location) -> WrittenCheck:
+        """The check that holds inside ``table``; what is wrong with it is reported even if nobody uses it."""
+        written = table.get("check") if isinstance(table, Mapping) else None
+        inside = self._checks.inherit(outer, written, at=(*at, "check"))
+        if inside is not outer:
+            self._checks.plan(inside, at=(*at, "check"), complete=False)
+        return inside
+
+    def elements(self, table: Mapping[str, Any], key: str, *, at: Location) -> list[tuple[Location, object]]:
+        array = table.get(key, [])
+        if isinstance(array, list):
+            return [((*at, key, index), element) for index, element in enumerate(array)]
+        brackets = ".".join([*(part for part in at if isinstance(part, str)), key])
+        self._report.error((*at, key), f"must be an array of tables; write [[{brackets}]]")
+        return []
+
+    def service(self, service: object, defaults: WrittenCheck, *, at: Location) -> ServiceDraft:
+        own = _without_servers(service)
+        check = self.outer_check(defaults, service, at=at)
+        servers = self.elements(service, "real_server", at=at) if isinstance(service, Mapping) else []
+        inherited = _Inherited(self._checks, check, (*at, "check"))
+        return ServiceDraft(
+            at=at,
+            table=self._validated(VirtualServiceTable, own, at=at),
+            servers=tuple(self._server(server, inherited, at=place) for place, server in servers),
+        )
+
+    def _server(self, server: object, inherited: _Inherited, *, at: Location) -> ServerDraft:
+        written = server.get("check") if isinstance(server, Mapping) else None
+        return ServerDraft(
+            at=at,
+            table=self._validated(RealServerTable, server, at=at),
+            check=inherited.plan(written, at=(*at, "check")),
+        )
+
+    def _validated(self, model: type[M], table: object, *, at: Location) -> M | None:
+        try:
+            return model.model_validate(table)
+        except ValidationError as error:
+            found = findings(error, model=model, table=table, at=at)
+        self._report.add(found)
+        broken = {each.location[len(at)] for each in found if len(each.location) > len(at)}
+        if not isinstance(table, Mapping) or not broken or not all(map(_is_independent, broken)):
+            return None
+        return model.model_validate({key: value for key, value in table.items() if key not in broken})
+
+
+class _Inherited:
+    """A service's check, made once for all real servers that have none of their own."""
+
+    def __init__(self, checks: CheckReader, written: WrittenCheck, at: Location) -> None:
+        self._checks = checks
+        self._written = written
+        self._at = at
+        self._shared: tuple[CheckPlan | None] | None = None
+
+    def plan(self, table: object, *, at: Location) -> CheckPlan | None:
+        inside = self._checks.inherit(self._written, table, at=at)
+        if inside is not self._written:
+            return self._checks.plan(inside, at=at, complete=True)
+        if self._shared is None:
+            self._shared = (self._checks.plan(self._written, at=self._at, complete=True),)
+        return self._shared[0]
+
+
+def _is_independent(key: str | int) -> bool:
+    """Whether nothing else in a table is judged by this key, or by the one that it was meant to be."""
+    return key in _INDEPENDENT or (key not in _DEPENDED_ON and nearest(key, known=_DEPENDED_ON) is None)
+
+
+def _without_servers(service: object) -> object:
+    if not isinstance(service, Mapping):
+        return service
+    return {key: value for key, value in service.items() if key != "real_server"}

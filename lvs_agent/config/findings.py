@@ -1,0 +1,144 @@
+"""Problems while they are collected: each knows the place in the file's tables, so that they can be put in order.
+
+A *location* is the way from the top of the file to a value: keys, and positions in arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lvs_agent.errors import Problem
+
+Location = tuple[str | int, ...]
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to tell about the value at ``location``.
+
+    ``on_table``: the text names the key itself, so that only the table around it is named as the place.
+    """
+
+    location: Location
+    text: str
+    on_table: bool = False
+
+
+class Report:
+    """Collects what is wrong, and what is merely doubtful."""
+
+    __slots__ = ("_errors", "_warnings")
+
+    def __init__(self) -> None:
+        self._errors: dict[Finding, None] = {}
+        self._warnings: dict[Finding, None] = {}
+
+    def error(self, location: Location, text: str) -> None:
+        """The configuration cannot be used because of the value at ``location``."""
+        self.add([Finding(location, text)])
+
+    def warning(self, location: Location, text: str) -> None:
+        """The configuration can be used, but perhaps not as it was meant."""
+        self._warnings[Finding(location, text)] = None
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Add errors; the same one twice counts once."""
+        self._errors.update(dict.fromkeys(findings))
+
+    def errors(self, tables: Mapping[str, Any]) -> tuple[Problem, ...]:
+        """Every error in the order of the file that ``tables`` were read from."""
+        return _problems(self._errors, tables)
+
+    def warnings(self, tables: Mapping[str, Any]) -> tuple[Problem, ...]:
+        """Every warning in the order of the file that ``tables`` were read from."""
+        return _problems(self._warnings, tables)
+
+
+def readable_path(location: Location, tables: Mapping[str, Any]) -> str:
+    """``"virtual_service[web].real_server[10.0.0.1:80].weight"``: elements of arrays by name, else by position."""
+    path = ""
+    node: Any = tables
+    around: Any = {}
+    for step, part in enumerate(location):
+        node, parent = _child(node, part), node
+        if isinstance(part, int):
+            path += f"[{_label(location[:step], node, around) or f'#{part + 1}'}]"
+        else:
+            path += f"{'.' if path else ''}{part if _BARE_KEY.fullmatch(part) else json.dumps(part)}"
+            around = parent
+    return path
+
+
+def _problems(findings: Iterable[Finding], tables: Mapping[str, Any]) -> tuple[Problem, ...]:
+    ordered = sorted(findings, key=lambda finding: _position(finding.location, tables))
+    return tuple(
+        Problem(readable_path(found.location[:-1] if found.on_table else found.location, tables), found.text)
+        for found in ordered
+    )
+
+
+def _position(location: Location, tables: Mapping[str, Any]) -> tuple[int, ...]:
+    """Sorts like the file: a table's keys are in the order of their first appearance; a missing key comes first."""
+    position = []
+    node: Any = tables
+    for part in location:
+        position.append(part if isinstance(part, int) else _index(node, part))
+        node = _child(node, part)
+    return tuple(position)
+
+
+def _index(node: Any, key: str) -> int:
+    return next((at for at, known in enumerate(node) if known == key), -1) if isinstance(node, Mapping) else -1
+
+
+def _child(node: Any, part: str | int) -> Any:
+    if isinstance(node, Mapping):
+        return node.get(part)
+    if isinstance(node, Sequence) and not isinstance(node, str) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return None
+
+
+def _label(array: Location, element: Any, around: Any) -> str | None:
+    """What a person calls an element of the array at ``array``; ``around`` is the table that has the array."""
+    if not isinstance(element, Mapping):
+        return None
+    match array:
+        case ("virtual_service",):
+            return _service_label(element)
+        case ("virtual_service", _, "real_server"):
+            return _server_label(element, around)
+    return None
+
+
+def _service_label(service: Mapping[str, Any]) -> str | None:
+    match service:
+        case {"name": str(name)} if name.isprintable() and name:
+            return name
+        case {"fwmark": int(mark)}:
+            return f"fwm/{mark}/{_printable(service.get('family')) or 'inet'}"
+        case {"address": str(address), "port": int(port)}:
+            return f"{_printable(service.get('protocol')) or 'tcp'}/{_with_port(address, port)}"
+    return None
+
+
+def _server_label(server: Mapping[str, Any], service: Any) -> str | None:
+    address = _printable(server.get("address"))
+    if address is None:
+        return None
+    port = server.get("port", service.get("port", 0))
+    return _with_port(address, port) if isinstance(port, int) else address
+
+
+def _with_port(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _printable(value: object) -> str | None:
+    return value if isinstance(value, str) and value.isprintable() and value else None

@@ -1,0 +1,136 @@
+"""Reads a configuration file and makes the program's ``Config`` of it, or tells everything that is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from lvs_agent.checks import checkers
+from lvs_agent.config.checks import CheckReader
+from lvs_agent.config.draft import Draft, read_draft
+from lvs_agent.config.findings import Report
+from lvs_agent.config.inheritance import Checkers
+from lvs_agent.config.meaning import fingerprint
+from lvs_agent.config.resolve import resolve
+from lvs_agent.config.secrets import SecretSource
+from lvs_agent.config.settings import AgentSettings, Config
+from lvs_agent.errors import ConfigError, Problem
+from lvs_agent.model.intent import Intent, VirtualService
+
+_PLACE = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
+_KEY_TUPLE = re.compile(r"\('.*',?\)")
+_QUOTED = re.compile(r"'([^']*)'")
+_REMEDIES = (
+    ("Cannot declare", "a table [x] may stand only once; arrays of tables are written [[x]]"),
+    ("Cannot overwrite", "each key may stand only once in its table"),
+    ("Invalid value", "texts are written in quotes, switches as true or false"),
+    ("Expected '='", "each line is written key = value, and a key with blanks or dots in it in quotes"),
+    ("Expected newline", "each key = value needs a line of its own"),
+    ("Unclosed array", "close the array with ]"),
+    ("Unterminated string", "close the text with a quote"),
+    ("Illegal character", "close the text with a quote before the line ends"),
+    ("Unescaped", "write \\\\ for a backslash, or put the text in single quotes"),
+    ("Invalid hex", "write \\\\ for a backslash, or put the text in single quotes"),
+)
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in the TOML file ``path``.  Raises ConfigError with everything that is wrong."""
+    return parse_config(_read_text(path), base=path.absolute().parent)
+
+
+def parse_config(text: str, *, base: Path) -> Config:
+    """The configuration in the TOML ``text``.  Relative paths in it start at the directory ``base``.
+
+    Raises ConfigError with everything that is wrong.
+    """
+    return config_from_tables(_tables(text), source=SecretSource.of_process(base))
+
+
+def config_from_tables(tables: Mapping[str, Any], *, source: SecretSource, kinds: Checkers | None = None) -> Config:
+    """The configuration in ``tables``, which are laid out like the TOML file; every format is first made into them.
+
+    ``kinds``: the checkers that there are, by default all that are installed.
+
+    Raises ConfigError with everything that is wrong.
+    """
+    report = Report()
+    reader = CheckReader(checkers=checkers() if kinds is None else kinds, source=source, report=report)
+    draft = read_draft(tables, checks=reader, report=report)
+    intent = resolve(draft, report)
+    errors = report.errors(tables)
+    if errors:
+        raise ConfigError(errors)
+    agent = _agent(draft, base=source.base)
+    return Config(intent=intent, agent=agent, digest=_digest(intent, agent), warnings=report.warnings(tables))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        reason = "there is no such file; give its path with --config"
+    except IsADirectoryError:
+        reason = "is a directory; give the path of a file"
+    except PermissionError:
+        reason = "cannot be read: permission denied; let the user that runs lvs-agent read it"
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        reason = f"line {line}: is not UTF-8 text; save the file in UTF-8"
+    raise ConfigError([Problem(str(path), reason)])
+
+
+def _tables(text: str) -> dict[str, Any]:
+    try:
+        return tomli.loads(text)
+    except RecursionError:
+        raise ConfigError([Problem("", "arrays or tables are nested too deeply")]) from None
+    except ValueError as error:
+        raise ConfigError([_syntax_problem(str(error), text)]) from None
+
+
+def _syntax_problem(message: str, text: str) -> Problem:
+    match = _PLACE.fullmatch(message)
+    if match is None:
+        return Problem("", "the file is not TOML: it has a number or a date that is out of range")
+    line, column = match["line"], match["column"]
+    if line is None:
+        lines = text.split("\n")
+        line, column = str(len(lines)), str(len(lines[-1]) + 1)
+    remedy = next((remedy for start, remedy in _REMEDIES if match["what"].startswith(start)), None)
+    what = _KEY_TUPLE.sub(_dotted, match["what"][:1].lower() + match["what"][1:])
+    return Problem(f"line {line}, column {column}", f"{what}; {remedy}" if remedy else what)
+
+
+def _dotted(keys: re.Match[str]) -> str:
+    return f"[{'.'.join(_QUOTED.findall(keys[0]))}]"
+
+
+def _agent(draft: Draft, *, base: Path) -> AgentSettings:
+    return AgentSettings(
+        listen=draft.agent.listen,
+        state_dir=base / draft.agent.state_dir,
+        reconcile_interval_s=draft.agent.reconcile_interval,
+        compare_interval_s=draft.agent.compare_interval,
+        on_stop=draft.agent.on_stop,
+        command_concurrency=draft.agent.command_concurrency,
+        log_format=draft.log.format,
+        log_level=draft.log.level,
+    )
+
+
+def _digest(intent: Intent, agent: AgentSettings) -> str:
+    """The order of services and servers means nothing; a check's id already says everything about it."""
+    services = sorted(intent.services, key=lambda service: str(service.service.key))
+    return fingerprint([agent, [_meaning(service) for service in services]])
+
+
+def _meaning(service: VirtualService) -> list[object]:
+    servers = sorted(service.real_servers, key=lambda server: server.name)
+    return [service.name, service.service, service.sorry_server, service.quorum, servers]

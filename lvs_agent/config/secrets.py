@@ -1,0 +1,194 @@
+"""Secrets that are not written in the configuration itself: ``<key>_file``, ``<key>_env``, and the same in headers.
+
+Everything here puts the secret's text in the place where the file could have had it, before the models are made.
+No message ever has a secret in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr
+
+from lvs_agent.config.findings import Location, Report
+from lvs_agent.config.sentences import models_in
+
+_SUFFIXES = ("_file", "_env")
+_LARGEST_FILE = 65_536
+_PLACEHOLDER = "unreadable"
+
+
+class _Unreadable(Exception):
+    """A secret could not be had; the message is the sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where secrets are read from: files (relative ones start at ``base``) and an environment."""
+
+    base: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of_process(cls, base: Path) -> SecretSource:
+        """Files, and this process's environment."""
+        return cls(base, MappingProxyType(dict(os.environ)))
+
+    def read(self, kind: str, where: object) -> str:
+        """The secret in the file or variable ``where`` (``kind`` "file" or "env"); a file's last line break is cut."""
+        if not isinstance(where, str) or not where:
+            raise _Unreadable("must be a text in quotes")
+        return self._file(where) if kind == "file" else self._variable(where)
+
+    def _file(self, name: str) -> str:
+        path = self.base / name
+        try:
+            with path.open("rb") as file:
+                content = file.read(_LARGEST_FILE + 1)
+            if len(content) > _LARGEST_FILE:
+                raise _Unreadable(f"{path} is too large for a secret (more than 64KiB)")
+            return content.decode().removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            raise _Unreadable(f"{path} is not UTF-8 text") from None
+        except OSError as error:
+            raise _Unreadable(f"cannot read {path}: {error.strerror}") from None
+        except ValueError:
+            raise _Unreadable("is not a path that could exist") from None
+
+    def _variable(self, name: str) -> str:
+        value = self.environment.get(name)
+        if value is None:
+            raise _Unreadable(f"the environment has no variable '{name}'")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlaces:
+    """Where a model's secrets are: in keys, in the values of tables such as headers, and in models further in."""
+
+    keys: frozenset[str]
+    tables: frozenset[str]
+    inner: Mapping[str, type[BaseModel]]
+
+    def owner(self, key: str) -> str:
+        """The field that ``key`` writes: ``"password"`` for ``"password_file"``, and every other key itself."""
+        for suffix in _SUFFIXES:
+            if key.removesuffix(suffix) in self.keys:
+                return key.removesuffix(suffix)
+        return key
+
+
+@cache
+def secret_places(model: type[BaseModel]) -> SecretPlaces:
+    """The places of secrets in ``model``."""
+    annotations = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+    inner = {key: found for key, annotation in annotations.items() for found in models_in(annotation)}
+    secret = {key for key, annotation in annotations.items() if key not in inner and _has_secret(annotation)}
+    tables = {key for key in secret if _is_table(annotations[key])}
+    return SecretPlaces(frozenset(secret - tables), frozenset(tables), MappingProxyType(inner))
+
+
+def variants(key: str) -> tuple[str, ...]:
+    """The keys that may be written instead of the secret key ``key``."""
+    return tuple(key + suffix for suffix in _SUFFIXES)
+
+
+def reveal(
+    table: Mapping[str, Any],
+    *,
+    model: type[BaseModel],
+    at: Mapping[str, Location],
+    source: SecretSource,
+    report: Report,
+) -> dict[str, Any]:
+    """``table`` with every secret read in.  ``at`` says where each of its keys stands in the file."""
+    places = secret_places(model)
+    revealed: dict[str, Any] = {}
+    for key, value in table.items():
+        owner = places.owner(key)
+        if owner != key:
+            _take(revealed, key=owner, written=key, value=value, at=at[key], source=source, report=report)
+        elif key in places.tables and isinstance(value, Mapping):
+            revealed[key] = _headers(value, at=at[key], source=source, report=report)
+        elif key in places.inner and isinstance(value, Mapping):
+            below = {inner: (*at[key], inner) for inner in value}
+            revealed[key] = reveal(value, model=places.inner[key], at=below, source=source, report=report)
+        elif key in revealed:
+            report.error(at[key], f"only one of {key} and its _file and _env forms can be given")
+        else:
+            revealed[key] = value
+    return revealed
+
+
+def without(text: str, secrets: Mapping[str, Any], *, model: type[BaseModel]) -> str:
+    """``text`` with every secret of the revealed table ``secrets`` taken out."""
+    for secret in _texts(secrets, model):
+        text = text.replace(secret, "...") if secret else text
+    return text
+
+
+def _take(
+    revealed: dict[str, Any],
+    *,
+    key: str,
+    written: str,
+    value: object,
+    at: Location,
+    source: SecretSource,
+    report: Report,
+) -> None:
+    if key in revealed:
+        report.error(at, f"only one of {key} and its _file and _env forms can be given")
+        return
+    try:
+        revealed[key] = source.read(written.rpartition("_")[2], value)
+    except _Unreadable as error:
+        report.error(at, str(error))
+        revealed[key] = _PLACEHOLDER
+
+
+def _headers(table: Mapping[str, Any], *, at: Location, source: SecretSource, report: Report) -> dict[str, Any]:
+    return {
+        name: _header(value, at=(*at, name), source=source, report=report) if isinstance(value, Mapping) else value
+        for name, value in table.items()
+    }
+
+
+def _header(value: Mapping[str, Any], *, at: Location, source: SecretSource, report: Report) -> str:
+    if len(value) != 1 or not value.keys() <= {"file", "env"}:
+        report.error(at, 'must be a text in quotes, { file = "PATH" } or { env = "NAME" }')
+        return _PLACEHOLDER
+    kind, where = next(iter(value.items()))
+    try:
+        return source.read(kind, where)
+    except _Unreadable as error:
+        report.error((*at, kind), str(error))
+        return _PLACEHOLDER
+
+
+def _has_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(map(_has_secret, get_args(annotation)))
+
+
+def _is_table(annotation: object) -> bool:
+    origin = getattr(annotation, "__origin__", None)
+    found = isinstance(origin, type) and issubclass(origin, Mapping)
+    return found or any(map(_is_table, get_args(annotation)))
+
+
+def _texts(table: Mapping[str, Any], model: type[BaseModel]) -> list[str]:
+    places = secret_places(model)
+    found = [table[key] for key in places.keys if isinstance(table.get(key), str)]
+    for key in places.tables:
+        values = table.get(key)
+        found += [text for text in values.values() if isinstance(text, str)] if isinstance(values, Mapping) else []
+    for key, inner in places.inner.items():
+        value = table.get(key)
+        found += _texts(value, inner) if isinstance(value, Mapping) else []
+    return found
