@@ -3,6 +3,7 @@
 LvsAgentError
 ├── ConfigError             a configuration that cannot be used: every problem as ``path: problem``
 ├── StartError              the process cannot start here (port in use, unreadable file): one line and a remedy
+├── NoAnswer                no running agent could be asked: one line and a remedy
 └── IpvsError               the kernel refused, or could not be asked
     ├── NotPermitted        EPERM: CAP_NET_ADMIN is missing
     ├── ModuleMissing       ip_vs is not loaded, so the netlink family does not exist
@@ -46,6 +47,10 @@ class ConfigError(LvsAgentError):
 
 class StartError(LvsAgentError):
     """The process cannot start here.  The message is one line: what is wrong, then the remedy."""
+
+
+class NoAnswer(LvsAgentError):
+    """No running agent could be asked.  The message is one line: what is wrong, then the remedy."""
 
 
 class IpvsError(LvsAgentError):

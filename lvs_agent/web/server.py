@@ -27,39 +27,35 @@ _KEEP_ALIVE_S = 130
 
 
 class WebServer:
-    """Serves metrics and status at ``listen`` (address and port; port 0: any).
+    """Serves metrics and status on ``listener``, which it closes when it stops.
 
     ``snapshot`` is called from threads of the server and must not wait.  ``backend`` must have no other user, and is
     not closed here.
     """
 
     def __init__(
-        self, *, listen: tuple[str, int], snapshot: Callable[[], Snapshot], backend: IpvsBackend, clock: Clock
+        self, *, listener: socket.socket, snapshot: Callable[[], Snapshot], backend: IpvsBackend, clock: Clock
     ) -> None:
-        self._address = listen
+        self.address = _written(*listener.getsockname()[:2])
+        """Where it listens, as in a URL."""
+        self._listener = listener
         self._snapshot = snapshot
         self._backend = backend
         self._clock = clock
         self._running: _Running | None = None
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens; as configured before ``start``."""
-        return self._address
-
     def start(self) -> None:
-        """Bind and serve; returns when serving.  Raises StartError where the address cannot be had."""
-        listener = _bind(self._address)
-        self._address = listener.getsockname()[:2]
+        """Serve; returns when serving.  Raises StartError where that fails.  Once in the life of a server."""
         kernel = KernelReader(backend=self._backend, clock=self._clock)
-        self._running = _Running(listener=listener, snapshot=self._snapshot, kernel=kernel, clock=self._clock)
+        self._running = _Running(listener=self._listener, snapshot=self._snapshot, kernel=kernel, clock=self._clock)
         self._running.start()
 
     def stop(self) -> None:
-        """Stop within a second: finish what is being answered, then break off.  Does nothing if it does not serve."""
+        """Stop within a second: finish what is being answered, then break off.  Also where it never served."""
         if self._running is not None:
             self._running.stop()
             self._running = None
+        self._listener.close()
 
 
 class _Running:
@@ -138,9 +134,10 @@ _REMEDIES = {
 }
 
 
-def _bind(listen: tuple[str, int]) -> socket.socket:
+def bind(listen: tuple[str, int]) -> socket.socket:
+    """A listening socket at an address and port (0: any).  Raises StartError where it cannot be had."""
     host, port = listen
-    where = f"cannot listen on {f'[{host}]' if ':' in host else host}:{port}"
+    where = f"cannot listen on {_written(host, port)}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -160,3 +157,7 @@ def _bind(listen: tuple[str, int]) -> socket.socket:
         remedy = _REMEDIES.get(number or 0, f"{error}; choose another address with --listen")
         raise StartError(f"{where}: {remedy}") from error
     return listener
+
+
+def _written(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
