@@ -32,7 +32,10 @@ def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
 
 
 class Reloading:
-    """Reads ``path`` again with ``load`` and hands what is new to ``adopt``, both as the composition root wants."""
+    """Reads ``path`` again with ``load`` and hands what is new to ``adopt``, both as the composition root wants.
+
+    ``look_s``: seconds between two looks at the file.
+    """
 
     def __init__(
         self,
@@ -42,12 +45,14 @@ class Reloading:
         adopt: Callable[[Config], None],
         state: AgentState,
         clock: Clock,
+        look_s: float = LOOK_S,
     ) -> None:
         self._path = path
         self._load = load
         self._adopt = adopt
         self._state = state
         self._clock = clock
+        self._look_s = look_s
         self._read = self._signature()
         self._requested = asyncio.Event()
         self._cause = ""
@@ -61,7 +66,7 @@ class Reloading:
         """Reload on request, and when the file has changed and then stood still between two looks at it."""
         last = self._read
         while True:
-            if not await self._request_within(LOOK_S):
+            if not await self._request_within(self._look_s):
                 now = self._signature()
                 settled, last = now is not None and now != self._read and now == last, now
                 if not settled:

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from lvs_agent.clock import SystemClock
+from lvs_agent.control.memory import Memory
+from lvs_agent.control.reconciling import Periods, Reconciling
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.health import Health
+from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.model.intent import Intent
+from lvs_agent.model.ipvs import DeleteDestination, DeleteService, Table, UpdateDestination
+from tests.builders import config_status, destination, intent, service, service_key, table_of, virtual_service
+from tests.control.fakes import FlakyIpvs
+
+WEB = virtual_service()
+DNS = virtual_service(name="dns", service=service(key=service_key(protocol="udp", port=53)))
+SLOW, OFTEN = Periods(reconcile_s=60.0, compare_s=60.0), Periods(reconcile_s=60.0, compare_s=0.02)
+
+
+class Bench:
+    """The loop on a table in memory, with every real server up."""
+
+    def __init__(self, *, wanted: Intent | None = None, periods: Periods = SLOW, writes: bool = True) -> None:
+        self.kernel = FlakyIpvs()
+        self.clock = SystemClock()
+        self.remembered = 0
+        self.state = AgentState(
+            clock=self.clock,
+            writes=writes,
+            intent=wanted or intent(services=[WEB, DNS]),
+            config=config_status(),
+            memory=Memory(),
+            engine=EngineStatus,
+            log_messages=dict,
+        )
+        for key in self.state.servers:
+            self.state.settle_server(key, Health.UP, at=1.0)
+        self.loop = Reconciling(
+            backend=self.kernel, state=self.state, clock=self.clock, periods=periods, remember=self._remember
+        )
+
+    def _remember(self) -> None:
+        self.remembered += 1
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The loop at work; ended, and its thread with it, at the end."""
+        task = asyncio.create_task(self.loop.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            self.loop.close()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until ``condition`` holds; fail after some seconds."""
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - conditions of every kind
+                await asyncio.sleep(0.005)
+
+    def edit(self, operation: DeleteService | DeleteDestination | UpdateDestination) -> None:
+        """Change the table as somebody else would."""
+        super(FlakyIpvs, self.kernel).apply(operation)
+
+    @property
+    def right(self) -> bool:
+        """Whether the table is as wanted."""
+        return self.kernel.read_table() == table_of(*self.state.intent.services)
+
+
+def trial(scenario: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Run an asynchronous test to its end."""
+
+    def test() -> None:
+        asyncio.run(_await(scenario()))
+
+    test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
+    return test
+
+
+async def _await(awaitable: Awaitable[None]) -> None:
+    await awaitable
+
+
+@trial
+async def test_first_round_comes_at_once_and_makes_the_table_right() -> None:
+    """The loop begins with a round over everything, and has the result remembered."""
+    bench = Bench()
+    async with bench.running():
+        await asyncio.wait_for(bench.loop.first_round.wait(), 5)
+        await bench.until(lambda: bench.right)
+
+    assert bench.state.reconcile.right_once
+    assert bench.remembered == 1
+    assert bench.state.seen == set(bench.state.servers)
+
+
+@trial
+async def test_wakes_that_come_together_are_one_round() -> None:
+    """A burst of changes of health is answered once, for all the services it named."""
+    bench = Bench()
+    async with bench.running():
+        await bench.until(lambda: bench.state.reconcile.rounds == 1)
+        bench.kernel.read_scopes.clear()
+        for key in bench.state.servers:
+            bench.state.settle_server(key, Health.DOWN, at=2.0)
+            bench.loop.wake(frozenset({key[0]}))
+        await bench.until(lambda: bench.state.reconcile.rounds == 2)
+
+    assert set(bench.kernel.read_scopes[0] or ()) == {WEB.service.key, DNS.service.key}
+    assert bench.state.reconcile.operations["delete_destination"] == 2
+
+
+@trial
+async def test_change_by_others_is_noticed_between_two_periods() -> None:
+    """A look at the outline is enough to start a round, and the repair is counted."""
+    bench = Bench(periods=OFTEN)
+    async with bench.running():
+        await bench.until(lambda: bench.state.reconcile.rounds == 1)
+        with capture_logs() as lines:
+            bench.edit(DeleteService(WEB.service.key))
+            await bench.until(lambda: bench.right)
+            await bench.until(lambda: bench.state.reconcile.drift_repairs == 1)
+
+    assert lines[0]["event"] == "table_changed_by_others"
+
+
+@trial
+async def test_untouched_table_is_looked_at_but_not_read_or_written() -> None:
+    """Between two periods an unchanged table costs one outline a second and nothing else."""
+    bench = Bench(periods=OFTEN)
+    async with bench.running():
+        await bench.until(lambda: bench.state.reconcile.rounds == 1)
+        reads, writes = len(bench.kernel.read_scopes), len(bench.kernel.applied)
+        await bench.until(lambda: bench.kernel.outlines > 5)
+
+    assert (len(bench.kernel.read_scopes), len(bench.kernel.applied)) == (reads, writes)
+    assert bench.state.reconcile.rounds == 1
+
+
+@trial
+async def test_what_the_outline_cannot_show_is_repaired_with_the_period() -> None:
+    """Thresholds are not in the outline; the full round of each period sees them."""
+    bench = Bench(periods=Periods(reconcile_s=0.1, compare_s=0.05))
+    async with bench.running():
+        await bench.until(lambda: bench.right)
+        bench.edit(UpdateDestination(WEB.service.key, destination(upper_threshold=5)))
+        await bench.until(lambda: bench.right)
+
+    assert bench.state.reconcile.drift_repairs == 1
+
+
+@trial
+async def test_refused_operation_is_tried_again_and_said_once() -> None:
+    """A refusal is planned again at the next look, and logged only when something about it changes."""
+    bench = Bench(periods=OFTEN)
+    bench.kernel.refuse = lambda _: errno.EPERM
+    with capture_logs() as lines:
+        async with bench.running():
+            await bench.until(lambda: bench.state.reconcile.rounds > 3)
+            bench.kernel.refuse = lambda _: 0
+            await bench.until(lambda: bench.right)
+
+    assert [line["event"] for line in lines].count("operation_refused") == 2
+    assert bench.state.reconcile.operation_errors[("add_service", "EPERM")] >= 6
+
+
+@trial
+async def test_silent_kernel_is_said_once_and_the_loop_goes_on() -> None:
+    """A table that cannot be read is one line, however long it lasts, and right once it can."""
+    bench = Bench(periods=OFTEN)
+    bench.kernel.deaf = True
+    with capture_logs() as lines:
+        async with bench.running():
+            await bench.until(lambda: bench.state.reconcile.errors > 3)
+            bench.kernel.deaf = False
+            await bench.until(lambda: bench.state.reconcile.rounds == 1)
+
+    assert [line["event"] for line in lines].count("table_not_read") == 1
+    assert bench.kernel.read_table() == table_of(WEB, DNS)
+
+
+@trial
+async def test_dry_run_says_what_it_would_do_once() -> None:
+    """Without the right to write the plan is reported when it changes, and the table stays as it is."""
+    bench = Bench(periods=Periods(reconcile_s=0.05, compare_s=0.05), writes=False)
+    with capture_logs() as lines:
+        async with bench.running():
+            await bench.until(lambda: bench.state.reconcile.rounds > 3)
+
+    assert bench.kernel.read_table() == Table()
+    assert [line["event"] for line in lines].count("operation_planned") == 4
+    assert len(bench.state.reconcile.pending) == 4
+    assert not bench.state.reconcile.right_once
+
+
+@trial
+async def test_service_that_left_is_deleted_and_then_no_longer_ours() -> None:
+    """Ownership ends with the deletion, so a stranger's service of the same key is safe afterwards."""
+    bench = Bench()
+    async with bench.running():
+        await bench.until(lambda: bench.state.reconcile.rounds == 1)
+        bench.state.adopt(intent(services=[WEB]))
+        bench.loop.wake()
+        await bench.until(lambda: bench.right)
+        await bench.until(lambda: bench.state.owned == {WEB.service.key})
+
+
+@trial
+async def test_everything_owned_can_be_removed_at_the_end() -> None:
+    """The last round of an agent that is to leave nothing behind deletes its services."""
+    bench = Bench()
+    async with bench.running():
+        await bench.until(lambda: bench.state.reconcile.rounds == 1)
+    bench = Bench()
+    try:
+        await bench.loop.round()
+        await bench.loop.remove_owned()
+    finally:
+        bench.loop.close()
+
+    assert bench.kernel.read_table() == Table()
+
+
+@trial
+async def test_cancelled_loop_has_finished_writing() -> None:
+    """When the loop has ended, no operation is under way any more."""
+    bench = Bench()
+    entered = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(_: object) -> int:
+        loop.call_soon_threadsafe(entered.set)
+        return 0
+
+    bench.kernel.refuse = slow
+    async with bench.running():
+        await asyncio.wait_for(entered.wait(), 5)
+    writes = len(bench.kernel.applied)
+    await asyncio.sleep(0.05)
+
+    assert len(bench.kernel.applied) == writes == 4
+
+
+@pytest.mark.parametrize("compare_s", [0.0, 0.5])
+def test_loop_can_be_made_outside_a_running_loop(compare_s: float) -> None:
+    """Nothing happens before ``run``."""
+    bench = Bench(periods=Periods(reconcile_s=1.0, compare_s=compare_s))
+
+    assert bench.kernel.read_scopes == []
+    bench.loop.close()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from lvs_agent.clock import ManualClock
+from lvs_agent.config import Config, load_config
+from lvs_agent.control.memory import Memory
+from lvs_agent.control.reloading import Reloading, first_status
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.snapshot import ConfigStatus, EngineStatus
+from lvs_agent.errors import ConfigError
+
+ONE = '[[virtual_service]]\naddress = "192.0.2.1"\nport = 80\n'
+TWO = ONE + '[[virtual_service]]\naddress = "192.0.2.1"\nport = 81\n'
+
+
+class Bench:
+    """A configuration file with what reloads it."""
+
+    def __init__(self, directory: Path, *, text: str = ONE) -> None:
+        self.path = directory / "config.toml"
+        self.path.write_text(text)
+        config = load_config(self.path)
+        clock = ManualClock()
+        self.adopted: list[Config] = []
+        self.state = AgentState(
+            clock=clock,
+            writes=True,
+            intent=config.intent,
+            config=first_status(config, path=self.path, clock=clock),
+            memory=Memory(),
+            engine=EngineStatus,
+            log_messages=dict,
+        )
+        self.reloading = Reloading(
+            path=self.path, load=load_config, adopt=self.adopted.append, state=self.state, clock=clock, look_s=0.02
+        )
+
+    async def watch(self, *steps: Callable[[], object]) -> None:
+        """Run the loop, take each step and give the loop time to notice it."""
+        task = asyncio.create_task(self.reloading.run())
+        for step in steps:
+            await asyncio.sleep(0.05)
+            step()
+            await asyncio.sleep(0.15)
+        task.cancel()
+        await asyncio.wait([task])
+
+    def replace(self, text: str) -> None:
+        """Write the file as editors do: beside it, then renamed."""
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(self.path)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A file with one virtual service."""
+    return Bench(tmp_path)
+
+
+def test_replaced_file_is_taken_in(bench: Bench) -> None:
+    """A file that an editor renamed into place is in force without a signal."""
+    asyncio.run(bench.watch(lambda: bench.replace(TWO)))
+
+    assert [len(config.intent.services) for config in bench.adopted] == [2]
+    assert (bench.state.config.reloads, bench.state.config.last_reload_successful) == (1, True)
+
+
+def test_untouched_file_is_never_read_again(bench: Bench) -> None:
+    """Without a change or a request nothing is reloaded."""
+    asyncio.run(bench.watch(lambda: None))
+
+    assert (bench.state.config.reloads, bench.state.config.reload_failures) == (0, 0)
+
+
+def test_file_of_the_same_meaning_changes_nothing(bench: Bench) -> None:
+    """A comment more is a reload, and nobody is bothered with it."""
+    asyncio.run(bench.watch(lambda: bench.replace(f"# a comment\n{ONE}")))
+
+    assert (bench.adopted, bench.state.config.reloads) == ([], 1)
+
+
+def test_broken_file_leaves_the_old_configuration_in_force_and_says_why(bench: Bench) -> None:
+    """Every problem is logged and shown; a good file later clears them."""
+    seen: list[ConfigStatus] = []
+
+    def repair() -> None:
+        seen.append(bench.state.config)
+        bench.replace(TWO)
+
+    with capture_logs() as lines:
+        asyncio.run(bench.watch(lambda: bench.replace(ONE.replace("port", "prot")), repair))
+    (refused,) = seen
+
+    assert [line["event"] for line in lines][:3] == [
+        "configuration_problem",
+        "configuration_problem",
+        "configuration_refused",
+    ]
+    assert (refused.last_reload_successful, refused.reload_failures) == (False, 1)
+    assert any("did you mean" in problem for problem in refused.problems)
+    assert [len(config.intent.services) for config in bench.adopted] == [2]
+    assert (bench.state.config.last_reload_successful, bench.state.config.problems) == (True, ())
+
+
+def test_file_that_vanishes_for_a_moment_is_not_a_change(bench: Bench) -> None:
+    """An editor that moves the old file away first does not cause an error."""
+    asyncio.run(bench.watch(bench.path.unlink, lambda: bench.path.write_text(TWO)))
+
+    assert (len(bench.adopted), bench.state.config.reload_failures) == (1, 0)
+
+
+def test_file_that_is_still_being_written_is_waited_for(bench: Bench) -> None:
+    """Only a file that stood still between two looks is read."""
+
+    async def scribble() -> None:
+        task = asyncio.create_task(bench.reloading.run())
+        for number in range(12):
+            bench.path.write_text(ONE + f"# {number}" * number)
+            os.utime(bench.path, ns=(number, number))
+            await asyncio.sleep(0.015)
+        while_writing = bench.state.config.reloads
+        bench.path.write_text(TWO)
+        await asyncio.sleep(0.15)
+        task.cancel()
+        await asyncio.wait([task])
+        assert while_writing <= 2  # a pause of the machine may look like standing still
+        assert len(bench.adopted) == 1
+
+    asyncio.run(scribble())
+
+
+def test_request_reloads_even_an_unchanged_file(bench: Bench) -> None:
+    """SIGHUP reads the file whatever its times say, and requests that pile up are one reload or two."""
+
+    def hurry() -> None:
+        for _ in range(10):
+            bench.reloading.request(cause="sighup")
+
+    asyncio.run(bench.watch(hurry, hurry))
+
+    assert bench.state.config.reloads == 2
+
+
+def test_only_configuration_errors_are_refusals(bench: Bench, tmp_path: Path) -> None:
+    """A directory in the file's place is a problem of the configuration too."""
+    bench.path.unlink()
+    bench.path.mkdir()
+
+    assert asyncio.run(bench.reloading.reload(cause="sighup")) is False
+    with pytest.raises(ConfigError):
+        load_config(tmp_path)

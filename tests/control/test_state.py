@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from lvs_agent.clock import ManualClock
+from lvs_agent.control.checking import Checking
+from lvs_agent.control.memory import Memory
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.health import Health
+from lvs_agent.core.snapshot import EngineStatus, ServerStatus
+from lvs_agent.model.check import CheckId, CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.intent import Intent
+from lvs_agent.model.ipvs import ServiceKey
+from tests.builders import (
+    NOW,
+    check_spec,
+    config_status,
+    fwmark_key,
+    intent,
+    real_server,
+    report,
+    service,
+    service_key,
+    virtual_service,
+)
+
+PASS, FAIL = Passed(), Failed(FailureReason.STATUS, "503 Service Unavailable")
+WEB = virtual_service()
+KEY = (WEB.service.key, WEB.real_servers[0].key)
+
+
+class Bench:
+    """A state with what feeds it, and what it asks for."""
+
+    def __init__(self, wanted: Intent | None = None, *, memory: Memory | None = None) -> None:
+        self.clock = ManualClock(now=NOW)
+        self.state = AgentState(
+            clock=self.clock,
+            writes=True,
+            intent=wanted or intent(services=[WEB], checks=[check_spec(rise=2, fall=2)]),
+            config=config_status(),
+            memory=memory or Memory(),
+            engine=EngineStatus,
+            log_messages=dict,
+        )
+        self.downs: list[tuple[CheckId, bool]] = []
+        self.woken: list[frozenset[ServiceKey]] = []
+        self.checking = Checking(
+            state=self.state, set_down=lambda check, down: self.downs.append((check, down)), wake=self.woken.append
+        )
+
+    def tell(self, *results: CheckResult, check: str = "check") -> None:
+        """One report for each of ``results``, a second apart."""
+        for result in results:
+            self.clock.advance(1.0)
+            self.checking.take([report(check=check, result=result, ended_at=self.clock.now())])
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """One service with one real server, rise 2, fall 2."""
+    return Bench()
+
+
+def test_verdict_wakes_the_loop_and_slows_or_quickens_the_check(bench: Bench) -> None:
+    """Only a change of health wakes the loop and changes the interval; other results pass silently."""
+    bench.tell(PASS, PASS, FAIL, FAIL, FAIL, PASS, PASS)
+
+    assert bench.downs == [("check", False), ("check", True), ("check", False)]
+    assert bench.woken == [frozenset({WEB.service.key})] * 3
+
+
+def test_changes_between_up_and_down_are_counted_and_dated(bench: Bench) -> None:
+    """The first verdict is no change; each later one is, with the time of the report that brought it."""
+    bench.tell(PASS)
+    first = bench.state.servers[KEY]
+    bench.tell(FAIL, FAIL, PASS, PASS)
+
+    assert first == ServerStatus(Health.UP, since=NOW + 1)
+    assert bench.state.servers[KEY] == ServerStatus(Health.UP, since=NOW + 5, ups=1, downs=1)
+
+
+def test_transition_is_one_line_with_its_reason(bench: Bench) -> None:
+    """Going down says which check failed and why; steady results say nothing."""
+    with capture_logs() as lines:
+        bench.tell(PASS, PASS, FAIL, FAIL, FAIL)
+
+    assert [line["event"] for line in lines] == ["real_server_up", "real_server_down"]
+    assert lines[1]["reason"] is FailureReason.STATUS
+    assert lines[1]["detail"] == "503 Service Unavailable"
+    assert (lines[1]["virtual_service"], lines[1]["real_server"]) == ("web", "10.0.0.1:80")
+
+
+def test_own_error_is_counted_and_logged_once_and_changes_nothing(bench: Bench) -> None:
+    """An error of ours leaves the server as it is, however often it happens."""
+    bench.tell(PASS)
+    with capture_logs() as lines:
+        bench.tell(*[Errored(ErrorReason.NO_DESCRIPTORS, "24 open files")] * 5)
+
+    status = bench.state.checks[CheckId("check")]
+    assert [line["event"] for line in lines] == ["check_not_possible"]
+    assert bench.state.servers[KEY].health is Health.UP
+    assert status.errors == {ErrorReason.NO_DESCRIPTORS: 5}
+    assert (status.failures, sum(status.durations.counts)) == ({}, 6)
+
+
+def test_one_check_speaks_for_every_server_that_has_it() -> None:
+    """A verdict of a shared check reaches each of its services, in one wake."""
+    other = virtual_service(name="other", service=service(key=fwmark_key()))
+    bench = Bench(intent(services=[WEB, other]))
+
+    bench.tell(FAIL)
+
+    assert {key[0]: status.health for key, status in bench.state.servers.items()} == {
+        service_key(): Health.DOWN,
+        fwmark_key(): Health.DOWN,
+    }
+    assert bench.woken == [frozenset({service_key(), fwmark_key()})]
+
+
+def test_server_with_two_checks_needs_both() -> None:
+    """One failing check takes the server down, and only both bring it up again."""
+    bench = Bench(intent(services=[virtual_service(real_servers=[real_server(checks=("a", "b"))])]))
+
+    bench.tell(PASS, check="a")
+    half = bench.state.servers[KEY].health
+    bench.tell(PASS, check="b")
+    bench.tell(FAIL, check="a")
+
+    assert half is Health.UNKNOWN
+    assert bench.state.servers[KEY].health is Health.DOWN
+
+
+def test_report_of_a_check_that_left_is_dropped(bench: Bench) -> None:
+    """A probe may end after its check has left the configuration."""
+    bench.tell(PASS, check="gone")
+
+    assert bench.woken == []
+
+
+def test_new_intent_keeps_what_is_the_same_in_it(bench: Bench) -> None:
+    """Health, time and counters of an unchanged server survive; a changed check starts from unknown."""
+    bench.tell(PASS, FAIL, FAIL)
+    before = bench.state.servers[KEY]
+    newcomer = virtual_service(
+        name="new", service=service(key=fwmark_key()), real_servers=[real_server(checks=["new"])]
+    )
+
+    bench.state.adopt(intent(services=[WEB, newcomer], checks=[check_spec(rise=2, fall=2), check_spec(name="new")]))
+    kept = bench.state.servers[KEY]
+    changed = virtual_service(real_servers=[real_server(checks=["other"])])
+    bench.state.adopt(intent(services=[changed]))
+
+    assert kept == before
+    assert bench.state.servers == {KEY: replace(before, health=Health.UNKNOWN, since=bench.clock.now())}
+    assert bench.state.owned == {service_key(), fwmark_key()}
+
+
+def test_first_verdict_that_agrees_with_an_earlier_process_keeps_its_time() -> None:
+    """A restart does not make a server that was down all night down since now."""
+    memory = Memory(owned=frozenset({WEB.service.key}), servers={KEY: ServerStatus(Health.DOWN, since=5.0)})
+    same, other = Bench(memory=memory), Bench(memory=memory)
+
+    same.tell(FAIL, FAIL)
+    other.tell(PASS)
+
+    assert same.state.servers[KEY] == ServerStatus(Health.DOWN, since=5.0)
+    assert other.state.servers[KEY] == ServerStatus(Health.UP, since=NOW + 1)
+
+
+def test_memory_of_a_server_not_settled_yet_is_handed_on() -> None:
+    """A process that ends before its first verdict leaves the earlier one's word behind."""
+    memory = Memory(owned=frozenset({WEB.service.key}), servers={KEY: ServerStatus(Health.DOWN, since=5.0)})
+
+    assert Bench(memory=memory).state.memory() == memory
+
+
+def test_disowned_service_stays_ours_when_it_is_wanted_again(bench: Bench) -> None:
+    """A service that came back while its deletion was under way is not forgotten."""
+    bench.state.disown(frozenset({WEB.service.key, fwmark_key()}))
+
+    assert bench.state.owned == {WEB.service.key}
+
+
+def test_snapshot_is_ready_after_every_check_and_one_right_table(bench: Bench) -> None:
+    """Readiness wants both."""
+    bench.tell(PASS)
+    checked = bench.state.snapshot()
+    bench.state.reconcile = replace(bench.state.reconcile, right_once=True)
+
+    assert (checked.all_checked, checked.ready) == (True, False)
+    assert bench.state.snapshot().ready
