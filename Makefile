@@ -1,0 +1,48 @@
+# Every target sets up what it needs on a machine that has only make and Python 3.11 or newer.
+# As root on Debian, missing system packages are installed; otherwise they are named.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ROUNDS ?= 1
+TESTS  ?= tests
+
+.PHONY: help demo test check format cov bench lab clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+$(VENV)/.run: pyproject.toml scripts/setup
+	scripts/setup run $(PYTHON) $(VENV)
+
+$(VENV)/.dev: $(VENV)/.run
+	scripts/setup dev $(PYTHON) $(VENV)
+
+demo: $(VENV)/.run  ## the agent at work on servers that fail and recover (ROUNDS=0: until Ctrl-C)
+	$(BIN)/lvs-agent demo --rounds $(ROUNDS)
+
+test: check lab  ## everything that is checked automatically: style, types, layers, tests on a real kernel
+	$(BIN)/pytest $(TESTS)
+
+check: $(VENV)/.dev  ## style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+format: $(VENV)/.dev  ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
+	$(BIN)/pytest -m "not ipvs" --cov --cov-report=term-missing $(TESTS)
+
+bench: $(VENV)/.dev  ## speed beside the peers, in one run
+	$(BIN)/python benchmarks/checks.py
+
+lab: $(VENV)/.dev  ## a kernel with IPVS, where this machine's own has none
+	tests/lab/lab fetch
+
+clean:  ## forget everything that make made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
