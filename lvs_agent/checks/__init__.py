@@ -3,6 +3,9 @@
 - ``Settings``: a frozen subclass of ``CheckSettings``; its fields are the keys of the check's TOML table;
 - ``async def probe(target: Target) -> CheckResult``: one run.
 
+A module may say ``LEAN = True``: its probe awaits nothing but a poller's sockets, so the engine can drive it by hand,
+without the price of an asyncio task.
+
 Its module name is its ``type`` in the configuration.  Nothing else has to be touched.  The engine owns interval,
 deadline and cancellation; a probe that is cancelled gives back what it holds and lets the cancellation through.
 """
@@ -30,6 +33,7 @@ class Checker:
     settings: type[CheckSettings]
     probe: Probe
     summary: str
+    lean: bool = False
 
 
 @cache
@@ -41,5 +45,7 @@ def checkers() -> Mapping[str, Checker]:
         settings, probe = getattr(module, "Settings", None), getattr(module, "probe", None)
         if settings is not None and probe is not None:
             summary = (module.__doc__ or "").partition("\n")[0]
-            found[module_info.name] = Checker(module_info.name, settings, probe, summary)
+            found[module_info.name] = Checker(
+                module_info.name, settings, probe, summary, lean=getattr(module, "LEAN", False)
+            )
     return MappingProxyType(found)

@@ -76,8 +76,12 @@ CheckResult = Passed | Failed | Errored
 
 
 class Stage(Enum):
-    """How far a probe has come; decides between connect and read time-outs."""
+    """How far a probe has come; decides what running out of time means.
 
+    QUEUED: it still waits for something of our own (a free place to run a command), so the server is not to blame.
+    """
+
+    QUEUED = "queued"
     CONNECTING = "connecting"
     CONNECTED = "connected"
 
@@ -85,13 +89,15 @@ class Stage(Enum):
 class Progress:
     """Where the running probe of one check stands.  The only thing about a target that changes."""
 
-    __slots__ = ("stage", "waiting_for")
+    __slots__ = ("prepared", "stage", "waiting_for")
 
     def __init__(self) -> None:
+        self.prepared: object = None
+        """What the checker has computed once for all probes of this target; nobody else's business."""
         self.restart()
 
     def restart(self) -> None:
-        """Forget the last probe."""
+        """Forget the last probe, but not what was prepared."""
         self.stage = Stage.CONNECTING
         self.waiting_for = "connection"
 

@@ -1,0 +1,270 @@
+"""Runs every configured check at its times and reports the results in batches.
+
+The engine owns interval, deadline and cancellation; probes have none of them, and ``schedule`` says when they run.
+Starts and deadlines sit in slots of 10 ms, so a round of the engine handles all that is due in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from lvs_agent.checks import checkers, schedule
+from lvs_agent.checks.poller import Poller
+from lvs_agent.checks.running import RunningCheck
+from lvs_agent.checks.shared import close_shared, shared
+from lvs_agent.checks.wheel import SLOT_S, SlotWheel
+from lvs_agent.clock import Clock
+from lvs_agent.model.check import (
+    CheckId,
+    CheckReport,
+    CheckResult,
+    CheckSpec,
+    Errored,
+    ErrorReason,
+    Failed,
+    FailureReason,
+    Progress,
+    Stage,
+)
+
+LATE_S = 0.25
+"""An expiry handled this much later than it was due says that our loop hung, not that the server did."""
+
+HEARTBEAT_S = 1.0
+"""The engine ticks at least this often, so that a watchdog sees a living loop where nothing is due."""
+
+_CLEAN_UP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """``in_flight``: probes that run; ``pending``: runs that are due and not started.  More than a few: too much."""
+
+    in_flight: int
+    pending: int
+
+
+class Engine:
+    """All checks of one event loop.  Every method is called on that loop; the properties may be read from any thread.
+
+    ``report`` gets the results in batches on the loop, no later than 10 ms after they are known.
+    """
+
+    def __init__(self, *, clock: Clock, report: Callable[[Sequence[CheckReport]], None]) -> None:
+        self._clock = clock
+        self._report = report
+        self._checks: dict[CheckId, RunningCheck] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._starts: SlotWheel[tuple[RunningCheck, float]] = SlotWheel()
+        self._deadlines: SlotWheel[RunningCheck] = SlotWheel()
+        self._results: list[CheckReport] = []
+        self._in_flight = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._poller: Poller | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._flusher: asyncio.TimerHandle | None = None
+        self._failed: asyncio.Future[None] | None = None
+        self._is_alive_at = clock.monotonic()
+
+    @property
+    def load(self) -> Load:
+        """How much the engine has to do right now."""
+        return Load(in_flight=self._in_flight, pending=self._starts.waiting(until=self._clock.monotonic()))
+
+    @property
+    def is_alive_at(self) -> float:
+        """Monotonic time of the last tick; older than a few ``HEARTBEAT_S`` means that the loop hangs."""
+        return self._is_alive_at
+
+    def configure(self, specs: Collection[CheckSpec]) -> None:
+        """Replace the set of checks.  Equal ids go on untouched, with phase, state and running probe."""
+        wanted = {spec.id: spec for spec in specs}
+        for gone in self._checks.keys() - wanted.keys():
+            self._drop(self._checks.pop(gone))
+        now = self._clock.monotonic()
+        for new in wanted.keys() - self._checks.keys():
+            self._add(wanted[new], now=now)
+        self._arm()
+
+    def set_down(self, check: CheckId, down: bool) -> None:  # noqa: FBT001 - the state is the message
+        """Let a check run at its interval for servers that are down, or at the usual one.  Unknown ids are ignored."""
+        running = self._checks.get(check)
+        if running is None or running.down is down:
+            return
+        before = running.interval_s
+        running.down = down
+        if running.interval_s == before:
+            return
+        now = self._clock.monotonic()
+        self._plan(
+            running,
+            schedule.run_after_change(
+                fraction=running.fraction, interval_s=running.interval_s, last=running.started, now=now
+            ),
+        )
+        self._arm()
+
+    async def run(self) -> None:
+        """Run the checks until cancelled; then every probe is cancelled and what they shared is closed."""
+        self._loop = asyncio.get_running_loop()
+        self._failed = self._loop.create_future()
+        self._poller = shared(Poller)
+        self._on_timer()
+        try:
+            await self._failed
+        finally:
+            await self._stop()
+
+    def tick(self) -> None:
+        """One round: expire what is over time, start what is due.  ``run`` calls it when the next slot is due."""
+        now = self._clock.monotonic()
+        self._is_alive_at = now
+        expired = self._deadlines.take(until=now)
+        if expired and self._poller is not None:
+            self._poller.poll()  # answers that came while we were late count
+        for check in expired:
+            self._expire(check, now=now)
+        for check, due in self._starts.take(until=now):
+            if check.due == due:
+                self._begin(check, due=due)
+
+    # -- the timer -----------------------------------------------------------------------------------------------
+
+    def _on_timer(self) -> None:
+        """Tick, and be called again."""
+        self._timer = None
+        self._timer_at = math.inf
+        self._or_fail(self.tick)
+        self._arm()
+
+    def _or_fail(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as problem:  # noqa: BLE001 - handed on to whoever awaits run()
+            if self._failed is not None and not self._failed.done():
+                self._failed.set_exception(problem)
+
+    def _arm(self) -> None:
+        """Have the timer ring for the next slot, at least once a heartbeat."""
+        if self._loop is None or self._failed is None or self._failed.done():
+            return
+        now = self._clock.monotonic()
+        at = min(now + HEARTBEAT_S, self._starts.next_at() or math.inf, self._deadlines.next_at() or math.inf)
+        if at >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        # uvloop's timers round to milliseconds and may ring early: one more, rather than twice
+        self._timer = self._loop.call_later(max(0.0, at - now) + 0.001, self._on_timer)
+        self._timer_at = at
+
+    # -- checks come and go --------------------------------------------------------------------------------------
+
+    def _add(self, spec: CheckSpec, *, now: float) -> None:
+        fraction = schedule.fraction_of(spec.id)
+        check = RunningCheck(spec, checker=checkers()[spec.kind], fraction=fraction, finished=self._finished)
+        self._checks[spec.id] = check
+        self._plan(check, schedule.first_run(fraction=fraction, interval_s=spec.interval_s, now=now))
+
+    def _drop(self, check: RunningCheck) -> None:
+        check.due = None
+        if check.deadline is not None:
+            self._in_flight -= 1
+        check.cancel()
+        self._let_go(check)
+
+    def _let_go(self, check: RunningCheck) -> None:
+        """Remember a cancelled task until it has cleaned up."""
+        if check.task is not None:
+            self._leaving.add(check.task)
+            check.task.add_done_callback(self._leaving.discard)
+
+    # -- probes --------------------------------------------------------------------------------------------------
+
+    def _plan(self, check: RunningCheck, due: float) -> None:
+        check.due = due
+        self._starts.add((check, due), at=due)
+
+    def _begin(self, check: RunningCheck, *, due: float) -> None:
+        now = self._clock.monotonic()
+        first = check.started == -math.inf
+        if check.busy or self._poller is None:  # still at it: this run is left out
+            self._plan(check, schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now))
+            return
+        check.started = now
+        check.started_late = now - due
+        check.deadline = now + check.spec.timeout_s
+        self._in_flight += 1
+        if not check.in_wheel:
+            check.in_wheel = True
+            self._deadlines.add(check, at=check.deadline)
+        if first:
+            following = schedule.run_after_change(
+                fraction=check.fraction, interval_s=check.interval_s, last=now, now=now
+            )
+        else:
+            following = schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=max(due, now))
+        self._plan(check, following)
+        check.start(self._poller)
+
+    def _expire(self, check: RunningCheck, *, now: float) -> None:
+        """Handle a check's place among the deadlines; a probe started since then has a later one."""
+        check.in_wheel = False
+        deadline = check.deadline
+        if deadline is None:
+            return
+        if deadline > now:
+            check.in_wheel = True
+            self._deadlines.add(check, at=deadline)
+            return
+        result = over_time(check.spec.target.progress, timeout_s=check.spec.timeout_s, late_s=now - deadline)
+        self._finished(check, result)
+        check.cancel()
+        self._let_go(check)
+
+    def _finished(self, check: RunningCheck, result: CheckResult) -> None:
+        check.deadline = None
+        self._in_flight -= 1
+        duration = self._clock.monotonic() - check.started
+        self._results.append(CheckReport(check.spec.id, result, self._clock.now(), duration, check.started_late))
+        if self._flusher is None and self._loop is not None:
+            self._flusher = self._loop.call_later(SLOT_S / 2, self._flush)
+
+    def _flush(self) -> None:
+        self._flusher = None
+        results, self._results = self._results, []
+        if results:
+            self._or_fail(partial(self._report, results))
+
+    async def _stop(self) -> None:
+        for timer in (self._timer, self._flusher):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._flusher = self._loop = self._poller = None
+        self._timer_at = math.inf
+        for check in self._checks.values():
+            self._drop(check)
+        self._checks.clear()
+        self._results.clear()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=_CLEAN_UP_S)
+        await close_shared()
+
+
+def over_time(progress: Progress, *, timeout_s: float, late_s: float) -> Failed | Errored:
+    """The result of a probe that ran out of time, noticed ``late_s`` after its deadline."""
+    if late_s > LATE_S:
+        return Errored(ErrorReason.LATE, f"this program was busy for {late_s:.2f} s when the time was over")
+    detail = f"no answer within {timeout_s:g} s: waiting for {progress.waiting_for}"
+    match progress.stage:
+        case Stage.QUEUED:
+            return Errored(ErrorReason.BUSY, detail)
+        case Stage.CONNECTING:
+            return Failed(FailureReason.CONNECT_TIMEOUT, detail)
+        case Stage.CONNECTED:
+            return Failed(FailureReason.READ_TIMEOUT, detail)

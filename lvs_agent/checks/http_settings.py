@@ -1,0 +1,152 @@
+"""The TOML keys that HTTP and HTTPS checks share, with everything that can be computed from them once."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from lvs_agent import __version__
+from lvs_agent.checks.settings import CheckSettings, Size
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_STATUS_RANGE = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
+_OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect"})
+_NEEDS_LENGTH = frozenset({"POST", "PUT", "PATCH"})
+
+
+def _method(value: str) -> str:
+    if not _TOKEN.fullmatch(value) or value.upper() == "CONNECT":
+        raise ValueError('a request method is wanted, like "GET" or "HEAD"')
+    return value
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or not _VISIBLE.fullmatch(value) or "#" in value:
+        raise ValueError('a path that starts with "/" is wanted, without spaces (write them as %20) and without "#"')
+    return value
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError('a host name is wanted, like "www.example.com" or "www.example.com:8080"')
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if not _HEADER_VALUE.fullmatch(text):
+            raise ValueError(f"the value of {name} must be one line of Latin-1 text")
+        if name.lower() in _OURS:
+            raise ValueError("use virtual_host for Host" if name.lower() == "host" else f"{name} is set by the check")
+    return value
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as problem:
+        raise ValueError(f"not a regular expression: {problem}") from None
+    return value
+
+
+def _statuses(value: object) -> object:
+    items = value if isinstance(value, list | tuple) else [value]
+    if not items:
+        raise ValueError("at least one status is wanted")
+    for item in items:
+        _status_range(item)
+    return tuple(items)
+
+
+def _status_range(item: object) -> range:
+    match = _STATUS_RANGE.fullmatch(str(item)) if isinstance(item, int | str) and not isinstance(item, bool) else None
+    if match is None:
+        raise ValueError('a status like 200, or a range of them like "200-299", is wanted')
+    low, high = int(match[1]), int(match[2] or match[1])
+    if low > high:
+        raise ValueError(f'"{item}" is an empty range')
+    return range(low, high + 1)
+
+
+Host = Annotated[str, AfterValidator(_host)]
+"""A host name or address as in a URL, with a port or without."""
+
+
+class HttpSettings(CheckSettings):
+    """Keys of an HTTP check."""
+
+    default_port: ClassVar[int | None] = 80
+    scheme: ClassVar[str] = "http"
+
+    method: Annotated[str, AfterValidator(_method)] = "GET"
+    """Request method.  The request never has a body."""
+    path: Annotated[str, AfterValidator(_path)] = "/"
+    """What is asked for: path and query."""
+    virtual_host: Host | None = None
+    """The Host header.  Without it, the address and port that are checked."""
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
+    """More request headers.  User-Agent and Accept may be replaced here."""
+    status: Annotated[
+        tuple[int | str, ...], BeforeValidator(_statuses, json_schema_input_type=list[int | str] | int | str)
+    ] = ("200-299",)
+    """Statuses that pass: numbers, and ranges like "200-299"."""
+    body_contains: Annotated[str, Field(min_length=1)] | None = None
+    """Text that the body must contain (compared as UTF-8)."""
+    body_regex: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_regex)] | None = None
+    """Regular expression (Python's) that must match somewhere in the body, decoded as UTF-8.  It sees body_limit bytes
+    at most; a pattern with nested repeats such as (a+)+ can take very long and holds up every other check, so avoid
+    them."""
+    body_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = 65_536
+    """Reading the body stops after this much; the tests above are made on what was read.  At most 1MiB."""
+    follow_redirects: Annotated[int, Field(ge=0, le=10)] = 0
+    """Redirects to follow where the status is not one that passes.  The connection always goes to the checked address,
+    whatever name the redirect gives (the name becomes the Host header); a port in the redirect is used; a redirect to
+    another scheme or to another IP address fails."""
+
+    @model_validator(mode="after")
+    def _head_has_no_body(self) -> Self:
+        if self.method == "HEAD" and self.wants_body:
+            raise ValueError("body_contains and body_regex need a method other than HEAD")
+        return self
+
+    @property
+    def wants_body(self) -> bool:
+        """Whether anything is asked of the body."""
+        return self.body_contains is not None or self.body_regex is not None
+
+    @cached_property
+    def accepted(self) -> frozenset[int]:
+        """Every status that passes."""
+        return frozenset(code for item in self.status for code in _status_range(item))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """``body_regex`` compiled."""
+        return None if self.body_regex is None else re.compile(self.body_regex)
+
+    @cached_property
+    def read_limit(self) -> int:
+        """Bytes of the body to read."""
+        return self.body_limit if self.wants_body else 0
+
+    @cached_property
+    def fixed_headers(self) -> str:
+        """Every header line but Host, and the empty line behind them."""
+        lines = {"User-Agent": f"lvs-agent/{__version__}", "Accept": "*/*", "Connection": "close"}
+        replaced = {name.lower() for name in self.headers}
+        lines = {name: text for name, text in lines.items() if name.lower() not in replaced} | self.headers
+        if self.method in _NEEDS_LENGTH:
+            lines["Content-Length"] = "0"
+        return "".join(f"{name}: {text}\r\n" for name, text in lines.items()) + "\r\n"
+
+    def request(self, *, path: str, host: str) -> bytes:
+        """The request for ``path``, with ``host`` in its Host header."""
+        return f"{self.method} {path} HTTP/1.1\r\nHost: {host}\r\n{self.fixed_headers}".encode("latin-1")

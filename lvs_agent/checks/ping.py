@@ -1,0 +1,39 @@
+"""ICMP echo request; the server must answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from lvs_agent.checks.outcome import outcome_of
+from lvs_agent.checks.pinger import Pinger
+from lvs_agent.checks.settings import CheckSettings, Size
+from lvs_agent.checks.shared import shared
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Stage, Target
+
+
+class Settings(CheckSettings):
+    """Keys of a check with ``type = "ping"``."""
+
+    uses_port: ClassVar[bool] = False
+
+    payload_size: Annotated[Size, Field(ge=16, le=1_400)] = 56
+    """Size of the data in the request, "16B" to "1400B"."""
+
+
+async def probe(target: Target) -> CheckResult:
+    """One echo request and its reply, ICMP or ICMPv6 as the address has it."""
+    settings: Settings = target.settings
+
+    def sent() -> None:
+        target.progress.stage = Stage.CONNECTED
+        target.progress.waiting_for = "echo reply"
+
+    try:
+        return await shared(Pinger).ping(target.address, size=settings.payload_size, sent=sent)
+    except PermissionError:
+        remedy = "give this program CAP_NET_RAW, or put its group into net.ipv4.ping_group_range"
+        return Errored(ErrorReason.NOT_PERMITTED, f"ICMP sockets are not allowed: {remedy}")
+    except OSError as problem:
+        return outcome_of(problem)

@@ -1,0 +1,77 @@
+"""Readiness of many short-lived sockets at one system call each.
+
+asyncio's transports cost more than the check itself, so probes use bare non-blocking sockets.  One epoll object of
+our own holds them all, edge-triggered; the event loop watches only that object (an epoll descriptor is readable while
+one of its sockets is ready), so the loop need not know the sockets.
+
+The rule that makes edges safe: try the operation first, and wait only after it would have blocked.  Then no edge is
+missed, and a wake-up too many is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import types
+from collections.abc import Callable, Generator
+from functools import partial
+
+READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+READ_WRITE = READ | select.EPOLLOUT
+
+_BATCH = 512
+"""Sockets handled a round; the rest waits for the loop's next one, so that timers come in between."""
+
+
+class Poller:
+    """The sockets of one loop that somebody waits for."""
+
+    __slots__ = ("_epoll", "_loop", "_waiting", "running")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._epoll = select.epoll()
+        self._waiting: dict[int, Callable[[], object]] = {}
+        self.running: Callable[[], object] | None = None
+        """What resumes the probe that runs right now, where the engine drives it by hand; None within a task."""
+        self._loop.add_reader(self._epoll.fileno(), self.poll)
+
+    def register(self, descriptor: int, mask: int) -> None:
+        """Watch a socket (``READ`` or ``READ_WRITE``) until it is closed.  Raises OSError."""
+        self._epoll.register(descriptor, mask)
+
+    def modify(self, descriptor: int, mask: int) -> None:
+        """Watch a registered socket for something else."""
+        self._epoll.modify(descriptor, mask)
+
+    @types.coroutine
+    def ready(self, descriptor: int) -> Generator[object, None, None]:
+        """Wait until a registered socket may have become ready; await it after the operation would have blocked."""
+        if self.running is not None:
+            self._waiting[descriptor] = self.running
+            yield None
+            return
+        future = self._loop.create_future()
+        self._waiting[descriptor] = partial(_wake, future)
+        yield from future
+
+    def forget(self, descriptor: int) -> None:
+        """Nobody waits for this socket any more.  To be called before it is closed."""
+        self._waiting.pop(descriptor, None)
+
+    def poll(self) -> None:
+        """Resume everyone whose socket is ready."""
+        for descriptor, _ in self._epoll.poll(0, _BATCH):
+            resume = self._waiting.pop(descriptor, None)
+            if resume is not None:
+                resume()
+
+    async def close(self) -> None:
+        """Give the epoll object back."""
+        self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,124 @@
+"""One check and its running probe, as the engine keeps them: started, stepped and cancelled here, decided elsewhere.
+
+A probe is driven in one of two ways.  A *lean* one awaits nothing but the poller and is stepped by hand, which saves
+the task, the future and two rounds of the loop.  Any other one runs as an asyncio task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import cast
+
+from lvs_agent.checks import Checker
+from lvs_agent.checks.poller import Poller
+from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason
+
+Finished = Callable[["RunningCheck", CheckResult], None]
+
+
+class RunningCheck:
+    """A configured check with its place in time, and its probe while one runs.
+
+    ``due``: when it runs next, or None once it is gone.  ``deadline``: of the running probe, None while none runs.
+    ``in_wheel``: whether the engine's deadlines hold it.  ``started``: the last probe; minus infinity before the first.
+    All times are seconds of the monotonic clock.
+    """
+
+    __slots__ = (
+        "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task",
+        "deadline", "down", "due", "fraction", "in_wheel", "spec", "started", "started_late",
+    )  # fmt: skip
+
+    def __init__(self, spec: CheckSpec, *, checker: Checker, fraction: float, finished: Finished) -> None:
+        self.spec = spec
+        self.fraction = fraction
+        self.down = False
+        self.due: float | None = None
+        self.deadline: float | None = None
+        self.in_wheel = False
+        self.started = -math.inf
+        self.started_late = 0.0
+        self._checker = checker
+        self._finished = finished
+        self._coroutine: Coroutine[object, None, CheckResult] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._poller: Poller | None = None
+        self._resume = self._step
+
+    @property
+    def interval_s(self) -> float:
+        """The interval that holds now."""
+        return self.spec.down_interval_s if self.down else self.spec.interval_s
+
+    @property
+    def busy(self) -> bool:
+        """Whether a probe runs, or is still cleaning up."""
+        return self._coroutine is not None or self._task is not None
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The running probe's task, where it has one."""
+        return self._task
+
+    def start(self, poller: Poller) -> None:
+        """Start a probe; ``finished`` is called with its result, possibly before this returns."""
+        target = self.spec.target
+        target.progress.restart()
+        probe = self._checker.probe(target)
+        if self._checker.lean:
+            self._coroutine = cast("Coroutine[object, None, CheckResult]", probe)
+            self._poller = poller
+            self._step()
+            return
+        name = f"probe {self._checker.kind} {self.spec.id}"
+        self._task = asyncio.get_running_loop().create_task(self._as_task(probe), name=name)
+        self._task.add_done_callback(self._task_done)
+
+    def cancel(self) -> None:
+        """End the running probe without a result.  A lean one is gone at once, a task after it has cleaned up."""
+        self.deadline = None
+        coroutine, self._coroutine = self._coroutine, None
+        if coroutine is not None:
+            coroutine.close()
+        elif self._task is not None:
+            self._task.cancel()
+
+    def _step(self) -> None:
+        """Run the lean probe until it waits again or ends."""
+        coroutine, poller = self._coroutine, self._poller
+        if coroutine is None or poller is None:
+            return
+        poller.running = self._resume
+        try:
+            awaited = coroutine.send(None)
+        except StopIteration as end:
+            result: CheckResult = end.value
+        except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
+            result = _internal(problem)
+        else:
+            if awaited is None:
+                return
+            coroutine.close()
+            result = Errored(ErrorReason.INTERNAL, f"a lean probe awaited {type(awaited).__name__}")
+        finally:
+            poller.running = None
+        self._coroutine = None
+        self._finished(self, result)
+
+    async def _as_task(self, probe: object) -> None:
+        try:
+            result = await cast("Coroutine[object, None, CheckResult]", probe)
+        except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
+            result = _internal(problem)
+        if self.deadline is not None:
+            self._finished(self, result)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:
+            self._task = None
+
+
+def _internal(problem: Exception) -> Errored:
+    return Errored(ErrorReason.INTERNAL, f"{type(problem).__name__}: {problem}")

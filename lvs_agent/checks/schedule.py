@@ -1,0 +1,45 @@
+"""When a check runs.  Pure: every function takes the time as a number of seconds and gives one back.
+
+Each check owns a grid: the times ``(fraction + k) * interval`` for every integer k, on a clock that never jumps.
+``fraction`` (0 <= fraction < 1) is a hash of the check's id, so checks spread evenly, and a check keeps its times
+through reloads and restarts of its probe.  Times are computed from k and never by adding intervals: no drift.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+from lvs_agent.model.check import CheckId
+
+FIRST_SPREAD_S = 1.0
+"""New checks make their first probe within this time, however long their interval is."""
+
+
+def fraction_of(check: CheckId) -> float:
+    """The place of a check in its interval, 0 <= fraction < 1; the same in every process."""
+    digest = hashlib.blake2b(check.encode(), digest_size=6).digest()
+    return int.from_bytes(digest) / (1 << 48)
+
+
+def first_run(*, fraction: float, interval_s: float, now: float) -> float:
+    """When a new check makes its first probe: soon, and spread by hash."""
+    return now + fraction * min(interval_s, FIRST_SPREAD_S)
+
+
+def next_run(*, fraction: float, interval_s: float, after: float) -> float:
+    """The first time of the grid that is later than ``after``."""
+    k = math.floor(after / interval_s - fraction) + 1
+    due = (fraction + k) * interval_s
+    while due <= after:
+        k += 1
+        due = (fraction + k) * interval_s
+    return due
+
+
+def run_after_change(*, fraction: float, interval_s: float, last: float, now: float) -> float:
+    """The next run after the grid was left or changed: after ``now``, and at least half an interval after ``last``.
+
+    ``last`` is the probe that was not on this grid: the first one, or the last one at another interval.
+    """
+    return next_run(fraction=fraction, interval_s=interval_s, after=max(now, last + interval_s / 2))
