@@ -1,0 +1,48 @@
+"""Intents as lines of text, so that a file's expected outcome can stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lvs_agent.config import Config
+from lvs_agent.model.check import CheckSpec
+from lvs_agent.model.intent import RealServer, VirtualService
+from lvs_agent.model.ipvs import Destination, SchedulerFlag
+
+
+def lines_of(config: Config) -> list[str]:
+    """Everything that the configuration asks for, and its warnings."""
+    found = [line for service in config.intent.services for line in _service(service, config)]
+    return [*found, *(f"warning {warning}" for warning in config.warnings)]
+
+
+def _service(each: VirtualService, config: Config) -> Iterator[str]:
+    row = each.service
+    flags = "" if row.scheduler_flags is SchedulerFlag.NONE else f" flags={int(row.scheduler_flags):#x}"
+    kept = row.persistence
+    persistence = "" if kept is None else f" persistence={kept.timeout_s},{kept.netmask},{kept.engine}"
+    one_packet = " one_packet" if row.one_packet else ""
+    yield f"service {each.name} {row.key} {row.scheduler}{flags}{persistence}{one_packet} quorum={each.quorum}"
+    for server in each.real_servers:
+        yield f"  server {_destination(server.destination)} {_policy(server)} {_checks(server, config)}"
+    if each.sorry_server is not None:
+        yield f"  sorry {_destination(each.sorry_server)}"
+
+
+def _destination(row: Destination) -> str:
+    tunnel = "" if row.tunnel is None else f"({row.tunnel.type.value},{row.tunnel.port},{row.tunnel.checksum.value})"
+    limits = f" limits={row.lower_threshold}-{row.upper_threshold}" if row.upper_threshold else ""
+    return f"{row.key} {row.forwarding.value}{tunnel} weight={row.weight}{limits}"
+
+
+def _policy(server: RealServer) -> str:
+    return f"on_down={server.on_down.value} initial={server.initial.value}"
+
+
+def _checks(server: RealServer, config: Config) -> str:
+    return " ".join(_check(config.intent.checks[each]) for each in server.checks)
+
+
+def _check(spec: CheckSpec) -> str:
+    times = f"{spec.interval_s:g}/{spec.down_interval_s:g}/{spec.timeout_s:g}s"
+    return f"{spec.kind}@{spec.target.address}#{spec.target.port} {times} rise={spec.rise} fall={spec.fall}"
