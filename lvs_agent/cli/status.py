@@ -19,6 +19,8 @@ _DOCUMENT = TypeAdapter(StatusDocument)
 _PATH = "/api/v1/status"
 _PLAIN_WIDTH = 10_000
 """Wide enough that a line for another program is never wrapped."""
+_ROOMY_WIDTH = 120
+"""Narrower terminals are not told since when."""
 _COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "active": "bold yellow", "foreign": "cyan"}
 
 
@@ -58,17 +60,18 @@ def show_status(document: StatusDocument) -> None:
 
 def render_status(document: StatusDocument, *, console: Console) -> None:
     """Print ``document``.  Colour only repeats what words say; without a terminal lines are never wrapped."""
-    width = None if console.is_terminal else _PLAIN_WIDTH
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
     for line in _summary(document):
-        console.print(line, width=width, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     for service in document["services"]:
         console.print()
         console.print(_service_line(service), soft_wrap=True)
-        console.print(_servers(service), width=width)
+        console.print(_servers(service, roomy=console.width >= _ROOMY_WIDTH))
     for foreign in document["foreign_services"]:
         console.print()
         console.print(_heading(foreign).append(" · ").append("foreign", _COLOURS["foreign"]), soft_wrap=True)
-        console.print(_destinations(foreign), width=width)
+        console.print(_destinations(foreign))
 
 
 def _summary(document: StatusDocument) -> Iterator[Text]:
@@ -87,11 +90,11 @@ def _summary(document: StatusDocument) -> Iterator[Text]:
 
 
 def _heading(service: ServiceRow) -> Text:
-    line = _said(service["name"], "bold")
+    line = Text().append(_said(service["name"], "bold"))
     if service["name"] != service["key"]:
-        line.append(f" {service['key']}", "not bold")
+        line.append(f" {service['key']}")
     facts = [service["scheduler"], *service["flags"]]
-    return line.append(f" {' '.join(facts)}", "dim not bold")
+    return line.append(f" {' '.join(facts)}", "dim")
 
 
 def _service_line(service: Service) -> Text:
@@ -110,27 +113,23 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         number = column in {"WEIGHT", "KERNEL", "ACTIVE", "INACTIVE"}
-        table.add_column(column, justify="right" if number else "left", no_wrap=column != "LAST CHECK")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column != "LAST CHECK", overflow="fold")
     return table
 
 
-def _servers(service: Service) -> Table:
-    table = _table("REAL SERVER", "STATE", "POOL", "WEIGHT", "KERNEL", "ACTIVE", "INACTIVE", "SINCE", "LAST CHECK")
+def _servers(service: Service, *, roomy: bool) -> Table:
+    since = ("SINCE",) if roomy else ()
+    table = _table("REAL SERVER", "STATE", "POOL", "WEIGHT", "KERNEL", "ACTIVE", "INACTIVE", *since, "LAST CHECK")
     for server in service["real_servers"]:
         state = Text(server["health"], _COLOURS[server["health"]])
-        table.add_row(
-            _said(server["name"]),
-            state,
-            _said(server["membership"] or "-"),
-            *_numbers(server),
-            _instant(server["since"]),
-            _last_checks(server),
-        )
+        times = (_instant(server["since"]),) if roomy else ()
+        pool = _said(server["membership"] or "-")
+        table.add_row(_said(server["name"]), state, pool, *_numbers(server), *times, _last_checks(server))
     if sorry := service["sorry_server"]:
         state = Text("active", _COLOURS["active"]) if sorry["active"] else Text("standby")
-        table.add_row(_said(sorry["name"]), state, "sorry server", *_numbers(sorry), "", "")
+        table.add_row(_said(sorry["name"]), state, "sorry server", *_numbers(sorry))
     for row in service["unexpected"]:
-        table.add_row(_said(row["name"]), Text("foreign", _COLOURS["foreign"]), "unexpected", *_numbers(row), "", "")
+        table.add_row(_said(row["name"]), Text("foreign", _COLOURS["foreign"]), "unexpected", *_numbers(row))
     return table
 
 

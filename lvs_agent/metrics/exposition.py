@@ -42,7 +42,7 @@ class Exposition:
         """The metrics in the format that ``accept`` (an HTTP header) prefers, the plain text format if in doubt."""
         try:
             encode, content_type = choose_encoder(accept)
-        except ValueError:  # a version that is no number
+        except (TypeError, ValueError):  # what choose_encoder makes of a version that is no number
             encode, content_type = choose_encoder("")
         registry = CollectorRegistry()
         registry.register(ReadingCollector(reading))
