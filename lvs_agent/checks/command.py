@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from lvs_agent.checks.command_runner import Command, CommandRunner, Ended, RunnerLost
 from lvs_agent.checks.outcome import outcome_of
-from lvs_agent.checks.settings import CheckSettings, Size
+from lvs_agent.checks.settings import CheckSettings, Secret, Size
 from lvs_agent.checks.shared import shared
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Stage, Target
 from lvs_agent.model.ipvs import AddressKey, FwmarkKey
@@ -33,11 +33,11 @@ def _command(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _environment(value: dict[str, str]) -> dict[str, str]:
-    for name, text in value.items():
+def _environment(value: dict[str, Secret]) -> dict[str, Secret]:
+    for name, secret in value.items():
         if not _VARIABLE.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a variable")
-        _check_text(text)
+        _check_text(secret.get_secret_value())
     return value
 
 
@@ -66,8 +66,9 @@ class Settings(CheckSettings):
     """Program (full path) and arguments; no shell.  {address}, {port}, {virtual_address} and {virtual_port} stand for
     the server and its service (empty where there is none; the mark of a fwmark service is its virtual_address).
     Status 0 passes, any other fails; the first line of the output goes with the result."""
-    environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
-    """Variables for the program, with the same placeholders.  It sees PATH and LANG besides, and nothing else."""
+    environment: Annotated[dict[str, Secret], AfterValidator(_environment)] = Field(default_factory=dict)
+    """Variables for the program, with the same placeholders.  It sees PATH and LANG besides, and nothing else.
+    Values are never printed."""
     user: Annotated[str, Field(min_length=1)] | None = None
     """User to run as.  Without it: nobody where lvs-agent is root, else the user that lvs-agent is."""
     output_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = 4_096
@@ -118,7 +119,8 @@ def _command_of(target: Target) -> Command:
     user = settings.user or ("nobody" if os.geteuid() == 0 else None)
     return Command(
         argv=[_filled(argument, values) for argument in settings.command],
-        environment=_ENVIRONMENT | {name: _filled(text, values) for name, text in settings.environment.items()},
+        environment=_ENVIRONMENT
+        | {name: _filled(secret.get_secret_value(), values) for name, secret in settings.environment.items()},
         user=user,
         output_limit=settings.output_limit,
     )

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lvs_agent import __version__
-from lvs_agent.checks.settings import CheckSettings, Size
+from lvs_agent.checks.settings import CheckSettings, Secret, Size
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
@@ -38,11 +38,11 @@ def _host(value: str) -> str:
     return value
 
 
-def _headers(value: dict[str, str]) -> dict[str, str]:
-    for name, text in value.items():
+def _headers(value: dict[str, Secret]) -> dict[str, Secret]:
+    for name, secret in value.items():
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a header")
-        if not _HEADER_VALUE.fullmatch(text):
+        if not _HEADER_VALUE.fullmatch(secret.get_secret_value()):
             raise ValueError(f"the value of {name} must be one line of Latin-1 text")
         if name.lower() in _OURS:
             raise ValueError("use virtual_host for Host" if name.lower() == "host" else f"{name} is set by the check")
@@ -92,8 +92,8 @@ class HttpSettings(CheckSettings):
     """What is asked for: path and query."""
     virtual_host: Host | None = None
     """The Host header.  Without it, the address and port that are checked."""
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
-    """More request headers.  User-Agent and Accept may be replaced here."""
+    headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(default_factory=dict)
+    """More request headers.  User-Agent and Accept may be replaced here.  Values are never printed."""
     status: Annotated[
         tuple[int | str, ...], BeforeValidator(_statuses, json_schema_input_type=list[int | str] | int | str)
     ] = ("200-299",)
@@ -142,7 +142,8 @@ class HttpSettings(CheckSettings):
         """Every header line but Host, and the empty line behind them."""
         lines = {"User-Agent": f"lvs-agent/{__version__}", "Accept": "*/*", "Connection": "close"}
         replaced = {name.lower() for name in self.headers}
-        lines = {name: text for name, text in lines.items() if name.lower() not in replaced} | self.headers
+        lines = {name: text for name, text in lines.items() if name.lower() not in replaced}
+        lines |= {name: secret.get_secret_value() for name, secret in self.headers.items()}
         if self.method in _NEEDS_LENGTH:
             lines["Content-Length"] = "0"
         return "".join(f"{name}: {text}\r\n" for name, text in lines.items()) + "\r\n"

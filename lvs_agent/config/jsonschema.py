@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lvs_agent.checks import Checker, checkers
+from lvs_agent.config.inheritance import Checkers
 from lvs_agent.config.schema import CheckKeys, DefaultsTable, File, RealServerTable, VirtualServiceTable
 from lvs_agent.config.secrets import secret_places, variants
 from lvs_agent.config.sentences import with_unit
@@ -36,21 +37,22 @@ class _ForToml(GenerateJsonSchema):
         return str(dft) if isinstance(dft, ListenAddress) else super().encode_default(dft)
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the whole file, with the tables of every checker that is installed."""
+def json_schema(kinds: Checkers | None = None) -> dict[str, Any]:
+    """JSON Schema (2020-12) of the whole file, with the tables of ``kinds``: by default all checkers installed."""
+    kinds = checkers() if kinds is None else kinds
     schema = _schema_of(File)
     definitions: dict[str, Any] = schema["$defs"]
-    kinds = {f"check_{kind}": _check(checker, definitions) for kind, checker in checkers().items()}
-    definitions |= kinds
+    tables = {f"check_{kind}": _check(checker, definitions) for kind, checker in kinds.items()}
+    definitions |= tables
     definitions["check"] = {
         "title": "check",
         "description": "How to find out whether a real server works.  A key that is left out comes from further out.",
         "type": "object",
         "discriminator": {
             "propertyName": "type",
-            "mapping": {kind: f"#/$defs/check_{kind}" for kind in checkers()},
+            "mapping": {kind: f"#/$defs/check_{kind}" for kind in kinds},
         },
-        "anyOf": [{"$ref": f"#/$defs/{name}"} for name in kinds],
+        "anyOf": [{"$ref": f"#/$defs/{name}"} for name in tables],
     }
     for model in _HAVE_CHECKS:
         own = definitions[model.__name__]["properties"]["check"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -33,7 +33,7 @@ class SecretSource:
     """Where secrets are read from: files (relative ones start at ``base``) and an environment."""
 
     base: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of_process(cls, base: Path) -> SecretSource:
@@ -115,7 +115,7 @@ def reveal(
         if owner != key:
             _take(revealed, key=owner, written=key, value=value, at=at[key], source=source, report=report)
         elif key in places.tables and isinstance(value, Mapping):
-            revealed[key] = _headers(value, at=at[key], source=source, report=report)
+            revealed[key] = _secret_values(value, at=at[key], source=source, report=report)
         elif key in places.inner and isinstance(value, Mapping):
             below = {inner: (*at[key], inner) for inner in value}
             revealed[key] = reveal(value, model=places.inner[key], at=below, source=source, report=report)
@@ -153,14 +153,16 @@ def _take(
         revealed[key] = _PLACEHOLDER
 
 
-def _headers(table: Mapping[str, Any], *, at: Location, source: SecretSource, report: Report) -> dict[str, Any]:
+def _secret_values(table: Mapping[str, Any], *, at: Location, source: SecretSource, report: Report) -> dict[str, Any]:
     return {
-        name: _header(value, at=(*at, name), source=source, report=report) if isinstance(value, Mapping) else value
+        name: _secret_value(value, at=(*at, name), source=source, report=report)
+        if isinstance(value, Mapping)
+        else value
         for name, value in table.items()
     }
 
 
-def _header(value: Mapping[str, Any], *, at: Location, source: SecretSource, report: Report) -> str:
+def _secret_value(value: Mapping[str, Any], *, at: Location, source: SecretSource, report: Report) -> str:
     if len(value) != 1 or not value.keys() <= {"file", "env"}:
         report.error(at, 'must be a text in quotes, { file = "PATH" } or { env = "NAME" }')
         return _PLACEHOLDER

@@ -65,8 +65,9 @@ def parse_netmask(value: object) -> IPv4Address:
 def parse_listen(value: object) -> ListenAddress:
     """``"127.0.0.1:9659"``, ``"[::1]:9659"``, or ``":9659"`` for every IPv4 address.  Raises ValueError otherwise."""
     text = value if isinstance(value, str) else ""
-    host, _, port = text.rpartition(":")
-    if host.startswith("[") != (":" in host) or host.startswith("[") != host.endswith("]") or not _is_port(port):
+    host, colon, port = text.rpartition(":")
+    bracketed = (":" in host, host.startswith("["), host.endswith("]"))
+    if not colon or not _is_port(port) or bracketed not in {(True, True, True), (False, False, False)}:
         raise ValueError('must be an address and a port, like "127.0.0.1:9659" or "[::1]:9659"')
     return ListenAddress(_any_address(host.strip("[]") or "0.0.0.0"), int(port))  # noqa: S104 -- asked for by the user
 

@@ -11,6 +11,7 @@ import tomli
 
 from lvs_agent.checks import checkers
 from lvs_agent.config import json_schema
+from tests.config.kinds import KINDS
 
 _DATA = Path(__file__).parents[1] / "data/config"
 _VALID = sorted((_DATA / "valid").glob("*.toml"))
@@ -65,6 +66,17 @@ def test_every_checker_is_offered() -> None:
         assert definitions[f"check_{kind}"]["properties"]["type"]["const"] == kind
         assert definitions[f"check_{kind}"]["additionalProperties"] is False
         assert definitions[f"check_{kind}"]["description"]
+
+
+def test_every_form_of_a_secret_is_offered() -> None:
+    """A secret may come from a file or the environment, in the editor too."""
+    validator = jsonschema.Draft202012Validator(json_schema(KINDS))
+    headers = {"A": "x", "B": {"file": "x"}, "C": {"env": "X"}}
+
+    for key in ("password", "password_file", "password_env"):
+        check = {"type": "login", key: "x", "headers": headers}
+        assert list(validator.iter_errors({"defaults": {"check": check}})) == []
+    assert list(validator.iter_errors({"defaults": {"check": {"type": "login", "headers": {"A": {"fil": "x"}}}}}))
 
 
 def test_every_key_is_described() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lvs_agent.config import Config, config_from_tables
-from lvs_agent.config.secrets import SecretSource
+from lvs_agent.config.secrets import SecretSource, without
 from lvs_agent.errors import ConfigError
 from tests.config.kinds import KINDS, LoginSettings
 
@@ -143,3 +143,30 @@ def test_unusable_secret_is_told_without_it(check: dict[str, Any], expected: str
 
     assert expected in str(caught.value).replace(str(tmp_path), "DIR")
     assert _SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param({"type": "http", "headers": {"Authorization": _SECRET}}, id="http"),
+        pytest.param({"type": "https", "headers": {"Authorization": {"env": "WORD"}}}, id="https"),
+        pytest.param({"type": "command", "command": ["/bin/true"], "environment": {"PASSWORD": _SECRET}}, id="command"),
+    ],
+)
+def test_installed_checkers_keep_their_secrets(check: dict[str, Any]) -> None:
+    """What real checks are given is printed nowhere either."""
+    service = {"address": "192.0.2.1", "port": 80, "check": check, "real_server": [{"address": "10.0.0.1"}]}
+    source = SecretSource(Path("/nonexistent"), {"WORD": _SECRET})
+
+    config = config_from_tables({"virtual_service": [service]}, source=source)
+
+    (spec,) = config.intent.checks.values()
+    assert _SECRET not in repr(config) + repr(source)
+    assert _SECRET not in spec.target.settings.model_dump_json()
+
+
+def test_message_of_a_validator_is_shown_without_the_secret() -> None:
+    """Even a checker that repeats what it was given cannot give a secret away."""
+    assert without(f"not {_SECRET!r}", {"password": _SECRET}, model=LoginSettings) == "not '...'"
+    assert without("x y", {"headers": {"A": "y"}}, model=LoginSettings) == "x ..."
+    assert without("x y", {"tls": {"passphrase": "x"}}, model=LoginSettings) == "... y"
