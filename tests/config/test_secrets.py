@@ -127,9 +127,9 @@ def test_secret_is_printed_nowhere(check: dict[str, Any], tmp_path: Path) -> Non
         pytest.param({"headers": {"A": [_SECRET]}}, "headers.A: must be a text in quotes", id="header-array"),
         pytest.param({"password": [_SECRET]}, "password: must be a text in quotes", id="array"),
         pytest.param({"tls": {"verify": _SECRET}}, "tls.verify: must be true or false", id="wrong-place"),
-        pytest.param({"pasword": _SECRET}, "unknown key 'pasword'; did you mean 'password'?", id="typo"),
+        pytest.param({"pass_word": _SECRET}, "unknown key 'pass_word'; did you mean 'password'?", id="typo"),
         pytest.param(
-            {"pasword_file": "x"}, "unknown key 'pasword_file'; did you mean 'password_file'?", id="form-typo"
+            {"pass_word_file": "x"}, "unknown key 'pass_word_file'; did you mean 'password_file'?", id="form-typo"
         ),
     ],
 )
