@@ -14,8 +14,6 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-LEVELS = ("debug", "info", "warning", "error", "critical")
-
 
 class LogFormat(Enum):
     """How a line is written: ``key=value`` pairs, or one JSON object."""
@@ -24,11 +22,20 @@ class LogFormat(Enum):
     JSON = "json"
 
 
+class LogLevel(Enum):
+    """The least important kind of line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class MessageCounts:
     """How many lines were logged, by level; a structlog processor that passes everything on."""
 
     def __init__(self) -> None:
-        self._counts = dict.fromkeys(LEVELS, 0)
+        self._counts = {**{level.value: 0 for level in LogLevel}, "critical": 0}
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         level = event.get("level", method)
@@ -41,7 +48,7 @@ class MessageCounts:
         return dict(self._counts)
 
 
-def configure(*, form: LogFormat, level: str, stream: TextIO | None = None) -> MessageCounts:
+def configure(*, form: LogFormat, level: LogLevel, stream: TextIO | None = None) -> MessageCounts:
     """Send every line of ``level`` and above to ``stream`` (standard error), and count them."""
     counts = MessageCounts()
     renderer: Any
@@ -58,7 +65,7 @@ def configure(*, form: LogFormat, level: str, stream: TextIO | None = None) -> M
             _plain_values,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(level.value),
         logger_factory=structlog.WriteLoggerFactory(file=stream or sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -25,7 +25,7 @@ from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.namespace import add_loopback_address, enter_new_network_namespace, has_ipvs
 from lvs_agent.ipvs.netlink import KernelIpvs
-from lvs_agent.log import LogFormat, MessageCounts, configure
+from lvs_agent.log import LogFormat, LogLevel, MessageCounts, configure
 from lvs_agent.web.server import bind
 
 STEP_S = 5.0
@@ -123,7 +123,7 @@ def demo(listen: tuple[str, int], rounds: int, step: float, *, memory: bool) -> 
     Without root or IPVS everything is real but the table, which is in memory.  With both, the kernel's table is used
     in a network namespace of its own, and requests really go through it; nothing of the machine's is touched.
     """
-    counts = configure(form=LogFormat.LOGFMT, level="info")
+    counts = configure(form=LogFormat.LOGFMT, level=LogLevel.INFO)
     listener = bind(listen)  # before the network namespace: the status page belongs to the machine's own
     kernel = not memory and os.geteuid() == 0 and has_ipvs(procfs=Path("/proc"))
     stage = _kernel_stage() if kernel else _memory_stage()

@@ -18,7 +18,7 @@ from lvs_agent.cli.status import DEFAULT_URL, fetch_status, show_status
 from lvs_agent.config import Config, json_schema, load_config
 from lvs_agent.daemon import Daemon, Options
 from lvs_agent.errors import ConfigError, LvsAgentError
-from lvs_agent.log import LEVELS, LogFormat, configure
+from lvs_agent.log import LogFormat, LogLevel, configure
 from lvs_agent.web.server import bind
 
 EXIT_FAILED = 1
@@ -48,7 +48,7 @@ def cli() -> None:
 @procfs_option
 @click.option("--dry-run", is_flag=True, help="Check and plan, but write nothing to the table.")
 @click.option("--log-format", type=click.Choice([form.value for form in LogFormat]), help="Overrides the file.")
-@click.option("--log-level", type=click.Choice(LEVELS), help="Overrides the file.")
+@click.option("--log-level", type=click.Choice([level.value for level in LogLevel]), help="Overrides the file.")
 def run(
     path: Path,
     listen: tuple[str, int] | None,
@@ -67,7 +67,7 @@ def run(
     config = load_config(path)
     counts = configure(
         form=LogFormat(log_format) if log_format else config.agent.log_format,
-        level=log_level or config.agent.log_level,
+        level=LogLevel(log_level) if log_level else config.agent.log_level,
     )
     options = Options(
         path=path,

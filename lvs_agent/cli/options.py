@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from lvs_agent.config import parse_listen
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.netlink import KernelIpvs
@@ -72,18 +72,13 @@ def backend_opener(where: Ipvs, *, procfs: Path) -> Callable[[], IpvsBackend]:
 
 
 class ListenAddress(click.ParamType[tuple[str, int]]):
-    """``ADDRESS:PORT``, ``[ADDRESS]:PORT`` or ``:PORT``."""
+    """An address and a port, as in the configuration."""
 
     name = "ADDR:PORT"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        host, colon, port = str(value).rpartition(":")
-        host = host.removeprefix("[").removesuffix("]") or "::"
         try:
-            ip_address(host)
-            number = int(port)
-        except ValueError:
-            self.fail("an address with a port is wanted, like 127.0.0.1:9659 or [::1]:9659", param, ctx)
-        if not colon or not 0 <= number <= 65_535:
-            self.fail("a port from 0 to 65535 is wanted after the colon", param, ctx)
-        return host, number
+            listen = parse_listen(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(listen.address), listen.port

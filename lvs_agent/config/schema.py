@@ -22,8 +22,6 @@ from lvs_agent.config.values import (
     Fwmark,
     Interval,
     Listen,
-    LogFormat,
-    LogLevel,
     Name,
     Netmask,
     OnStop,
@@ -36,6 +34,7 @@ from lvs_agent.config.values import (
     Weight,
     parse_listen,
 )
+from lvs_agent.log import LogFormat, LogLevel
 from lvs_agent.model.intent import Initial, OnDown
 from lvs_agent.model.ipvs import Protocol, TunnelChecksum, TunnelType
 

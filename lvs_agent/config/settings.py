@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvs_agent.config.values import ListenAddress, LogFormat, LogLevel, OnStop
+from lvs_agent.config.values import ListenAddress, OnStop
 from lvs_agent.errors import Problem
+from lvs_agent.log import LogFormat, LogLevel
 from lvs_agent.model.intent import Intent
 
 

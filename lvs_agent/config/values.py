@@ -136,22 +136,6 @@ class OnStop(Enum):
     REMOVE = "remove"
 
 
-class LogFormat(Enum):
-    """How a log line is written."""
-
-    LOGFMT = "logfmt"
-    JSON = "json"
-
-
-class LogLevel(Enum):
-    """The least important kind of line that is written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 class FamilyWord(Enum):
     """Address family of a firewall mark service."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lvs_agent.config import ListenAddress, LogFormat, LogLevel, OnStop, load_config, parse_config
+from lvs_agent.config import ListenAddress, OnStop, load_config, parse_config
 from lvs_agent.errors import ConfigError
+from lvs_agent.log import LogFormat, LogLevel
 
 
 def _problem(path: Path) -> str:
