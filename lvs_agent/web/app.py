@@ -55,7 +55,9 @@ class Endpoints:
             Route("/readyz", self._readyz),
             Route("/api/v1/status", self._status),
         ]
-        return SecureHeaders(Starlette(routes=routes, exception_handlers={HTTPException: _problem}))
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _problem})
+        app.router.redirect_slashes = False
+        return SecureHeaders(app)
 
     async def _metrics(self, request: Request) -> Response:
         wait_s = patience(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))

@@ -22,6 +22,7 @@ _START_WITHIN_S = 10.0
 _FINISH_WITHIN_S = 0.5
 _BREAK_OFF_WITHIN_S = 0.4
 _MAX_CONNECTIONS = 256
+_MAX_PORT = 65_535
 _KEEP_ALIVE_S = 130
 """Longer than two minutes, the longest scrape interval that Prometheus tolerates: its connection stays open."""
 
@@ -138,12 +139,22 @@ def bind(listen: tuple[str, int]) -> socket.socket:
     """A listening socket at an address and port (0: any).  Raises StartError where it cannot be had."""
     host, port = listen
     where = f"cannot listen on {_written(host, port)}"
+    if not 0 <= port <= _MAX_PORT:  # getaddrinfo would take it modulo 65,536
+        raise StartError(f"{where}: ports go from 1 to {_MAX_PORT}; give --listen ADDRESS:PORT")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (OSError, OverflowError, UnicodeError) as error:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
         raise StartError(f"{where}: not an address of this host; give --listen ADDRESS:PORT") from error
+    try:
+        return _listening(*found[0])
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, f"{error}; choose another address with --listen")
+        raise StartError(f"{where}: {remedy}") from error
+
+
+def _listening(
+    family: socket.AddressFamily, kind: socket.SocketKind, protocol: int, _: str, address: tuple[object, ...]
+) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -151,11 +162,9 @@ def bind(listen: tuple[str, int]) -> socket.socket:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
         listener.listen(_MAX_CONNECTIONS)
-    except (OSError, OverflowError) as error:
+    except OSError:
         listener.close()
-        number = error.errno if isinstance(error, OSError) else None
-        remedy = _REMEDIES.get(number or 0, f"{error}; choose another address with --listen")
-        raise StartError(f"{where}: {remedy}") from error
+        raise
     return listener
 
 

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Literal
+
+import pytest
+from rich.console import Console
+
+from lvs_agent.cli.status import fetch_status, render_status
+from lvs_agent.clock import SystemClock
+from lvs_agent.errors import NoAnswer
+from lvs_agent.model.check import CheckId, Failed, FailureReason
+from lvs_agent.web.document import StatusDocument
+from lvs_agent.web.server import WebServer, bind
+from lvs_agent.web.views import status_document
+from tests.builders import check_status, report, snapshot, virtual_service
+from tests.web.worlds import world_backend, world_snapshot
+
+
+def world() -> StatusDocument:
+    """The status of a world with everything in it."""
+    return status_document(world_snapshot(), world_backend().read_statistics())
+
+
+def rendered(document: StatusDocument, *, terminal: bool = False, width: int = 200) -> str:
+    """What is printed."""
+    out = io.StringIO()
+    system: Literal["standard", "auto"] = "standard" if terminal else "auto"
+    console = Console(file=out, force_terminal=terminal, width=width, color_system=system, highlight=False)
+    render_status(document, console=console)
+    return out.getvalue()
+
+
+@contextmanager
+def answering(body: bytes, *, status: int = 200) -> Iterator[str]:
+    """The URL of a server that always gives the same answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_status_of_a_running_agent_is_fetched_whole() -> None:
+    """What comes out is what the agent says; the URL may be written in several ways."""
+    server = WebServer(
+        listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=world_backend(), clock=SystemClock()
+    )
+    server.start()
+    try:
+        documents = [fetch_status(f"http://{server.address}{tail}", 5.0) for tail in ("", "/", "/api/v1/status")]
+    finally:
+        server.stop()
+
+    assert documents == [world()] * 3
+
+
+def test_nobody_listening_is_one_clear_line() -> None:
+    """The message names the URL and what to look at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(NoAnswer, match=rf"^{url} cannot be reached \(.*\): is lvs-agent running there\?"):
+            fetch_status(url, 5.0)
+
+
+def test_silence_ends_at_the_time_limit() -> None:
+    """A host that accepts and says nothing does not hold the command up."""
+    with bind(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(NoAnswer, match=rf"^{url} did not answer within 0.2 s"):
+            fetch_status(url, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        pytest.param(404, b"no", "answers with status 404", id="another server"),
+        pytest.param(200, b"<html>", "not with the status of an lvs-agent", id="not JSON"),
+        pytest.param(200, b'{"schema": 1}', "not with the status of an lvs-agent", id="another document"),
+        pytest.param(
+            200, json.dumps({**world(), "schema": 2}).encode(), "status of version 2, not 1", id="another version"
+        ),
+    ],
+)
+def test_something_else_on_that_port_is_recognised(status: int, body: bytes, words: str) -> None:
+    """An answer that is not an agent's is refused in one line."""
+    with answering(body, status=status) as url, pytest.raises(NoAnswer) as caught:
+        fetch_status(url, 5.0)
+
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["gopher://127.0.0.1", "127.0.0.1:1", "http://[", ""])
+def test_url_that_is_none_is_one_clear_line(url: str) -> None:
+    """A mistyped URL is no traceback."""
+    with pytest.raises(NoAnswer):
+        fetch_status(url, 1.0)
+
+
+def test_fields_of_a_newer_agent_are_no_error() -> None:
+    """Fields may be added without a new version."""
+    with answering(json.dumps({**world(), "novelty": 1}).encode()) as url:
+        assert fetch_status(url, 5.0)["services"] == world()["services"]
+
+
+def test_plain_text_for_other_programs() -> None:
+    """Without a terminal: no colour, no wrapped line, however narrow the default is."""
+    text = rendered(world(), width=40)
+
+    assert "\x1b" not in text
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "well up pooled 1 1 152 2310 2023-11-14 22:12:20Z http passed, 10.0 ms" in lines
+    last = "http failed status (status 503 <b>&</b>), 12.3 ms"
+    assert f"broken down removed - - - - 2023-11-14 22:12:49Z {last}" in lines
+    assert "10.0.0.77:80 foreign unexpected - 1 0 0" in lines
+    assert "172.16.0.9:0 direct 7 0 0" in lines
+
+
+def test_columns_are_aligned() -> None:
+    """Words begin where their heading begins."""
+    lines = rendered(world()).splitlines()
+    heading = next(number for number, line in enumerate(lines) if line.startswith("REAL SERVER"))
+    state = lines[heading].index("STATE")
+
+    assert [line[state:].split()[0] for line in lines[heading + 1 : heading + 4]] == ["up", "down", "unknown"]
+
+
+def test_terminal_gets_colour_and_the_same_words() -> None:
+    """Colour says nothing that the words do not say."""
+    coloured = rendered(world(), terminal=True)
+
+    assert "\x1b[1;31mdown" in coloured
+    assert "sorry server active" in coloured
+
+
+def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://no-color.org: the variable alone turns colour off, on a terminal too."""
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert "\x1b[32m" not in rendered(world(), terminal=True)
+    assert "\x1b[1;31m" not in rendered(world(), terminal=True)
+
+
+def test_narrow_terminal_still_shows_whole_names() -> None:
+    """Eighty columns have no room for everything, but names and states are never cut short."""
+    text = rendered(world(), terminal=True, width=80)
+
+    for words in ("broken", "unknown", "10.0.0.99:80", "standby"):
+        assert words in text
+    assert "…" not in text
+
+
+def test_problems_come_first() -> None:
+    """What an operator must know stands above the services."""
+    top = rendered(world()).partition("shop tcp")[0]
+
+    assert "not ready: 1 of 4 checks have not run yet" in top
+    assert "configuration not loaded: service.shop: no real server" in top
+    assert "table not right: add service tcp/192.0.2.1:80: EPERM" in top
+
+
+def test_answer_of_a_server_cannot_steer_the_terminal() -> None:
+    """Control characters and markup in what a server sent are shown as such."""
+    evil = check_status(last=report(result=Failed(FailureReason.CONTENT, "\x1b[2J[red]x[/red]\r")))
+    shown = rendered(status_document(snapshot(services=[virtual_service()], checks={CheckId("check"): evil}), None))
+
+    assert "\N{REPLACEMENT CHARACTER}[2J[red]x[/red]\N{REPLACEMENT CHARACTER}" in shown
