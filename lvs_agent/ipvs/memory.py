@@ -142,8 +142,6 @@ class MemoryIpvs:
         return errno.EINVAL if isinstance(prefix, int) and not 1 <= prefix <= 128 else 0
 
     def _destination_refusal(self, key: ServiceKey, destination: Destination, *, new: bool) -> int:
-        if max(destination.upper_threshold, destination.lower_threshold) > _MAX_THRESHOLD:
-            return errno.EINVAL
         if key not in self._entries:
             return errno.ESRCH
         number = _value_refusal(destination, mixed=family_of(destination.key.address) is not key.family)
@@ -178,7 +176,8 @@ def _too_long(name: str, limit: int) -> bool:
 
 def _value_refusal(destination: Destination, *, mixed: bool) -> int:
     tunnel = destination.tunnel if destination.forwarding is ForwardingMethod.TUNNEL else None
-    if mixed and destination.forwarding is not ForwardingMethod.TUNNEL:
+    beyond = max(destination.upper_threshold, destination.lower_threshold) > _MAX_THRESHOLD
+    if beyond or (mixed and destination.forwarding is not ForwardingMethod.TUNNEL):
         return errno.EINVAL
     if destination.weight < 0 or destination.lower_threshold > destination.upper_threshold:
         return errno.ERANGE

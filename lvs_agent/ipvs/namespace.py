@@ -14,6 +14,7 @@ from lvs_agent.ipvs.netlink import KernelIpvs
 from lvs_agent.model.ipvs import IPAddress
 
 _CLONE_NEWNET = 0x4000_0000
+_IFA_F_NODAD = 0x02
 
 
 def has_ipvs(*, procfs: Path) -> bool:
@@ -47,4 +48,11 @@ def enter_new_network_namespace() -> None:
 def add_loopback_address(address: IPAddress) -> None:
     """Give ``lo`` of this namespace one more address."""
     with IPRoute() as routes:
-        routes.addr("add", index=socket.if_nametoindex("lo"), address=str(address), prefixlen=address.max_prefixlen)
+        routes.addr(
+            "add",
+            index=socket.if_nametoindex("lo"),
+            address=str(address),
+            prefixlen=address.max_prefixlen,
+            # An IPv6 address whose uniqueness is to be tested first cannot be bound at once.
+            flags=_IFA_F_NODAD,
+        )

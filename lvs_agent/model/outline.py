@@ -86,10 +86,15 @@ def _outline_service(entry: ServiceEntry) -> OutlineService:
     kept = service.persistence
     return OutlineService(
         scheduler=service.scheduler,
-        one_packet=service.one_packet,
+        one_packet=service.one_packet and not _hides_one_packet(service.key),
         persistence=None if kept is None else (kept.timeout_s, kept.netmask),
         destinations=frozenset(map(_outline_destination, entry.destinations.values())),
     )
+
+
+def _hides_one_packet(key: ServiceKey) -> bool:
+    """The kernel prints ``ops`` for marks and IPv4, not for IPv6 addresses."""
+    return isinstance(key, AddressKey) and key.address.version == 6
 
 
 def _outline_destination(destination: Destination) -> OutlineDestination:
