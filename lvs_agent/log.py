@@ -31,11 +31,15 @@ class LogLevel(Enum):
     ERROR = "error"
 
 
+LEVELS = (*(level.value for level in LogLevel), "critical")
+"""What lines are counted by."""
+
+
 class MessageCounts:
     """How many lines were logged, by level; a structlog processor that passes everything on."""
 
     def __init__(self) -> None:
-        self._counts = {**{level.value: 0 for level in LogLevel}, "critical": 0}
+        self._counts = dict.fromkeys(LEVELS, 0)
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         level = event.get("level", method)

@@ -74,7 +74,7 @@ def run(
         config=config,
         load=load_config,
         open_backend=backend_opener(Ipvs(ipvs), procfs=procfs),
-        listener=bind(listen or config.agent.listen),
+        listener=bind(listen or (str(config.agent.listen.address), config.agent.listen.port)),
         writes=not dry_run,
         log_messages=counts,
     )

@@ -18,7 +18,7 @@ from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import plan as plan_operations
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.model.intent import Intent
-from lvs_agent.model.ipvs import Operation, Table
+from lvs_agent.model.ipvs import Table
 
 
 class Assume(Enum):
@@ -70,12 +70,13 @@ def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json
     decision = _decide(intent, observed, Assume(assume))
     owned = {service.service.key for service in intent.services}
     operations = plan_operations(desired=decision.desired, observed=observed, owned=owned)
+    facts = [describe(operation, names=intent.names) for operation in operations]
     if as_json:
-        click.echo(json.dumps({"operations": [describe(operation) for operation in operations]}, indent=2))
+        click.echo(json.dumps({"operations": facts}, indent=2))
     elif form == Form.IPVSADM.value:
         click.echo("".join(f"{rule}\n" for rule in rules(decision.desired)), nl=False)
     else:
-        _show(operations, Console())
+        _show(facts, Console())
 
 
 def _decide(intent: Intent, observed: Table, assume: Assume) -> Decision:
@@ -90,11 +91,10 @@ _STYLES = {"add": "green", "update": "yellow", "delete": "red"}
 _COLUMNS = ("operation", "virtual_service", "real_server", "scheduler", "forwarding", "weight", "changed")
 
 
-def _show(operations: tuple[Operation, ...], console: Console) -> None:
-    if not operations:
+def _show(facts: list[dict[str, object]], console: Console) -> None:
+    if not facts:
         console.print("nothing to do: the table is as it should be")
         return
-    facts = [describe(operation) for operation in operations]
     columns = [column for column in _COLUMNS if any(column in row for row in facts)]
     grid = Grid(box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -103,4 +103,4 @@ def _show(operations: tuple[Operation, ...], console: Console) -> None:
         style = _STYLES[str(row["operation"]).partition("_")[0]]
         grid.add_row(*(str(row.get(column, "")) for column in columns), style=style)
     console.print(grid, soft_wrap=True)
-    console.print(f"{len(operations)} operation{'' if len(operations) == 1 else 's'}")
+    console.print(f"{len(facts)} operation{'' if len(facts) == 1 else 's'}")

@@ -161,9 +161,12 @@ class Reconciling:
     def _note_result(self, given: RoundInput, result: RoundResult, *, duration_s: float) -> None:
         for drift in result.drift:
             log.warning(
-                "table_changed_by_others", virtual_service=drift.service, real_server=drift.destination, kind=drift.kind
+                "table_changed_by_others",
+                virtual_service=given.intent.names.get(drift.service, drift.service),
+                real_server=drift.destination,
+                kind=drift.kind,
             )
-        self._log_applied(result, writes=given.writes)
+        self._log_applied(given, result)
         self._again = result.failed
         self._state.seen.update(key for key in given.healths if given.scope is None or key[0] in given.scope)
         self._state.reconcile = account_round(
@@ -174,17 +177,19 @@ class Reconciling:
         self.first_round.set()
         self._remember()
 
-    def _log_applied(self, result: RoundResult, *, writes: bool) -> None:
+    def _log_applied(self, given: RoundInput, result: RoundResult) -> None:
+        names = given.intent.names
         for one in result.applied:
             if one.error is None:
-                log.info("operation_applied", **describe(one.operation))
+                log.info("operation_applied", **describe(one.operation, names=names))
         failed = tuple((one.operation, one.error) for one in result.applied if one.error)
         complaint = (*map(str, failed), *result.pending)
         if complaint != self._complaint:
             for operation, error in failed:
-                log.error("operation_refused", **describe(operation), error=error)
+                log.error("operation_refused", **describe(operation, names=names), error=error)
             for operation in result.pending if not failed else ():
-                log.warning("operation_without_effect" if writes else "operation_planned", **describe(operation))
+                event = "operation_without_effect" if given.writes else "operation_planned"
+                log.warning(event, **describe(operation, names=names))
         self._complaint = complaint
 
     def close(self) -> None:

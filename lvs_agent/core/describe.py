@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lvs_agent.model.ipvs import (
     AddDestination,
     AddService,
     DeleteDestination,
     DeleteService,
     Operation,
+    ServiceKey,
     UpdateDestination,
     UpdateService,
     operation_name,
@@ -15,9 +18,10 @@ from lvs_agent.model.ipvs import (
 )
 
 
-def describe(operation: Operation) -> dict[str, object]:
-    """The facts of ``operation`` by the key that each has everywhere."""
-    facts: dict[str, object] = {"operation": operation_name(operation), "virtual_service": str(service_of(operation))}
+def describe(operation: Operation, *, names: Mapping[ServiceKey, str]) -> dict[str, object]:
+    """The facts of ``operation`` by the key that each has everywhere; ``names`` is how services are called."""
+    key = service_of(operation)
+    facts: dict[str, object] = {"operation": operation_name(operation), "virtual_service": names.get(key, str(key))}
     match operation:
         case AddService(service) | UpdateService(service):
             facts["scheduler"] = service.scheduler
@@ -25,8 +29,8 @@ def describe(operation: Operation) -> dict[str, object]:
             facts["real_server"] = str(destination.key)
             facts["forwarding"] = destination.forwarding.value
             facts["weight"] = destination.weight
-        case DeleteDestination(_, key):
-            facts["real_server"] = str(key)
+        case DeleteDestination(_, server):
+            facts["real_server"] = str(server)
         case DeleteService():
             pass
     if isinstance(operation, UpdateService | UpdateDestination):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lvs_agent.model.check import CheckId, CheckSpec
-from lvs_agent.model.ipvs import Destination, DestinationKey, Service
+from lvs_agent.model.ipvs import Destination, DestinationKey, Service, ServiceKey
 
 
 class OnDown(Enum):
@@ -65,3 +65,8 @@ class Intent:
 
     services: tuple[VirtualService, ...] = ()
     checks: Mapping[CheckId, CheckSpec]
+
+    @property
+    def names(self) -> Mapping[ServiceKey, str]:
+        """How each service is called."""
+        return {service.service.key: service.name for service in self.services}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from lvs_agent import __version__
@@ -12,7 +13,7 @@ from lvs_agent.core.snapshot import CheckStatus, Snapshot
 from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService, take_inventory
 from lvs_agent.metrics.services import flags_of
 from lvs_agent.model.check import CheckReport, CheckSpec, Failed, Passed
-from lvs_agent.model.ipvs import Operation, Statistics
+from lvs_agent.model.ipvs import Operation, ServiceKey, Statistics
 from lvs_agent.model.ipvs import Service as ServiceInTable
 from lvs_agent.web import document as doc
 
@@ -93,7 +94,7 @@ def _reconcile(snapshot: Snapshot) -> doc.Reconcile:
         last_error=status.last_error,
         drift=[_drift(drift) for drift in status.drift],
         repairs=status.drift_repairs,
-        pending=[_in_words(operation) for operation in status.pending],
+        pending=[_in_words(operation, snapshot.intent.names) for operation in status.pending],
     )
 
 
@@ -105,8 +106,9 @@ def _drift(drift: FoundDrift) -> doc.Drift:
     )
 
 
-def _in_words(operation: Operation) -> dict[str, str | int]:
-    return {key: value if isinstance(value, int) else str(value) for key, value in describe(operation).items()}
+def _in_words(operation: Operation, names: Mapping[ServiceKey, str]) -> dict[str, str | int]:
+    facts = describe(operation, names=names)
+    return {key: value if isinstance(value, int) else str(value) for key, value in facts.items()}
 
 
 def _service_row(service: KnownService) -> doc.ServiceRow:
