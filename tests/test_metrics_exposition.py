@@ -14,8 +14,9 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from lvs_agent.metrics.exposition import METRICS, Exposition, ReadingCollector
-from lvs_agent.metrics.reading import Reading, Source, SourceRun
+from lvs_agent.metrics.exposition import METRICS, Exposition
+from lvs_agent.metrics.reading import Reading, Source, SourceRun, counter, gauge
+from lvs_agent.metrics.text import write
 from lvs_agent.model.check import CheckId, FailureReason, Passed
 from lvs_agent.model.ipvs import Counters, KernelInfo, SyncDaemon
 from tests.builders import (
@@ -32,12 +33,16 @@ from tests.builders import (
     table,
     virtual_service,
 )
+from tests.library_metrics import library_text
 
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
 PROMETHEUS_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3"
+
+
+LABEL = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
 def full_reading(name: str = "web") -> Reading:
@@ -124,18 +129,51 @@ def test_no_accept_header_is_an_error(accept: str) -> None:
     assert b"lvs_agent_active" in Exposition().render(Reading(snapshot=snapshot()), accept=accept).body
 
 
-@pytest.mark.parametrize("accept", [PROMETHEUS_2, PROMETHEUS_3])
-def test_both_formats_say_the_same(accept: str) -> None:
-    """The strict OpenMetrics parser reads from that format what the text format says."""
+@pytest.mark.parametrize("accept", ["", PROMETHEUS_2, PROMETHEUS_3])
+def test_text_says_what_the_library_would_say(accept: str) -> None:
+    """Every family with its type and help, and every sample, in the order of prometheus_client's own writer."""
     reading = full_reading()
+    parse = parse_openmetrics if accept else parse_text
+    ours = [family for family in parse(text_of(reading, accept)) if family.name.startswith("lvs_")]
 
-    text = samples_of(text_of(reading), parse_text)
-    assert samples_of(text_of(reading, accept), parse_openmetrics) == text
-    assert len(text) > len(METRICS)
+    assert ours == list(parse(library_text(reading, accept=accept)))
+    assert len(ours) == len(METRICS)
+
+
+@given(
+    st.dictionaries(
+        st.tuples(LABEL, LABEL),
+        st.floats() | st.integers(-(2**53), 2**53) | st.sampled_from([float("inf"), float("-inf"), float("nan")]),
+        max_size=5,
+    )
+)
+def test_any_value_and_label_survives(samples: dict[tuple[str, str], float]) -> None:
+    """Whatever labels and numbers go in come out of the strict parser."""
+    metric = gauge("lvs_test", "A test.", lambda _: samples.items(), labels=("b", "a"))
+    text = write((metric,), Reading(snapshot=snapshot()), openmetrics=True) + "# EOF\n"
+    (family,) = parse_openmetrics(text)  # type: ignore[no-untyped-call]
+
+    parsed = {(sample.labels["b"], sample.labels["a"]): repr(float(sample.value)) for sample in family.samples}
+    assert parsed == {labels: repr(float(value)) for labels, value in samples.items()}
+
+
+def test_series_that_is_given_twice_is_written_once() -> None:
+    """A page with a series twice would be refused as a whole: the last value counts."""
+    metric = gauge("lvs_test", "A test.", lambda _: [(("x",), 1), (("y",), 2), (("x",), 3)], labels=("a",))
+    text = write((metric,), Reading(snapshot=snapshot()), openmetrics=False)
+
+    assert text.splitlines()[2:] == ['lvs_test{a="x"} 3', 'lvs_test{a="y"} 2']
+
+
+def test_large_integers_keep_their_last_digit() -> None:
+    """A 64-bit counter is written as it is; only who reads it as a float loses digits."""
+    metric = counter("lvs_test_total", "A test.", lambda _: [((), 2**63 + 1)])
+
+    assert f"lvs_test_total {2**63 + 1}\n" in write((metric,), Reading(snapshot=snapshot()), openmetrics=False)
 
 
 @settings(max_examples=25)  # each renders and parses whole pages
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
+@given(LABEL)
 @example('quote " backslash \\ newline \n end')
 @example("\\n")
 @example('"')
@@ -150,14 +188,13 @@ def test_hostile_label_values_survive(name: str) -> None:
         assert samples_of(text_of(reading), parse_text)[wanted] == 1
 
 
-def test_every_metric_is_described_and_has_a_series() -> None:
-    """What a registry is told beforehand is what it gets, and nothing in the table is dead."""
-    collector = ReadingCollector(full_reading())
-    described = [(family.name, family.type) for family in collector.describe()]
-    collected = list(collector.collect())
+def test_every_metric_has_a_series() -> None:
+    """Nothing in the table is dead; only refusals of the kernel must not be there from the start."""
+    reading = full_reading()
 
-    assert described == [(family.name, family.type) for family in collected]
-    assert [family.name for family in collected if not family.samples] == ["lvs_agent_ipvs_operation_errors"]
+    assert [metric.name for metric in METRICS if not list(metric.samples(reading))] == [
+        "lvs_agent_ipvs_operation_errors_total"
+    ]
 
 
 def test_help_of_every_metric_is_a_sentence() -> None:

@@ -3,5 +3,6 @@
 ``inventory``   intent, state and kernel joined to one entry a service and a server
 ``reading``     what a scrape is made from, and the shape of a metric
 ``services``, ``servers``, ``kernel``, ``agent``   the entries of the table
-``exposition``  from the table to text; alone in knowing prometheus_client
+``text``        the table written as text
+``exposition``  the answer to a scrape; alone in knowing prometheus_client
 """
