@@ -30,7 +30,7 @@ log = structlog.get_logger()
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="lvs-agent")
 def cli() -> None:
-    r"""Keep an IPVS table right: check the real servers, drive the table, tell Prometheus.
+    """Keep an IPVS table right: check the real servers, drive the table, tell Prometheus.
 
     \b
     lvs-agent demo                        see it work, without root and without IPVS
@@ -38,7 +38,7 @@ def cli() -> None:
     lvs-agent plan --config FILE          what would change in the kernel's table
     lvs-agent run --config FILE           the agent
     lvs-agent status                      what a running agent knows
-    """
+    """  # noqa: D301 - the control character that click wants
 
 
 @cli.command()
@@ -135,13 +135,13 @@ def status(url: str, timeout: float, *, as_json: bool) -> None:
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    r"""Print the script that completes lvs-agent's commands and options in SHELL.
+    """Print the script that completes lvs-agent's commands and options in SHELL.
 
     \b
     bash:  lvs-agent completion bash > /etc/bash_completion.d/lvs-agent
     zsh:   lvs-agent completion zsh > "${fpath[1]}/_lvs-agent"
     fish:  lvs-agent completion fish > ~/.config/fish/completions/lvs-agent.fish
-    """
+    """  # noqa: D301 - the control character that click wants
     from click.shell_completion import get_completion_class  # noqa: PLC0415 - not needed to run the agent
 
     completer = get_completion_class(shell)
