@@ -7,10 +7,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus
-from lvs_agent.model.check import CheckId
+from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
 from lvs_agent.web.views import is_live, rfc3339, status_document, what_is_missing
-from tests.builders import check_status, snapshot, virtual_service
+from tests.builders import check_status, report, snapshot, virtual_service
 from tests.web.worlds import world_backend, world_snapshot
 
 
@@ -48,12 +48,12 @@ def test_document_describes_the_reconcile_loop(document: StatusDocument) -> None
     reconcile = document["reconcile"]
 
     assert reconcile["last_error"] == "add service tcp/192.0.2.1:80: EPERM"
-    assert reconcile["drift"] == [{"kind": "unexpected", "service": "tcp/192.0.2.1:80", "destination": "10.0.0.77:80"}]
+    assert reconcile["drift"] == [{"kind": "unexpected", "virtual_service": "shop", "real_server": "10.0.0.77:80"}]
     assert reconcile["repairs"] == 3
     assert reconcile["pending"] == [
         {
             "operation": "update_destination",
-            "virtual_service": "tcp/192.0.2.1:80",
+            "virtual_service": "shop",
             "real_server": "10.0.0.1:80",
             "forwarding": "direct",
             "weight": 1,
@@ -123,6 +123,16 @@ def test_check_that_has_not_run_has_no_last_result(document: StatusDocument) -> 
     check = document["services"][1]["real_servers"][0]["checks"][0]
 
     assert (check["last"], check["port"]) == (None, None)
+
+
+def test_detail_that_is_no_unicode_is_shown_all_the_same() -> None:
+    """What a server sent, decoded as far as it goes, can always be written out again."""
+    failed = check_status(last=report(result=Failed(FailureReason.CONTENT, "\udcff")))
+    document = status_document(snapshot(services=[virtual_service()], checks={CheckId("check"): failed}), None)
+    last = document["services"][0]["real_servers"][0]["checks"][0]["last"]
+
+    assert last is not None
+    assert last["detail"] == "?"
 
 
 def test_foreign_services_are_listed_as_such(document: StatusDocument) -> None:
