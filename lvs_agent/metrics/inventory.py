@@ -100,8 +100,8 @@ class Inventory:
 def take_inventory(snapshot: Snapshot, *, table: Table | None, statistics: Statistics | None) -> Inventory:
     """Everything about every service.  ``table`` None: it could not be read."""
     found = [
-        _service(key, configured, snapshot=snapshot, table=table or Table(), statistics=statistics)
-        for key, configured in _service_keys(snapshot, table or Table())
+        _service(row, configured, snapshot=snapshot, table=table or Table(), statistics=statistics)
+        for row, configured in _service_rows(snapshot, table or Table())
     ]
     hidden = sum(doubles for _, doubles in found)
     named = {service.name: service for service, _ in found}
@@ -110,25 +110,28 @@ def take_inventory(snapshot: Snapshot, *, table: Table | None, statistics: Stati
     )
 
 
-def _service_keys(snapshot: Snapshot, table: Table) -> Iterator[tuple[ServiceKey, VirtualService | None]]:
+def _service_rows(snapshot: Snapshot, table: Table) -> Iterator[tuple[Service, VirtualService | None]]:
+    """The kernel's row of each service where it has one, else the configured row."""
     configured = {service.service.key: service for service in snapshot.intent.services}
-    yield from configured.items()
-    yield from ((key, None) for key in table.entries if key not in configured)
+    for key, service in configured.items():
+        yield table.entries[key].service if key in table.entries else service.service, service
+    for key, entry in table.entries.items():
+        if key not in configured:
+            yield entry.service, None
 
 
 def _service(
-    key: ServiceKey,
+    row: Service,
     configured: VirtualService | None,
     *,
     snapshot: Snapshot,
     table: Table,
     statistics: Statistics | None,
 ) -> tuple[KnownService, int]:
+    """One service, and how many of its servers are hidden by others of their name."""
+    key = row.key
     present = table.entries.get(key)
     name = configured.name if configured else str(key)
-    row = present.service if present else configured.service if configured else None
-    if row is None:
-        raise ValueError(f"service {key} is neither configured nor in the table")
     pool = snapshot.reconcile.pools.get(key) if configured else None
     servers = [
         _server(

@@ -149,11 +149,11 @@ class Agent(TypedDict):
 
 
 class Drift(TypedDict):
-    """A row that somebody else had changed at the last comparison; ``destination`` null: the service's own."""
+    """A row that somebody else had changed at the last comparison; ``real_server`` null: the service's own."""
 
     kind: str
-    service: str
-    destination: str | None
+    virtual_service: str
+    real_server: str | None
 
 
 class Reconcile(TypedDict):

@@ -46,9 +46,12 @@ class KernelReader:
         self._clock = clock
         self._reading: Future[KernelReading] | None = None
         self._problems: dict[Source, str] = {}
+        self._closed = False
 
     async def read(self, *, within_s: float) -> KernelReading:
         """A reading that ended less than ``REUSE_S`` ago or ends within ``within_s``, else one that failed."""
+        if self._closed:
+            return _no_answer(0.0)
         if self._reading is None or not self._serves(self._reading):
             self._reading = self._start()
         waiting = asyncio.wrap_future(self._reading)
@@ -56,7 +59,8 @@ class KernelReader:
         return waiting.result() if done and not waiting.cancelled() else _no_answer(within_s)
 
     def close(self) -> None:
-        """Let everybody who waits give up now."""
+        """Let everybody who waits give up now, and everybody who comes."""
+        self._closed = True
         if self._reading is not None:
             self._reading.cancel()
 

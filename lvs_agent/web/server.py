@@ -7,6 +7,7 @@ import errno
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event, Thread
 
 import uvicorn
@@ -99,7 +100,7 @@ class _Running:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _at_loop(self, call: Callable[[], None]) -> None:
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(call)
 
     def _serve(self) -> None:

@@ -92,17 +92,17 @@ def _reconcile(snapshot: Snapshot) -> doc.Reconcile:
         errors=status.errors,
         last_success=_rfc3339_or_none(status.last_success_at),
         last_error=status.last_error,
-        drift=[_drift(drift) for drift in status.drift],
+        drift=[_drift(drift, snapshot.intent.names) for drift in status.drift],
         repairs=status.drift_repairs,
         pending=[_in_words(operation, snapshot.intent.names) for operation in status.pending],
     )
 
 
-def _drift(drift: FoundDrift) -> doc.Drift:
+def _drift(drift: FoundDrift, names: Mapping[ServiceKey, str]) -> doc.Drift:
     return doc.Drift(
         kind=drift.kind.value,
-        service=str(drift.service),
-        destination=None if drift.destination is None else str(drift.destination),
+        virtual_service=names.get(drift.service, str(drift.service)),
+        real_server=None if drift.destination is None else str(drift.destination),
     )
 
 
@@ -201,7 +201,7 @@ def _last_check(report: CheckReport) -> doc.LastCheck:
     return doc.LastCheck(
         result="passed" if isinstance(result, Passed) else "failed" if isinstance(result, Failed) else "errored",
         reason=None if isinstance(result, Passed) else result.reason.value,
-        detail=result.detail,
+        detail=result.detail.encode(errors="replace").decode(),  # what a server sent need not be UTF-8
         ended=rfc3339(report.ended_at),
         duration_s=report.duration_s,
     )

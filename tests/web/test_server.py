@@ -120,7 +120,7 @@ def test_scrape_is_compressed_for_who_accepts_it(url: str, accepted: str, *, pac
 
     assert answer.headers.get("content-encoding") == ("gzip" if packed else None)
     assert answer.headers["content-length"] == str(len(raw))
-    assert b"lvs_agent_active 1.0" in (gzip.decompress(raw) if packed else raw)
+    assert b"lvs_agent_active 1\n" in (gzip.decompress(raw) if packed else raw)
 
 
 @pytest.mark.parametrize("error", [Refused("dump", errno_name="EBUSY"), RuntimeError("broken")], ids=["refused", "bug"])
@@ -354,6 +354,18 @@ def test_stop_does_not_wait_for_a_client_that_does_not_read(kernel: Kernel) -> N
         time.sleep(0.3)
 
         assert stop_time(server) < 1
+
+
+def test_kernel_that_recovers_is_logged(url: str, kernel: Kernel) -> None:
+    """The log says when a source is read again."""
+    kernel.error = Refused("dump", errno_name="EBUSY")
+    httpx.get(f"{url}/metrics")
+    kernel.error = None
+    time.sleep(1.05)
+    with structlog.testing.capture_logs() as logs:
+        httpx.get(f"{url}/metrics")
+
+    assert [(entry["event"], entry["collector"]) for entry in logs] == [("kernel_read_again", "netlink")]
 
 
 def test_server_that_never_started_gives_its_port_back(kernel: Kernel) -> None:
