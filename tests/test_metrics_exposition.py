@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
+from time import process_time
 
 import pytest
 from hypothesis import example, given, settings
@@ -28,9 +29,11 @@ from tests.builders import (
     report,
     service,
     service_entry,
+    service_key,
     snapshot,
     statistics,
     table,
+    table_of,
     virtual_service,
 )
 from tests.library_metrics import library_text
@@ -218,3 +221,23 @@ def test_one_exposition_renders_many_readings_at_once() -> None:
     assert b'virtual_service="first"' in bodies[0]
     assert b'virtual_service="first"' not in bodies[1]
     assert b'virtual_service="first"' in bodies[2]
+
+
+def test_thousand_servers_stay_within_the_budget_of_series(record_property: Callable[[str, object], None]) -> None:
+    """A real server costs at most 24 series; how long the page takes is recorded, not judged."""
+    services = [
+        virtual_service(
+            name=f"web{number}",
+            service=service(key=service_key(port=8000 + number)),
+            real_servers=[
+                real_server(address=f"10.0.{number}.{host}", checks=[f"{number}/{host}"]) for host in range(1, 51)
+            ],
+        )
+        for number in range(20)
+    ]
+    seen, counted = snapshot(services=services), statistics(table=table_of(*services))
+    started = process_time()
+    text = text_of(Reading(snapshot=seen, statistics=counted), PROMETHEUS_2)
+    record_property("cpu_s", process_time() - started)
+
+    assert sum(line.startswith("lvs_real_server_") for line in text.splitlines()) <= 24 * 1_000

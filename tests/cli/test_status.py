@@ -12,14 +12,14 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from lvs_agent.cli.status import fetch_status, render_status
+from lvs_agent.cli.status import fetch_status, render_status, show_status
 from lvs_agent.clock import SystemClock
 from lvs_agent.errors import NoAnswer
 from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
 from lvs_agent.web.server import WebServer, bind
 from lvs_agent.web.views import status_document
-from tests.builders import check_status, report, snapshot, virtual_service
+from tests.builders import check_status, report, snapshot, statistics, virtual_service
 from tests.web.worlds import world_backend, world_snapshot
 
 
@@ -117,6 +117,38 @@ def test_url_that_is_none_is_one_clear_line(url: str) -> None:
     """A mistyped URL is no traceback."""
     with pytest.raises(NoAnswer):
         fetch_status(url, 1.0)
+
+
+def test_service_that_speaks_no_http_is_one_clear_line() -> None:
+    """An SSH server on that port is told apart too."""
+    with bind(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        def talk() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        with pytest.raises(NoAnswer, match=rf"^{url} does not speak HTTP as lvs-agent does"):
+            fetch_status(url, 5.0)
+        thread.join()
+
+
+def test_status_is_printed_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Piped into another program it is plain text."""
+    show_status(world())
+
+    assert capsys.readouterr().out == rendered(world())
+
+
+def test_service_that_the_kernel_does_not_have_is_told() -> None:
+    """The kernel was asked, and has no such service."""
+    document = status_document(snapshot(services=[virtual_service()]), statistics())
+
+    assert "not in the kernel's table" in rendered(document)
 
 
 def test_fields_of_a_newer_agent_are_no_error() -> None:
