@@ -1,0 +1,250 @@
+"""The hosts of scenario tests: what one can do on them.  ``tests.lab.net`` puts them on a network."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from tests.lab.namespace import within
+
+DEVICE = "eth0"
+_HERE = Path(__file__).parent
+
+
+class Answer(NamedTuple):
+    """An HTTP response.  ``server`` is the name of the host that gave it, empty where it did not say."""
+
+    status: int
+    body: str
+    server: str
+
+
+@dataclass(slots=True)
+class Load:
+    """What became of a steady load; filled when its block ends."""
+
+    served: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+class Host:
+    """A host of a ``Network``.  ``namespace`` is what ``ip netns`` calls it."""
+
+    def __init__(self, *, name: str, namespace: str) -> None:
+        self.name = name
+        self.namespace = namespace
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def run(self, *command: str | Path, text: str | None = None, check: bool = True) -> str:
+        """Run a command on this host and give its output.  Raises RuntimeError with what it said where it fails."""
+        done = subprocess.run(
+            self._here(command),
+            input=text,
+            stdin=subprocess.DEVNULL if text is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{self.name}: {' '.join(map(str, command))}: status {done.returncode}: {done.stdout}")
+        return done.stdout
+
+    def start(
+        self,
+        *command: str | Path,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        env: dict[str, str] | None = None,
+    ) -> subprocess.Popen[str]:
+        """Start a program on this host, in a process group of its own.  It is killed when the network ends."""
+        process = subprocess.Popen(
+            self._here(command),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=None if env is None else {**os.environ, **env},
+            text=True,
+            start_new_session=True,
+        )
+        self._processes.append(process)
+        return process
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Within the block this thread is on this host: sockets made in it stay here."""
+        with within(self.namespace):
+            yield
+
+    def sysctl(self, name: str, value: int) -> None:
+        """Set e.g. ``net/ipv4/ip_forward``."""
+        with self.inside():
+            Path("/proc/sys", name).write_text(str(value))
+
+    def add_address(self, address: str, *, device: str = DEVICE) -> None:
+        """Own one more address (without a prefix length: only that one)."""
+        self.run("ip", "address", "add", address, "dev", device, *(["nodad"] if ":" in address else []))
+
+    def mark(self, address: str, *, port: int, mark: int, protocol: str = "tcp") -> None:
+        """Give incoming packets to ``address`` and ``port`` the firewall mark ``mark``."""
+        family = "ip" if ip_address(address).version == 4 else "ipv6"
+        self.run("tc", "qdisc", "add", "dev", DEVICE, "ingress", check=False)
+        rule = f"protocol {family} flower ip_proto {protocol} dst_ip {address} dst_port {port}"
+        action = f"action skbedit mark {mark}"
+        self.run("tc", "filter", "add", "dev", DEVICE, "parent", "ffff:", *rule.split(), *action.split())
+
+    def table(self) -> list[str]:
+        """The lines of ``ipvsadm -S -n``, sorted."""
+        return sorted(line.strip() for line in self.run("ipvsadm", "-S", "-n").splitlines())
+
+    def get(self, url: str, *, timeout_s: float = 3.0) -> Answer:
+        """One HTTP request from this host.  Raises OSError (TimeoutError, ConnectionRefusedError, ...)."""
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout_s)
+        try:
+            with self.inside():
+                connection.connect()
+            connection.request("GET", parts.path or "/")
+            response = connection.getresponse()
+            body = response.read().decode()
+            return Answer(response.status, body, response.getheader("Real-Server", ""))
+        finally:
+            connection.close()
+
+    def ask(self, address: str, port: int, text: str, *, timeout_s: float = 3.0) -> str:
+        """Send one datagram from a socket of its own, and give the answer.  Raises OSError."""
+        family = socket.AF_INET if ip_address(address).version == 4 else socket.AF_INET6
+        with self.inside(), socket.socket(family, socket.SOCK_DGRAM) as client:
+            client.settimeout(timeout_s)
+            client.connect((address, port))
+            client.send(text.encode())
+            return client.recv(65_535).decode()
+
+    @contextmanager
+    def load(self, url: str, *, rate: float = 100.0, timeout_s: float = 2.0) -> Iterator[Load]:
+        """Within the block ``rate`` requests a second go out from here, each on a new connection."""
+        load = Load()
+        options = ("--rate", str(rate), "--timeout", str(timeout_s))
+        command = (sys.executable, _HERE / "load.py", url, *options)
+        process = self.start(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        _await_ready(process)
+        yield load
+        output, _ = process.communicate("")
+        found = json.loads(output)
+        load.served, load.failures = found["served"], found["failures"]
+
+    def close(self) -> None:
+        """Kill what was started here."""
+        for process in self._processes:
+            _kill(process)
+
+    def _here(self, command: Sequence[str | Path]) -> list[str]:
+        return ["ip", "netns", "exec", self.namespace, *map(str, command)]
+
+
+class RealServer(Host):
+    """A host that serves.  ``directory`` holds its files, ``test.html`` with ``test`` in it to begin with."""
+
+    def __init__(self, *, name: str, namespace: str, address: str, address6: str, directory: Path) -> None:
+        super().__init__(name=name, namespace=namespace)
+        self.address = address
+        self.address6 = address6
+        self.directory = directory
+        self.server = Server(self)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "test.html").write_text("test\n")
+
+    def accept_direct(self, *addresses: str) -> None:
+        """Serve ``addresses`` by direct routing: own them, and never say so on the network.
+
+        For IPv6 nothing more is needed: a host tells its neighbours only of addresses of the device that they ask.
+        """
+        self._keep_quiet()
+        for address in addresses:
+            self.add_address(address, device="lo")
+
+    def accept_tunnelled(self, *addresses: str) -> None:
+        """Serve IPv4 ``addresses`` that come in an IPIP tunnel."""
+        self._keep_quiet()
+        self.run("ip", "tunnel", "add", "tunl1", "mode", "ipip", "local", self.address)
+        self.run("ip", "link", "set", "tunl1", "up")
+        for device in ("all", "tunl1"):
+            self.sysctl(f"net/ipv4/conf/{device}/rp_filter", 0)
+        for address in addresses:
+            self.add_address(address, device="tunl1")
+
+    def accept_masqueraded(self) -> None:
+        """Answer clients through the director."""
+        for network, gateway in (("10.1.0.0/24", "10.0.0.254"), ("2001:db8:1::/64", "2001:db8::fe")):
+            self.run("ip", "route", "replace", network, "via", gateway)
+
+    def serve(self, *, port: int = 80, udp: Sequence[str] = ()) -> None:
+        """Start the server: HTTP on every address, datagrams on those of ``udp``."""
+        self.server.port, self.server.udp = port, tuple(udp)
+        self.server.start()
+
+    def _keep_quiet(self) -> None:
+        self.sysctl("net/ipv4/conf/all/arp_ignore", 1)
+        self.sysctl("net/ipv4/conf/all/arp_announce", 2)
+
+
+class Server:
+    """The server process of a ``RealServer``."""
+
+    def __init__(self, host: RealServer) -> None:
+        self._host = host
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 80
+        self.udp: tuple[str, ...] = ()
+
+    def start(self) -> None:
+        """Serve; returns when everything listens."""
+        host = self._host
+        command = (sys.executable, _HERE / "server.py", "--name", host.name, "--directory", host.directory)
+        udp = [word for address in self.udp for word in ("--udp", address)]
+        self._process = host.start(*command, "--port", str(self.port), *udp, stdout=subprocess.PIPE)
+        _await_ready(self._process)
+
+    def stop(self) -> None:
+        """End it: connections are refused from now on."""
+        if self._process is not None:
+            _kill(self._process)
+
+    def pause(self) -> None:
+        """Let it hang: connections are taken by its kernel, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
+def _await_ready(process: subprocess.Popen[str]) -> None:
+    if process.stdout is None or process.stdout.readline() != "ready\n":
+        raise RuntimeError(f"{process.args!r} did not start")
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
