@@ -7,6 +7,7 @@ the table stays as it is.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +19,7 @@ import structlog
 from lvs_agent import __version__, systemd
 from lvs_agent.checks.engine import Engine
 from lvs_agent.clock import Clock, SystemClock
-from lvs_agent.config import Config, OnStop
+from lvs_agent.config import AgentSettings, Config, OnStop
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.memory import Keeper, recall
 from lvs_agent.control.reconciling import Periods, Reconciling
@@ -33,6 +34,8 @@ from lvs_agent.web.server import WebServer
 log = structlog.get_logger()
 
 HEARTBEAT_S = 1.0
+CONCURRENCY_VARIABLE = "LVS_AGENT_COMMAND_CONCURRENCY"
+"""How the command checker, which may live in another process, is told how many programs may run at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class Daemon:
             periods=_periods(options.config),
             remember=self._keeper.keep if options.writes else lambda: None,
         )
+        os.environ[CONCURRENCY_VARIABLE] = str(options.config.agent.command_concurrency)
         self._engine = Engine(clock=self._clock, report=self._take)
         self._checking = Checking(state=self.state, set_down=self._engine.set_down, wake=self._reconciling.wake)
         self._reloading = Reloading(
@@ -135,8 +139,8 @@ class Daemon:
 
     def _adopt(self, config: Config) -> None:
         """Put a new configuration in force; what only a start can change is said."""
-        if config.agent.listen != self._config.agent.listen or config.agent.state_dir != self._config.agent.state_dir:
-            log.warning("configuration_needs_restart", keys="agent.listen, agent.state_dir")
+        if keys := _restart_keys(self._config.agent, config.agent):
+            log.warning("configuration_needs_restart", keys=", ".join(keys))
         self._config = config
         self.state.adopt(config.intent)
         self._engine.configure(config.intent.checks.values())
@@ -200,8 +204,26 @@ class Daemon:
 
 async def _root(task: Callable[[], Awaitable[None]]) -> None:
     """Run a task that must not end by itself."""
-    await task()
+    try:
+        await task()
+    except Exception as error:
+        log.critical("task_failed", task=task.__qualname__, error=error, exc_info=True)
+        raise
     raise RuntimeError(f"{task.__qualname__} ended")
+
+
+_ONLY_AT_START = {
+    "listen": "agent.listen",
+    "state_dir": "agent.state_dir",
+    "command_concurrency": "agent.command_concurrency",
+    "log_format": "log.format",
+    "log_level": "log.level",
+}
+
+
+def _restart_keys(old: AgentSettings, new: AgentSettings) -> list[str]:
+    """The keys that differ and are read only when the process starts."""
+    return [key for name, key in _ONLY_AT_START.items() if getattr(old, name) != getattr(new, name)]
 
 
 def _periods(config: Config) -> Periods:

@@ -17,9 +17,10 @@ import click
 import uvloop
 
 from lvs_agent.cli.demo_servers import DemoServer, Mood
-from lvs_agent.cli.options import ListenAddress
+from lvs_agent.cli.options import listen_option
 from lvs_agent.config import load_config
 from lvs_agent.daemon import Daemon, Options
+from lvs_agent.errors import StartError
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.ipvs.memory import MemoryIpvs
@@ -31,6 +32,7 @@ from lvs_agent.web.server import bind
 STEP_S = 5.0
 REQUESTS = 12
 _VIRTUAL_PORT = 80
+_USUAL_LISTEN = ("127.0.0.1", 9659)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +107,18 @@ def _story(servers: list[DemoServer]) -> Iterator[tuple[str, dict[DemoServer, Mo
 
 
 @click.command()
-@click.option(
-    "--listen",
-    type=ListenAddress(),
-    default="127.0.0.1:9659",
-    show_default=True,
-    help="Serve /metrics and the status page there.",
-)
+@listen_option(default="127.0.0.1:9659, or any free port", text="Serve /metrics and the status page there.")
 @click.option("--rounds", type=click.IntRange(min=0), default=0, help="End after this many rounds; 0: with Ctrl-C.")
-@click.option(
-    "--step", type=click.FloatRange(min=0.5), default=STEP_S, show_default=True, help="Seconds an event lasts."
-)
+@click.option("--step", type=click.FloatRange(min=0.5), default=STEP_S, help="Seconds an event lasts.")
 @click.option("--memory", is_flag=True, help="A table in memory, even where root could use the kernel's.")
-def demo(listen: tuple[str, int], rounds: int, step: float, *, memory: bool) -> None:
-    """Show the agent at work on three servers that fail and recover.
+def demo(listen: tuple[str, int] | None, rounds: int, step: float, *, memory: bool) -> None:
+    """Show the agent at work on servers that fail and recover.
 
     Without root or IPVS everything is real but the table, which is in memory.  With both, the kernel's table is used
     in a network namespace of its own, and requests really go through it; nothing of the machine's is touched.
     """
     counts = configure(form=LogFormat.LOGFMT, level=LogLevel.INFO)
-    listener = bind(listen)  # before the network namespace: the status page belongs to the machine's own
+    listener = _listener(listen)  # before the network namespace: the status page belongs to the machine's own
     kernel = not memory and os.geteuid() == 0 and has_ipvs(procfs=Path("/proc"))
     stage = _kernel_stage() if kernel else _memory_stage()
     with tempfile.TemporaryDirectory(prefix="lvs-agent-demo-") as directory:
@@ -135,6 +129,18 @@ def demo(listen: tuple[str, int], rounds: int, step: float, *, memory: bool) -> 
         finally:
             for server in servers:
                 server.become(Mood.STOPPED)
+
+
+def _listener(wanted: tuple[str, int] | None) -> socket.socket:
+    """Where the status page is served: at the address that was asked for, else at the usual port or a free one."""
+    if wanted is not None:
+        return bind(wanted)
+    host, port = _USUAL_LISTEN
+    try:
+        return bind(_USUAL_LISTEN)
+    except StartError:
+        _say(f"port {port} is taken, by an lvs-agent at work perhaps; this one takes a free port")
+        return bind((host, 0))
 
 
 def _servers(stage: Stage) -> list[DemoServer]:

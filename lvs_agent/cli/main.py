@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import structlog
 import uvloop
 
 from lvs_agent import __version__
 from lvs_agent.cli.demo import demo
-from lvs_agent.cli.options import Ipvs, ListenAddress, backend_opener, config_option, ipvs_option, procfs_option
+from lvs_agent.cli.options import (
+    Ipvs,
+    backend_opener,
+    config_option,
+    ipvs_option,
+    listen_option,
+    problems_of,
+    procfs_option,
+    read_config,
+)
 from lvs_agent.cli.plan import plan
 from lvs_agent.cli.status import DEFAULT_URL, fetch_status, show_status
 from lvs_agent.config import Config, json_schema, load_config
@@ -23,11 +33,12 @@ from lvs_agent.web.server import bind
 
 EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
-log = structlog.get_logger()
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="lvs-agent")
 def cli() -> None:
     """Keep an IPVS table right: check the real servers, drive the table, tell Prometheus.
@@ -43,12 +54,22 @@ def cli() -> None:
 
 @cli.command()
 @config_option
-@click.option("--listen", type=ListenAddress(), help="Serve /metrics and the API there, whatever the file says.")
+@listen_option(default="agent.listen", text="Serve /metrics and the API there.")
 @ipvs_option
 @procfs_option
 @click.option("--dry-run", is_flag=True, help="Check and plan, but write nothing to the table.")
-@click.option("--log-format", type=click.Choice([form.value for form in LogFormat]), help="Overrides the file.")
-@click.option("--log-level", type=click.Choice([level.value for level in LogLevel]), help="Overrides the file.")
+@click.option(
+    "--log-format",
+    type=click.Choice([form.value for form in LogFormat]),
+    show_default="log.format",
+    help="How a line is written.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice([level.value for level in LogLevel]),
+    show_default="log.level",
+    help="The least important lines to write.",
+)
 def run(
     path: Path,
     listen: tuple[str, int] | None,
@@ -62,9 +83,9 @@ def run(
     """Run the agent in the foreground.
 
     SIGHUP, or a changed file, reloads the configuration; SIGTERM stops.  The table outlives the agent unless
-    agent.on_stop says otherwise.
+    agent.on_stop says otherwise.  Defaults named like agent.listen are what the configuration says there.
     """
-    config = load_config(path)
+    config = read_config(path)
     counts = configure(
         form=LogFormat(log_format) if log_format else config.agent.log_format,
         level=LogLevel(log_level) if log_level else config.agent.log_level,
@@ -89,15 +110,15 @@ async def _run(options: Options) -> None:
 @config_option
 @click.option("--strict", is_flag=True, help="Warnings count as problems.")
 def check_config(path: Path, *, strict: bool) -> None:
-    """Read a configuration and say everything that is wrong with it.
+    """Say everything that is wrong with a configuration.
 
-    Exits with 0 where it can be used, and with 2 after every problem as "path: problem".
+    Exits with 0 where it can be used, and with 2 after every problem as "file: path: problem".
     """
-    config = load_config(path)
-    for warning in config.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    config = read_config(path)
     if strict and config.warnings:
-        raise ConfigError(config.warnings)
+        raise problems_of(path, config.warnings)
+    for warning in config.warnings:
+        click.echo(f"warning: {path}: {warning}", err=True)
     click.echo(_summary(config))
 
 
@@ -135,7 +156,7 @@ def status(url: str, timeout: float, *, as_json: bool) -> None:
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes lvs-agent's commands and options in SHELL.
+    """Print the completion script of a shell.
 
     \b
     bash:  lvs-agent completion bash > /etc/bash_completion.d/lvs-agent
@@ -156,24 +177,42 @@ cli.add_command(demo)
 def main() -> None:
     """Run the command line, and turn errors into lines and exit codes."""
     try:
-        cli(prog_name="lvs-agent")
+        outcome = cli(prog_name="lvs-agent", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(EXIT_UNUSABLE)
+    except click.UsageError as error:
+        _complain(_with_help(error))
+        sys.exit(EXIT_UNUSABLE)
+    except click.Abort:
+        sys.exit(EXIT_INTERRUPTED)
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+        _complain(*error.problems)
         sys.exit(EXIT_UNUSABLE)
     except LvsAgentError as error:
-        click.echo(f"error: {error}", err=True)
+        _complain(error)
         sys.exit(EXIT_FAILED)
     except BaseExceptionGroup as group:
-        for line in _leaves(group):
-            click.echo(f"error: {line}", err=True)
+        _complain(*_leaves(group))
         sys.exit(EXIT_FAILED)
+    sys.exit(outcome if isinstance(outcome, int) else 0)
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[str]:
+def _complain(*lines: object) -> None:
+    for line in lines:
+        click.echo(f"error: {line}", err=True)
+
+
+def _with_help(error: click.UsageError) -> str:
+    """What is wrong with a command line, and where to read how it should be."""
+    command = error.ctx.command_path if error.ctx else "lvs-agent"
+    return f"{' '.join(error.format_message().split()).removesuffix('.')}; see {command} --help"
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
     """One line for each exception at the bottom of ``group``."""
-    return [
-        line
-        for error in group.exceptions
-        for line in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [f"{type(error).__name__}: {error}"])
-    ]
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield str(error) if isinstance(error, LvsAgentError) else f"{type(error).__name__}: {error}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from lvs_agent.config import parse_listen
+from lvs_agent.config import Config, load_config, parse_listen
+from lvs_agent.errors import ConfigError, Problem
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.netlink import KernelIpvs
@@ -38,6 +39,20 @@ def config_option(command: _Command) -> _Command:
         metavar="FILE",
         help="Configuration in TOML.",
     )(command)
+
+
+def read_config(path: Path) -> Config:
+    """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        raise problems_of(path, error.problems) from error
+
+
+def problems_of(path: Path, problems: Sequence[Problem]) -> ConfigError:
+    """``problems``, each with the name of the file ``path`` before it."""
+    file = str(path)
+    return ConfigError([one if one.path == file else Problem(file, str(one)) for one in problems])
 
 
 def procfs_option(command: _Command) -> _Command:
@@ -71,14 +86,14 @@ def backend_opener(where: Ipvs, *, procfs: Path) -> Callable[[], IpvsBackend]:
     return lambda: table
 
 
-class ListenAddress(click.ParamType[tuple[str, int]]):
-    """An address and a port, as in the configuration."""
+def listen_option(*, default: str, text: str) -> Callable[[_Command], _Command]:
+    """``--listen ADDR:PORT``, an address and a port as in the configuration; ``default`` says what None means."""
+    return click.option("--listen", type=_listen, metavar="ADDR:PORT", show_default=default, help=text)
 
-    name = "ADDR:PORT"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        try:
-            listen = parse_listen(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return str(listen.address), listen.port
+def _listen(text: str) -> tuple[str, int]:
+    try:
+        listen = parse_listen(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return str(listen.address), listen.port

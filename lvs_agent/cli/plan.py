@@ -10,8 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table as Grid
 
-from lvs_agent.cli.options import Ipvs, backend_opener, config_option, ipvs_option, procfs_option
-from lvs_agent.config import load_config
+from lvs_agent.cli.options import Ipvs, backend_opener, config_option, ipvs_option, procfs_option, read_config
 from lvs_agent.core.decide import Decision, decide
 from lvs_agent.core.describe import describe
 from lvs_agent.core.health import Health
@@ -61,7 +60,7 @@ class Form(Enum):
 @click.option("--json", "as_json", is_flag=True, help="The operations as JSON.")
 def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json: bool) -> None:
     """Print the operations that would make the table right.  Nothing is checked and nothing is written."""
-    intent = load_config(path).intent
+    intent = read_config(path).intent
     backend = backend_opener(Ipvs(ipvs), procfs=procfs)()
     try:
         observed = backend.read_table()
