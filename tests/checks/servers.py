@@ -1,0 +1,262 @@
+"""Real servers on loopback that behave as told, and a way to run one probe as the engine runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+
+from lvs_agent.checks import checkers
+from lvs_agent.checks.engine import Engine
+from lvs_agent.clock import SystemClock
+from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, Target
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+CONNECTIONS_GONE = (ConnectionError, ssl.SSLError, BrokenPipeError)
+
+
+Result = TypeVar("Result")
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a test on the loop of production."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def target(kind: str, *, port: int | None = None, address: str = "127.0.0.1", **settings: Any) -> Target:
+    """A target for a checker, with settings as a configuration would have them."""
+    return Target(address=ip_address(address), port=port, settings=checkers()[kind].settings(**settings))
+
+
+def spec(kind: str, *, name: str = "check", timeout_s: float = 1.0, interval_s: float = 60.0, **to: Any) -> CheckSpec:
+    """A check of ``target(kind, **to)``."""
+    return CheckSpec(
+        id=CheckId(name), kind=kind, target=target(kind, **to),
+        interval_s=interval_s, down_interval_s=interval_s, timeout_s=timeout_s, rise=1, fall=1,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def engine_running() -> AsyncIterator[tuple[Engine, asyncio.Queue[CheckReport]]]:
+    """An engine that runs, and the queue that its reports arrive in."""
+    reports: asyncio.Queue[CheckReport] = asyncio.Queue()
+
+    def report(batch: Any) -> None:
+        for one in batch:
+            reports.put_nowait(one)
+
+    engine = Engine(clock=SystemClock(), report=report)
+    task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
+    await asyncio.sleep(0)
+    try:
+        yield engine, reports
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def report_of(check: CheckSpec) -> CheckReport:
+    """The report of one probe that an engine makes."""
+    async with engine_running() as (engine, reports):
+        engine.configure([check])
+        return await asyncio.wait_for(reports.get(), check.timeout_s + 5)
+
+
+async def result_of(check: CheckSpec) -> CheckResult:
+    """The result of one probe that an engine makes."""
+    return (await report_of(check)).result
+
+
+async def until(condition: Callable[[], object], *, within_s: float = 5.0) -> None:
+    """Wait until ``condition`` holds.  Raises TimeoutError."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def serving(
+    handler: Handler, *, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """A server on loopback whose every connection is ``handler``'s; gives its port."""
+    tasks: set[asyncio.Task[Any]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        try:
+            await handler(reader, writer)
+        except (*CONNECTIONS_GONE, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            with suppress(*CONNECTIONS_GONE):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, address, 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tuple(tasks):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await asyncio.sleep(0)
+
+
+def answering(response: bytes) -> Handler:
+    """A handler that reads the head of a request, sends ``response`` and closes."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(response)
+        await writer.drain()
+
+    return handle
+
+
+def ok(body: bytes = b"test\n", *headers: str) -> bytes:
+    """A healthy response."""
+    head = "".join(f"{line}\r\n" for line in (f"Content-Length: {len(body)}", *headers))
+    return f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + body
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accept, read, never answer, stay until the other side goes."""
+    while await reader.read(65_536):
+        pass
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An endless healthy-looking head, a byte at a time."""
+    for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 10_000:
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def dripping_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A body of a byte at a time."""
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def flooding(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A head that never ends, as fast as it goes."""
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"X-Header: " + b"y" * 65_536 + b"\r\n")
+        await writer.drain()
+
+
+async def flooding_garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Bytes of no protocol, as fast as it goes."""
+    while True:
+        writer.write(b"\x00\xff" * 32_768)
+        await writer.drain()
+
+
+async def flooding_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A body that never ends, as fast as it goes."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(b"z" * 65_536)
+        await writer.drain()
+
+
+async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read something, then reset the connection."""
+    await reader.read(1)
+    raw = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An answer of another protocol."""
+    writer.write(b"220 mail.example.com ESMTP\r\n")
+    await writer.drain()
+
+
+async def closing_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close in the middle of the head."""
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-")
+    await writer.drain()
+
+
+def unused_port() -> int:
+    """A port that refuses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def descriptors() -> int:
+    """How many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def children() -> list[int]:
+    """Processes that descend from this one, zombies too."""
+    found: list[int] = []
+    waiting = [os.getpid()]
+    while waiting:
+        parent = waiting.pop()
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                direct = [int(number) for number in (thread / "children").read_text().split()]
+                found += direct
+                waiting += direct
+    return found
+
+
+def threads() -> int:
+    """How many threads run."""
+    return threading.active_count()
+
+
+@contextmanager
+def full_listener() -> Iterator[int]:
+    """A port whose backlog is full: further connections neither succeed nor fail."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@contextmanager
+def no_descriptors_left() -> Iterator[None]:
+    """No descriptor may be opened any more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

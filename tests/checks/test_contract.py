@@ -1,0 +1,231 @@
+"""What every checker owes the engine, tried on each one that is discovered."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+
+from lvs_agent.checks import checkers
+from lvs_agent.checks.shared import close_shared
+from lvs_agent.model.check import CheckSpec, Failed, FailureReason, Passed
+from tests.checks import servers
+from tests.checks.conftest import Certificates
+from tests.checks.servers import children, descriptors, engine_running, result_of, run, serving, spec, threads, until
+
+TIMEOUT_S = 0.3
+TOLERANCE_S = 0.05
+"""How much later than its deadline a result may come: two slots, and a scheduler that shares its machine."""
+
+Setting = Callable[[Certificates], AbstractAsyncContextManager[CheckSpec]]
+"""Starts what is to be checked and gives the check of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """How to try one checker: ``hanging`` is a setting in which a probe goes on until it is cancelled."""
+
+    healthy: Setting
+    hostile: Mapping[str, Setting] = field(default_factory=dict)
+    hanging: Setting | None = None
+
+
+@asynccontextmanager
+async def at_server(
+    certificates: Certificates, *, kind: str, handler: servers.Handler, encrypted: bool = False, **settings: Any
+) -> AsyncIterator[CheckSpec]:
+    """A server, and the check of it."""
+    async with serving(handler, tls=certificates.good.server_context() if encrypted else None) as port:
+        yield spec(kind, port=port, timeout_s=TIMEOUT_S, **settings)
+
+
+@asynccontextmanager
+async def without_server(_: Certificates, *, kind: str, **settings: Any) -> AsyncIterator[CheckSpec]:
+    """A check that needs no server of ours."""
+    yield spec(kind, timeout_s=TIMEOUT_S, **settings)
+
+
+@asynccontextmanager
+async def at_unused_port(_: Certificates, *, kind: str) -> AsyncIterator[CheckSpec]:
+    """A check of a port that refuses."""
+    yield spec(kind, timeout_s=TIMEOUT_S, port=servers.unused_port())
+
+
+WANTED: dict[str, Any] = {"body_contains": "test", "body_limit": "1MiB"}
+UNVERIFIED: dict[str, Any] = {"tls": {"verify": False}, **WANTED}
+HOSTILE_TO_HTTP = {
+    "silent": servers.silent,
+    "dripping": servers.dripping,
+    "dripping body": servers.dripping_body,
+    "flooding": servers.flooding,
+    "flooding garbage": servers.flooding_garbage,
+    "flooding body": servers.flooding_body,
+    "resetting": servers.resetting,
+    "garbage": servers.garbage,
+    "closing early": servers.closing_early,
+}
+HEALTHY = servers.answering(servers.ok())
+SLEEPING = partial(without_server, kind="command", command=["/bin/sleep", "60"])
+
+CASES = {
+    "http": Case(
+        healthy=partial(at_server, kind="http", handler=HEALTHY, **WANTED),
+        hostile={"refused": partial(at_unused_port, kind="http")}
+        | {name: partial(at_server, kind="http", handler=it, **WANTED) for name, it in HOSTILE_TO_HTTP.items()},
+        hanging=partial(at_server, kind="http", handler=servers.silent),
+    ),
+    "https": Case(
+        healthy=partial(at_server, kind="https", handler=HEALTHY, encrypted=True, **UNVERIFIED),
+        hostile={"refused": partial(at_unused_port, kind="https")}
+        | {f"{name} before TLS": partial(at_server, kind="https", handler=it) for name, it in HOSTILE_TO_HTTP.items()}
+        | {
+            f"{name} within TLS": partial(at_server, kind="https", handler=it, encrypted=True, **UNVERIFIED)
+            for name, it in HOSTILE_TO_HTTP.items()
+        },
+        hanging=partial(at_server, kind="https", handler=servers.silent),
+    ),
+    "tcp": Case(
+        healthy=partial(at_server, kind="tcp", handler=servers.silent),
+        hostile={"refused": partial(at_unused_port, kind="tcp")},
+    ),
+    "ping": Case(healthy=partial(without_server, kind="ping")),
+    "none": Case(
+        healthy=partial(without_server, kind="none"),
+        hostile={"down": partial(without_server, kind="none", result="down")},
+    ),
+    "command": Case(
+        healthy=partial(without_server, kind="command", command=["/bin/true"]),
+        hostile={
+            "sleeping": SLEEPING,
+            "failing": partial(without_server, kind="command", command=["/bin/false"]),
+            "flooding": partial(without_server, kind="command", command=["/usr/bin/yes"]),
+        },
+        hanging=SLEEPING,
+    ),
+}
+HOSTILE = [(kind, name) for kind, case in CASES.items() for name in case.hostile]
+KINDS = sorted(checkers())
+
+
+def test_every_checker_is_tried_here() -> None:
+    """A checker that nobody put to the test would not show."""
+    assert sorted(CASES) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_healthy_server_passes(kind: str, certificates: Certificates) -> None:
+    """A server that does what is asked passes."""
+
+    async def main() -> None:
+        async with CASES[kind].healthy(certificates) as check:
+            await warmed_up(check)
+
+            assert isinstance(await result_of(check), Passed)
+
+    run(main())
+
+
+@pytest.mark.parametrize(("kind", "name"), HOSTILE)
+def test_hostile_server_fails_by_the_deadline(kind: str, name: str, certificates: Certificates) -> None:
+    """Whatever a server does, there is a failure with a reason by the deadline, in bounded memory."""
+
+    async def main() -> None:
+        async with CASES[kind].hostile[name](certificates) as check, engine_running() as (engine, reports):
+            await warmed_up(check)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            engine.configure([check])
+            report = await asyncio.wait_for(reports.get(), 5)
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+        assert isinstance(report.result, Failed), report
+        assert report.result.reason in FailureReason
+        assert report.duration_s <= TIMEOUT_S + TOLERANCE_S, report
+        assert grown < 30_000, "KiB more at the peak"
+        assert "\n" not in report.result.detail
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cancelled_probe_leaves_nothing(kind: str, certificates: Certificates) -> None:
+    """A probe that is cancelled gives back its sockets, threads and processes, at whatever moment it happens."""
+
+    async def main() -> None:
+        case = CASES[kind]
+        async with (case.hanging or case.healthy)(certificates) as check, engine_running() as _:
+            await warmed_up(check)
+            before = holdings()
+            for moment in (0.0, 0.005, 0.02, 0.05):
+                probe = asyncio.ensure_future(checkers()[kind].probe(check.target))
+                await asyncio.sleep(moment)
+                probe.cancel()
+                await asyncio.wait({probe})
+            with suppress(TimeoutError):
+                await until(lambda: holdings() == before, within_s=2)
+
+            assert holdings() == before
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stopped_engine_leaves_nothing(kind: str, certificates: Certificates) -> None:
+    """The end of the engine is the end of all that its probes held, running ones included."""
+
+    async def main() -> None:
+        case = CASES[kind]
+        async with (case.hanging or case.healthy)(certificates) as check:
+            before = holdings()
+            async with engine_running() as (engine, _):
+                engine.configure([check])
+                await asyncio.sleep(0.15)
+            with suppress(TimeoutError):
+                await until(lambda: holdings() == before, within_s=2)
+
+            assert holdings() == before
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_settings_are_described(kind: str) -> None:
+    """Every key explains itself in the JSON Schema, and the checker in one line."""
+    checker = checkers()[kind]
+
+    assert checker.summary
+    for name, key in checker.settings.model_json_schema().get("properties", {}).items():
+        assert key.get("description") or "$ref" in key, name
+
+
+def holdings() -> tuple[int, int, int]:
+    """Descriptors, threads and processes that are there."""
+    return descriptors(), threads(), len(children())
+
+
+async def warmed_up(check: CheckSpec) -> None:
+    """Have everything made that probes share, so that only the probe itself is counted and timed."""
+    probe = asyncio.ensure_future(checkers()[check.kind].probe(check.target))
+    await asyncio.wait({probe}, timeout=0.15)
+    probe.cancel()
+    await asyncio.wait({probe})
+    await asyncio.sleep(0.05)
+
+
+def test_shared_things_are_made_anew_after_closing() -> None:
+    """Closing what probes share ends nothing for good."""
+
+    async def main() -> None:
+        before = descriptors()
+        for _ in range(2):
+            assert await checkers()["ping"].probe(servers.target("ping")) == Passed("echo reply")
+            await close_shared()
+
+        assert descriptors() == before
+
+    run(main())

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from lvs_agent.checks import schedule
+from lvs_agent.checks.engine import Engine, over_time
+from lvs_agent.checks.wheel import SLOT_S
+from lvs_agent.clock import ManualClock
+from lvs_agent.model.check import (
+    CheckId,
+    CheckReport,
+    Errored,
+    ErrorReason,
+    Failed,
+    FailureReason,
+    Passed,
+    Progress,
+    Stage,
+)
+from tests.checks import servers
+from tests.checks.servers import engine_running, report_of, run, serving, spec, until
+
+
+@asynccontextmanager
+async def by_hand() -> AsyncIterator[tuple[Engine, ManualClock, list[CheckReport]]]:
+    """An engine whose time stands still until the test moves it."""
+    clock = ManualClock()
+    reports: list[CheckReport] = []
+    engine = Engine(clock=clock, report=reports.extend)
+    task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
+    await asyncio.sleep(0)
+    try:
+        yield engine, clock, reports
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def pass_time(engine: Engine, clock: ManualClock, seconds: float, *, step: float = SLOT_S) -> None:
+    """Let ``seconds`` pass in steps, with a tick at each."""
+    for _ in range(round(seconds / step)):
+        clock.advance(step)
+        engine.tick()
+    await asyncio.sleep(0.02)  # the batch of results is handed over in real time
+
+
+def times(reports: Sequence[CheckReport], clock: ManualClock) -> dict[CheckId, list[float]]:
+    """When each check's probes were due, on the monotonic clock."""
+    shift = clock.now() - clock.monotonic()
+    found: dict[CheckId, list[float]] = defaultdict(list)
+    for report in reports:
+        found[report.check].append(report.ended_at - shift - report.delay_s)
+    return found
+
+
+def test_every_due_time_is_hit_and_nothing_drifts() -> None:
+    """Over a virtual hour each check runs at each time of its grid, in its slot."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, reports):
+            engine.configure([spec("none", name=f"check {number}", interval_s=10.0) for number in range(20)])
+            await pass_time(engine, clock, 3_600, step=0.05)
+
+            for check, due in times(reports, clock).items():
+                fraction = schedule.fraction_of(check)
+                grid = due[1:]
+                assert len(grid) in (359, 360)
+                assert all(abs(at / 10 - fraction - round(at / 10 - fraction)) < 1e-3 for at in grid)
+                assert all(abs(later - earlier - 10) < 1e-3 for earlier, later in pairwise(grid))
+
+    run(main())
+
+
+def test_first_probes_come_soon_and_spread() -> None:
+    """A thousand new checks start within a second, some in every tenth of it."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, reports):
+            begin = clock.monotonic()
+            engine.configure([spec("none", name=f"check {number}", interval_s=60.0) for number in range(1_000)])
+            await pass_time(engine, clock, 1.02)
+
+            tenths = Counter(int((due[0] - begin) * 10) for due in times(reports, clock).values())
+            assert sum(tenths.values()) == 1_000
+            assert set(tenths) == set(range(10))
+            assert max(report.delay_s for report in reports) <= 2 * SLOT_S + 1e-9
+
+    run(main())
+
+
+def test_reload_keeps_unchanged_checks_in_phase() -> None:
+    """Configuring the same checks again, with others beside them, changes none of their times."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, reports):
+            kept = [spec("none", name=f"kept {number}", interval_s=1.0) for number in range(5)]
+            engine.configure(kept)
+            for round_ in range(20):
+                await pass_time(engine, clock, 0.5)
+                engine.configure([*kept, spec("none", name=f"new {round_}", interval_s=1.0)])
+
+            for check, due in times(reports, clock).items():
+                if check.startswith("kept"):
+                    assert len(due) in (9, 10, 11)
+                    assert all(abs(b - a - 1) < 1e-3 for a, b in pairwise(due[1:]))
+
+    run(main())
+
+
+def test_vanished_check_is_heard_of_no_more() -> None:
+    """A check that left the configuration neither runs nor reports, even where a probe was under way."""
+
+    async def main() -> None:
+        async with serving(servers.silent) as port, engine_running() as (engine, reports):
+            engine.configure([spec("http", port=port, timeout_s=0.2, interval_s=0.05)])
+            await until(lambda: engine.load.in_flight)
+            engine.configure([])
+
+            assert engine.load.in_flight == 0
+            await asyncio.sleep(0.3)
+            assert reports.empty()
+
+    run(main())
+
+
+def test_down_server_is_checked_at_its_own_interval() -> None:
+    """While down the other interval holds, from the moment it is told until it is up again."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, reports):
+            engine.configure([replace(spec("none", interval_s=10.0), down_interval_s=1.0)])
+            await pass_time(engine, clock, 30)
+            usual = len(reports)
+            engine.set_down(CheckId("check"), down=True)
+            await pass_time(engine, clock, 30)
+            while_down = len(reports) - usual
+            engine.set_down(CheckId("check"), down=False)
+            await pass_time(engine, clock, 30)
+            again = len(reports) - usual - while_down
+
+            assert usual in (3, 4)
+            assert while_down in (29, 30, 31)
+            assert again in (2, 3, 4)
+            engine.set_down(CheckId("unknown"), down=True)
+
+    run(main())
+
+
+def test_due_time_is_left_out_while_the_probe_still_runs() -> None:
+    """One check never has two probes, and the next free time of its grid is taken."""
+
+    async def main() -> None:
+        connections = 0
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.25)
+            writer.write(servers.ok())
+
+        async with serving(slow) as port, engine_running() as (engine, reports):
+            engine.configure([spec("http", port=port, interval_s=0.1, timeout_s=1.0)])
+            for _ in range(3):
+                report = await asyncio.wait_for(reports.get(), 2)
+                assert isinstance(report.result, Passed)
+
+            assert connections in (3, 4)
+
+    run(main())
+
+
+@pytest.mark.parametrize("handler", [servers.silent, servers.dripping])
+def test_deadline_is_total(handler: servers.Handler) -> None:
+    """One deadline from start to result: a byte now and then does not extend it."""
+
+    async def main() -> None:
+        async with serving(handler) as port:
+            report = await report_of(spec("http", port=port, timeout_s=0.2))
+
+            assert report.result == Failed(
+                FailureReason.READ_TIMEOUT, "no answer within 0.2 s: waiting for response headers"
+            )
+            assert 0.2 <= report.duration_s <= 0.25
+
+    run(main())
+
+
+def test_probes_that_hang_do_not_hold_up_others() -> None:
+    """Two hundred silent servers beside one healthy: the healthy one's checks keep their time."""
+
+    async def main() -> None:
+        async with (
+            serving(servers.silent) as dead,
+            serving(servers.answering(servers.ok())) as well,
+            engine_running() as (engine, reports),
+        ):
+            hanging = [
+                spec("http", name=f"{number}", port=dead, interval_s=1.0, timeout_s=0.9) for number in range(200)
+            ]
+            engine.configure([*hanging, spec("http", name="well", port=well, interval_s=0.1)])
+            seen = [await asyncio.wait_for(reports.get(), 2) for _ in range(150)]
+            healthy = [report for report in seen if report.check == "well"]
+
+            assert len(healthy) >= 5
+            assert all(isinstance(report.result, Passed) and report.delay_s < 0.2 for report in healthy)
+
+    run(main())
+
+
+def test_answers_that_came_while_the_loop_hung_count() -> None:
+    """A loop that hangs over the deadline still sees the answer that was there in time."""
+
+    async def main() -> None:
+        async with serving(servers.answering(servers.ok())) as port, engine_running() as (engine, reports):
+            engine.configure([spec("http", port=port, timeout_s=0.05)])
+            await until(lambda: engine.load.in_flight)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            time.sleep(0.4)  # noqa: ASYNC251 - the loop is to hang
+
+            result = (await asyncio.wait_for(reports.get(), 2)).result
+            assert isinstance(result, Passed | Errored)
+
+    run(main())
+
+
+def test_expiry_noticed_late_is_our_own_fault() -> None:
+    """Where the loop hung, a server without an answer is not called down."""
+
+    async def main() -> None:
+        async with serving(servers.silent) as port, engine_running() as (engine, reports):
+            engine.configure([spec("http", port=port, timeout_s=0.1)])
+            await until(lambda: engine.load.in_flight)
+            time.sleep(0.5)  # noqa: ASYNC251 - the loop is to hang
+
+            result = (await asyncio.wait_for(reports.get(), 2)).result
+            assert isinstance(result, Errored)
+            assert result.reason is ErrorReason.LATE
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("stage", "late_s", "result"),
+    [
+        pytest.param(Stage.CONNECTING, 0.01, FailureReason.CONNECT_TIMEOUT, id="connecting"),
+        pytest.param(Stage.CONNECTED, 0.01, FailureReason.READ_TIMEOUT, id="connected"),
+        pytest.param(Stage.QUEUED, 0.01, ErrorReason.BUSY, id="queued"),
+        pytest.param(Stage.CONNECTED, 0.3, ErrorReason.LATE, id="late"),
+    ],
+)
+def test_running_out_of_time_means(stage: Stage, late_s: float, result: FailureReason | ErrorReason) -> None:
+    """What a deadline says depends on how far the probe came, and on whether we were there."""
+    progress = Progress()
+    progress.stage = stage
+
+    assert over_time(progress, timeout_s=1.0, late_s=late_s).reason is result
+
+
+def test_bug_in_a_checker_is_an_error_of_its_own_checks() -> None:
+    """An exception that nobody expects ends one probe with its name, and no other."""
+
+    async def main() -> None:
+        broken = spec("http", name="broken", port=1)
+        broken = replace(broken, target=replace(broken.target, settings=None))
+        async with engine_running() as (engine, reports):
+            engine.configure([broken, spec("none", name="well")])
+            results = {report.check: report.result for report in [await reports.get(), await reports.get()]}
+
+            assert isinstance(results[CheckId("well")], Passed)
+            failed = results[CheckId("broken")]
+            assert isinstance(failed, Errored)
+            assert failed.reason is ErrorReason.INTERNAL
+            assert failed.detail.startswith("AttributeError: ")
+
+    run(main())
+
+
+def test_failing_report_ends_the_engine() -> None:
+    """Who cannot take results must not go on unnoticed."""
+
+    async def main() -> None:
+        def report(_: Sequence[CheckReport]) -> None:
+            raise LookupError("nowhere")
+
+        engine = Engine(clock=ManualClock(), report=report)
+        engine.configure([spec("none")])
+        task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
+        await asyncio.sleep(0)
+        engine._clock.advance(2.0)  # type: ignore[attr-defined]
+        engine.tick()
+
+        with pytest.raises(LookupError, match="nowhere"):
+            await asyncio.wait_for(task, 2)
+
+    run(main())
+
+
+def test_idle_engine_shows_that_it_lives() -> None:
+    """With nothing to do the engine ticks once a heartbeat, not more."""
+
+    async def main() -> None:
+        async with engine_running() as (engine, _):
+            begin = engine.is_alive_at
+            ticks = 0
+            until = time.monotonic() + 1.3
+            last = begin
+            while time.monotonic() < until:
+                await asyncio.sleep(0.05)
+                ticks += engine.is_alive_at != last
+                last = engine.is_alive_at
+
+            assert ticks == 1
+
+    run(main())
+
+
+def test_load_tells_what_is_due() -> None:
+    """Runs that are due and not started are pending."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, _):
+            engine.configure([spec("none", name=f"{number}") for number in range(10)])
+            assert engine.load.pending == 0
+            clock.advance(1.01)
+
+            assert engine.load.pending == 10
+            engine.tick()
+            assert engine.load.pending == 0
+
+    run(main())

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvs_agent.checks.schedule import FIRST_SPREAD_S, first_run, fraction_of, next_run, run_after_change
+from lvs_agent.model.check import CheckId
+
+fractions = st.floats(0, 1, exclude_max=True)
+intervals = st.floats(0.05, 86_400)
+times = st.floats(0, 1e7)
+
+
+@given(fraction=fractions, interval=intervals, start=times)
+def test_schedule_hits_every_time_of_its_grid_without_drift(fraction: float, interval: float, start: float) -> None:
+    """A thousand runs later the time is what one multiplication says, and no interval was left out."""
+    first = due = next_run(fraction=fraction, interval_s=interval, after=start)
+    for _ in range(1_000):
+        due = next_run(fraction=fraction, interval_s=interval, after=due)
+
+    assert abs(due - (first + 1_000 * interval)) < 1e-6 * max(1.0, interval) + 1e-9 * due
+
+
+@given(fraction=fractions, interval=intervals, after=times)
+def test_next_run_is_later_and_within_one_interval(fraction: float, interval: float, after: float) -> None:
+    """The next run is never now or before, and never further away than the interval."""
+    due = next_run(fraction=fraction, interval_s=interval, after=after)
+
+    assert after < due <= after + interval * (1 + 1e-9) + 1e-6
+
+
+@given(fraction=fractions, interval=intervals, after=times, delay=st.floats(0, 1))
+def test_late_start_does_not_move_the_grid(fraction: float, interval: float, after: float, delay: float) -> None:
+    """A run handled late is followed by the time that would have followed anyway."""
+    due = next_run(fraction=fraction, interval_s=interval, after=after)
+    punctual = next_run(fraction=fraction, interval_s=interval, after=due)
+    late = due + delay * (punctual - due) * 0.99
+
+    assert next_run(fraction=fraction, interval_s=interval, after=late) == punctual
+
+
+@given(fraction=fractions, interval=intervals, now=times)
+def test_first_run_is_soon(fraction: float, interval: float, now: float) -> None:
+    """A new check waits neither for a long interval nor beyond the spread."""
+    assert now <= first_run(fraction=fraction, interval_s=interval, now=now) <= now + min(interval, FIRST_SPREAD_S)
+
+
+@given(fraction=fractions, interval=intervals, last=times, since=st.floats(0, 100))
+def test_change_of_grid_keeps_half_an_interval_between_runs(
+    fraction: float, interval: float, last: float, since: float
+) -> None:
+    """After the first probe or a change of the interval, the next run is on the grid and not right behind."""
+    now = last + since
+    due = run_after_change(fraction=fraction, interval_s=interval, last=last, now=now)
+
+    assert due > now
+    assert due >= last + interval / 2
+    assert due <= max(now, last + interval / 2) + interval * (1 + 1e-9) + 1e-6
+
+
+def test_phases_spread_evenly() -> None:
+    """Of ten thousand checks, every hundredth of the interval gets its share."""
+    buckets = [0] * 100
+    for number in range(10_000):
+        buckets[int(fraction_of(CheckId(f"check {number}")) * 100)] += 1
+
+    assert min(buckets) > 50
+    assert max(buckets) < 160
+
+
+def test_phase_is_the_same_in_every_process() -> None:
+    """A restart keeps the phases: they come from the id alone."""
+    assert round(fraction_of(CheckId("a")), 6) == 0.26259
