@@ -56,9 +56,13 @@ class Checking:
         if isinstance(report.result, Errored):
             self._log_error(spec, report, first=before.last is None or before.last.result != report.result)
         if after.state.health is before.state.health:
-            return set()
+            return set() if before.last else self._services_of(report.check)
         self._set_down(report.check, after.state.health is Health.DOWN)
         return {key for user in self._state.users[report.check] if (key := self._settle(*user, spec, report))}
+
+    def _services_of(self, check: CheckId) -> set[ServiceKey]:
+        """Whose table is now right for good, or wrong, because ``check`` has spoken for the first time."""
+        return {service.service.key for service, _ in self._state.users[check]}
 
     def _settle(
         self, service: VirtualService, server: RealServer, spec: CheckSpec, report: CheckReport

@@ -120,6 +120,7 @@ class Reconciling:
             left=state.reconcile.left,
             scope=scope if state.reconcile.left is not None else None,
             writes=state.writes,
+            all_checked=all(status.last is not None for status in state.checks.values()),
         )
 
     async def _table_was_changed(self) -> bool:

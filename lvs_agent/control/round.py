@@ -29,7 +29,7 @@ class RoundInput:
     """Everything that a round starts from.
 
     ``scope`` None means every service; ``left`` is the table as the last round left it; ``writes`` False plans and
-    applies nothing.
+    applies nothing; ``all_checked`` False says that a check has not run yet, so that right is not yet for good.
     """
 
     intent: Intent
@@ -39,6 +39,7 @@ class RoundInput:
     left: Table | None
     scope: frozenset[ServiceKey] | None = None
     writes: bool = True
+    all_checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def account_round(
             status.operation_errors,
             ((operation_name(one.operation), one.error.errno_name) for one in result.applied if one.error),
         ),
-        right_once=status.right_once or (given.scope is None and not result.pending and not result.failed),
+        right_once=status.right_once or (given.all_checked and not merged.pending and not result.failed),
     )
 
 

@@ -82,7 +82,7 @@ class ReconcileStatus:
     """The work of the reconcile loop.
 
     ``left`` is the table as it was read back after the last round, ``pending`` what the last round could not or, in
-    a dry run, would not do.  ``right_once``: the table was as wanted at the end of some round.
+    a dry run, would not do.  ``right_once``: after every check had run, the table was as wanted at the end of a round.
     """
 
     rounds: int = 0

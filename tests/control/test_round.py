@@ -233,3 +233,15 @@ def test_sorry_server_comes_before_the_last_one_goes_and_leaves_after_the_first_
         AddDestination,
         DeleteDestination,
     ]
+
+
+def test_table_is_right_for_good_only_after_every_check_has_run(kernel: FlakyIpvs) -> None:
+    """A table that is as wanted while a server still waits for its first verdict does not make the agent ready."""
+    early, late = given(WEB, health=Health.UNKNOWN), given(WEB)
+
+    before = account_round(
+        ReconcileStatus(), replace(early, all_checked=False), perform(kernel, early), duration_s=0.1, now=1.0
+    )
+    after = account_round(before, late, perform(kernel, late), duration_s=0.1, now=2.0)
+
+    assert (before.right_once, after.right_once) == (False, True)

@@ -193,3 +193,11 @@ def test_snapshot_is_ready_after_every_check_and_one_right_table(bench: Bench) -
 
     assert (checked.all_checked, checked.ready) == (True, False)
     assert bench.state.snapshot().ready
+
+
+def test_first_result_of_a_check_wakes_the_loop_even_where_it_settles_nothing(bench: Bench) -> None:
+    """Readiness needs a round after the last check has spoken."""
+    bench.tell(FAIL, Errored(ErrorReason.NO_ROUTE))
+
+    assert bench.state.servers[KEY].health is Health.UNKNOWN
+    assert bench.woken == [frozenset({WEB.service.key})]
