@@ -1,8 +1,12 @@
 """The kernel edge: reading and writing IPVS tables.  This package does what it is told and decides nothing.
 
-``backend``  the interface that the rest of the program uses
-``codec``    netlink attributes to model types and back; pure, bytes in and bytes out
-``procfs``   /proc/net/ip_vs and its neighbours
-``netlink``  the backend on a real kernel
-``memory``   the backend without one, with the kernel's refusals
+``backend``       the interface that the rest of the program uses
+``uapi``          numbers of the kernel's header
+``wire``          netlink messages and attributes as bytes; pure
+``codec``         attributes to model types and back; pure, bytes in and bytes out
+``procfs``        /proc/net/ip_vs and its neighbours
+``conversation``  one netlink socket: requests out, whole answers in
+``netlink``       the backend on a real kernel
+``memory``        the backend without one, with the kernel's refusals
+``namespace``     whether the kernel's IPVS may be used, and a network namespace to use it in
 """

@@ -176,12 +176,12 @@ def _too_long(name: str, limit: int) -> bool:
 
 def _value_refusal(destination: Destination, *, mixed: bool) -> int:
     tunnel = destination.tunnel if destination.forwarding is ForwardingMethod.TUNNEL else None
-    beyond = max(destination.upper_threshold, destination.lower_threshold) > _MAX_THRESHOLD
-    if beyond or (mixed and destination.forwarding is not ForwardingMethod.TUNNEL):
+    if mixed and destination.forwarding is not ForwardingMethod.TUNNEL:
         return errno.EINVAL
     if destination.weight < 0 or destination.lower_threshold > destination.upper_threshold:
         return errno.ERANGE
-    return errno.EINVAL if tunnel and tunnel.type is TunnelType.GUE and not tunnel.port else 0
+    homeless = tunnel is not None and tunnel.type is TunnelType.GUE and not tunnel.port
+    return errno.EINVAL if homeless or destination.upper_threshold > _MAX_THRESHOLD else 0
 
 
 def _can_be_destination(address: IPAddress) -> bool:

@@ -111,10 +111,11 @@ def test_answer_that_was_given_up_does_not_count(kernel: KernelIpvs) -> None:
     kernel.apply(AddService(Service(key=KEY, scheduler="wrr")))
     for number in range(1, 501):
         kernel.apply(AddDestination(KEY, destination(number)))
-    patience, kernel._timeout_s = kernel._timeout_s, 0.0
+    conversation = kernel._conversation
+    patience, conversation._timeout_s = conversation._timeout_s, 1e-6
     with pytest.raises(Unavailable) as caught:
         kernel.read_table()
-    kernel._timeout_s = patience
+    conversation._timeout_s = patience
 
     assert caught.value.errno_name == "ETIMEDOUT"
     assert len(kernel.read_table().entries[KEY].destinations) == 500
