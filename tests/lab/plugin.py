@@ -115,7 +115,7 @@ class Boot:
         arguments.write_text("".join(f"{item.nodeid}\n" for item in items))
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                [LAB, "run", sys.executable, "-m", "pytest", *_options(config), f"@{arguments}"],
+                [LAB, "run", sys.executable, *_program(config), *_options(config), f"@{arguments}"],
                 cwd=config.rootpath,
                 env={**os.environ, REPORTS: str(self._reports), "LVS_LAB_TIMEOUT": str(120 + 120 * len(items))},
                 stdin=subprocess.DEVNULL,
@@ -161,11 +161,15 @@ class Boot:
             yield self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
 
 
+def _program(config: pytest.Config) -> list[str]:
+    """pytest, measured where this session is measured: pytest-cov puts parallel data files together at the end."""
+    measured = config.pluginmanager.hasplugin("_cov")
+    return ["-m", *(["coverage", "run", "--parallel-mode", "-m"] if measured else []), "pytest"]
+
+
 def _options(config: pytest.Config) -> list[str]:
-    """The order is given; what is chosen, cached and measured is the outer session's business."""
+    """The order is given; what is chosen and cached is the outer session's business."""
     options = ["-p", "no:randomly", "-p", "no:cacheprovider", "-o", "addopts=", "-o", f"timeout={TEST_TIMEOUT_S}"]
-    if config.pluginmanager.hasplugin("_cov"):
-        options.append("--no-cov")
     return [*options, "--strict-markers", "--strict-config", "-v", f"--rootdir={config.rootpath}"]
 
 
