@@ -163,7 +163,7 @@ class Reconciling:
         for drift in result.drift:
             log.warning(
                 "table_changed_by_others",
-                virtual_service=given.intent.names.get(drift.service, drift.service),
+                virtual_service=self._state.names.get(drift.service, drift.service),
                 real_server=drift.destination,
                 kind=drift.kind,
             )
@@ -179,7 +179,7 @@ class Reconciling:
         self._remember()
 
     def _log_applied(self, given: RoundInput, result: RoundResult) -> None:
-        names = given.intent.names
+        names = self._state.names
         for one in result.applied:
             if one.error is None:
                 log.info("operation_applied", **describe(one.operation, names=names))

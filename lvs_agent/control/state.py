@@ -45,6 +45,7 @@ class AgentState:
         self.config = config
         self.reconcile = ReconcileStatus()
         self.owned = memory.owned
+        self.names: Mapping[ServiceKey, str] = {}
         self.seen: set[ServerKey] = set(memory.servers)
         self.checks: dict[CheckId, CheckStatus] = {}
         self.servers: dict[ServerKey, ServerStatus] = {}
@@ -71,6 +72,7 @@ class AgentState:
                     users[check].append((service, server))
         self.intent, self.checks, self.servers, self.users = intent, checks, servers, users
         self.owned |= {service.service.key for service in intent.services}
+        self.names = {key: name for key, name in {**self.names, **intent.names}.items() if key in self.owned}
 
     def spec(self, check: CheckId) -> CheckSpec | None:
         """The check of that id, or None where the configuration has it no more."""

@@ -1,0 +1,106 @@
+"""Faults that are the agent's own: what they do to servers (nothing) and what is left behind (nothing)."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.process.agent import Agent
+from tests.process.conftest import INTERVAL_S, ConfigFile, StartAgent, StartServers
+
+
+def test_server_stays_when_the_agent_has_no_descriptors_left(
+    config: ConfigFile, start: StartAgent, real_servers: StartServers
+) -> None:
+    """EMFILE is our fault: counted, said once, and nobody leaves the table for it."""
+    servers = real_servers(3)
+    agent = start(config.write(servers))
+    agent.wait_for("operation_applied", operation="add_destination", count=3)
+    agent.status()  # this connection stays open
+    soft, hard = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (3, hard))
+    agent.wait_for("check_not_possible", reason="no_descriptors", count=3)
+    agent.until(lambda: agent.metric("lvs_agent_check_errors_total", reason="no_descriptors") > 9)
+    meanwhile = agent.servers()
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    agent.until(lambda: all(one["checks"][0]["last"]["result"] == "passed" for one in agent.servers().values()))
+
+    assert {one["health"] for one in meanwhile.values()} == {"up"}
+    assert {one["weight"]["kernel"] for one in meanwhile.values()} == {1}
+    assert {one["checks"][0]["last"]["result"] for one in meanwhile.values()} == {"errored"}
+    assert len(agent.lines("check_not_possible")) == 3
+    assert agent.lines("real_server_down") == []
+    assert len(agent.lines("operation_applied")) == 4
+
+
+def runner_of(agent: Agent) -> int | None:
+    """The process that starts programs for the agent."""
+    for task in Path(f"/proc/{agent.pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if b"runner.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    return None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there, and no zombie that waits for somebody to collect it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def with_programs(config: ConfigFile, directory: Path, *, count: int = 1, agent: str = "") -> Path:
+    """A configuration whose servers are checked by a program that notes its process and runs for long."""
+    program = f"echo $$ >> {directory}/programs; exec /bin/sleep 60"
+    checks = "\n".join(
+        f'[[virtual_service.real_server]]\naddress = "127.0.0.{last}"\nport = 8080\n'
+        f'check = {{ type = "command", command = ["/bin/sh", "-c", "{program}"], interval = "{INTERVAL_S}s", '
+        'timeout = "20s" }'
+        for last in range(1, count + 1)
+    )
+    text = (
+        f'agent = {{ state_dir = "state"{", " if agent else ""}{agent} }}\n[[virtual_service]]\nname = "web"\n'
+        f'address = "192.0.2.1"\nport = 80\nforwarding = "masquerade"\n{checks}\n'
+    )
+    return config.replace(text)
+
+
+def programs(directory: Path) -> list[int]:
+    """The processes that have been started so far."""
+    file = directory / "programs"
+    return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+def test_programs_of_checks_end_with_the_agent(
+    number: int, config: ConfigFile, start: StartAgent, shared_directory: Path
+) -> None:
+    """Neither the runner nor what it runs is left behind, even by kill -9."""
+    agent = start(with_programs(config, shared_directory))
+    agent.until(lambda: bool(programs(shared_directory)))
+    (program,) = programs(shared_directory)
+    runner = runner_of(agent)
+    assert runner is not None
+    running = is_alive(runner) and is_alive(program)
+    agent.end(number)
+
+    assert running
+    agent.until(lambda: not is_alive(runner) and not is_alive(program))
+
+
+def test_no_more_programs_run_at_once_than_configured(
+    config: ConfigFile, start: StartAgent, shared_directory: Path
+) -> None:
+    """The others wait for their turn."""
+    agent = start(with_programs(config, shared_directory, count=3, agent="command_concurrency = 1"))
+    agent.until(lambda: agent.metric("lvs_agent_checks_in_flight") == 3)
+    agent.until(lambda: bool(programs(shared_directory)))
+    time.sleep(0.5)
+
+    assert len(programs(shared_directory)) == 1

@@ -1,0 +1,121 @@
+"""The configuration of a running agent: read again, changed, broken and put right."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.process.agent import Agent
+from tests.process.conftest import INTERVAL_S, ConfigFile, StartAgent, StartServers
+from tests.process.servers import RealServer, shift
+
+RHYTHM_S = INTERVAL_S / 4
+"""How far a rhythm may seem to move on a machine with other things to do; a new phase would be anywhere."""
+
+
+@pytest.fixture
+def at_work(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> tuple[Agent, RealServer]:
+    """An agent whose server has been checked for two seconds."""
+    (server,) = real_servers(1)
+    agent = start(config.write([server]))
+    agent.wait_for("operation_applied", operation="add_destination")
+    begun = time.monotonic()
+    agent.until(lambda: len(server.since(begun)) >= 10)
+    server.requests = server.since(begun)
+    return agent, server
+
+
+def test_reload_of_an_unchanged_file_changes_nothing(at_work: tuple[Agent, RealServer]) -> None:
+    """No transition, no operation, counters that go on, and requests in the rhythm they had."""
+    agent, server = at_work
+    (before,) = agent.servers()[server.name]["checks"]
+    since = agent.servers()[server.name]["since"]
+    written = len(agent.written)
+    reloaded_at = time.monotonic()
+    agent.send(signal.SIGHUP)
+    reloaded = agent.wait_for("configuration_reloaded")
+    agent.until(lambda: len(server.since(reloaded_at)) >= 10)
+    (after,) = agent.servers()[server.name]["checks"]
+
+    assert (reloaded["cause"], reloaded["changed"]) == ("sighup", "false")
+    assert len(agent.written) == written + 1
+    assert after["done"] >= before["done"] + 9
+    assert agent.servers()[server.name]["since"] == since
+    earlier = [at for at in server.requests if at < reloaded_at]
+    assert shift(earlier, server.since(reloaded_at), interval_s=INTERVAL_S) < RHYTHM_S
+    assert agent.metric("lvs_agent_config_reloads_total") == 1
+
+
+def test_storm_of_reloads_does_not_disturb_the_checks(at_work: tuple[Agent, RealServer]) -> None:
+    """A SIGHUP each 100 ms leaves the checks as many and in the rhythm that they were."""
+    agent, server = at_work
+    earlier = list(server.requests)
+    stormed_at = time.monotonic()
+    for _ in range(30):
+        agent.send(signal.SIGHUP)
+        time.sleep(0.1)
+    lasted = time.monotonic() - stormed_at
+    during = server.since(stormed_at)
+
+    assert len(agent.lines("configuration_reloaded", changed="false")) > 3
+    assert agent.lines("real_server_down") == []
+    assert len(agent.lines("operation_applied")) == 2
+    assert len(during) == pytest.approx(lasted / INTERVAL_S, abs=2)
+    assert shift(earlier, during, interval_s=INTERVAL_S) < RHYTHM_S
+
+
+def test_file_put_in_the_place_of_another_is_taken_in(
+    config: ConfigFile, start: StartAgent, real_servers: StartServers
+) -> None:
+    """A rename needs no signal; what left the file leaves the table, by the name it had."""
+    kept, left, came = real_servers(3)
+    agent = start(config.write([kept, left], more='[[virtual_service]]\nname = "old"\nfwmark = 5'))
+    agent.wait_for("operation_applied", operation="add_destination", real_server=left.name)
+    agent.wait_for("operation_applied", operation="add_destination", real_server=kept.name)
+    config.write([kept, came])
+    agent.wait_for("configuration_reloaded", cause="file_changed", changed="true")
+    agent.wait_for("operation_applied", operation="add_destination", real_server=came.name)
+    agent.wait_for("operation_applied", operation="delete_destination", real_server=left.name)
+    agent.wait_for("operation_applied", operation="delete_service", virtual_service="old")
+
+    assert len(agent.lines("operation_applied", real_server=kept.name)) == 1
+    assert set(agent.servers()) == {kept.name, came.name}
+
+
+def test_broken_file_leaves_the_old_configuration_in_force(
+    at_work: tuple[Agent, RealServer], config: ConfigFile
+) -> None:
+    """Every problem is in the log and the status, the metric says so, and a good file ends it."""
+    agent, server = at_work
+    good = config.path.read_text(encoding="utf-8")
+    config.replace(good.replace('scheduler = "wrr"', 'schedular = "wrr"') + "weight = -1\n")
+    agent.send(signal.SIGHUP)
+    agent.wait_for("configuration_refused", problems="2")
+    told = agent.status()["agent"]["config"]
+    failed = agent.metric("lvs_agent_config_last_reload_successful")
+    begun = time.monotonic()
+    agent.until(lambda: len(server.since(begun)) > 2)
+    config.replace(good)
+    agent.send(signal.SIGHUP)
+    agent.wait_for("configuration_reloaded")
+
+    assert failed == 0
+    assert not told["last_reload_ok"]
+    assert "virtual_service[web]: unknown key 'schedular'; did you mean 'scheduler'?" in told["problems"]
+    assert len(agent.lines("configuration_problem")) == len(told["problems"]) == 2
+    assert agent.metric("lvs_agent_config_last_reload_successful") == 1
+    assert agent.metric("lvs_agent_config_reload_failures_total") == 1
+    assert agent.status()["agent"]["config"]["problems"] == []
+    assert agent.lines("real_server_down") == []
+
+
+def test_key_that_only_a_start_reads_is_named(at_work: tuple[Agent, RealServer], config: ConfigFile) -> None:
+    """Whoever changes such a key is told that it has no effect yet."""
+    agent, _ = at_work
+    text = config.path.read_text(encoding="utf-8")
+    config.replace(text.replace('state_dir = "state"', 'state_dir = "elsewhere"') + '[log]\nlevel = "debug"\n')
+    agent.send(signal.SIGHUP)
+
+    assert agent.wait_for("configuration_needs_restart")["keys"] == "agent.state_dir, log.level"
