@@ -33,6 +33,7 @@ KERNEL_FAILED = 125
 TEST_TIMEOUT_S = 300
 """Limit of one test inside: that kernel has one CPU, and a system call costs it 50 µs."""
 POLL_S = 0.05
+END_S = 15.0
 
 
 @pytest.fixture
@@ -141,8 +142,11 @@ class Boot:
         lines = self._output.read_text(errors="replace").splitlines()
         return "\n".join([f"the lab ended with status {self._process.poll()} without a report", *lines[-80:]])
 
-    def close(self) -> None:
-        if self._process.poll() is None:
+    def close(self, *, patience_s: float) -> None:
+        """End it.  A session that has come to its own end needs a moment to write down what it measured."""
+        try:
+            self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
             self._process.terminate()
             self._process.wait()
         self._directory.cleanup()
@@ -179,7 +183,7 @@ class LabRunner:
     def __init__(self, *, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         self._config = config
         self._pending = {item.nodeid: item for item in items}
-        self._module: object = None
+        self._module = ""
         self._boot: Boot | None = None
         self._stream: Iterator[pytest.TestReport] = iter(())
         self._repeated = False
@@ -227,15 +231,17 @@ class LabRunner:
 
     def _start_boot(self, module: str) -> None:
         self._end_boot()
-        items = [item for nodeid, item in self._pending.items() if nodeid.split("::", 1)[0] == module]
         self._module, self._arrived = module, {}
-        self._boot = Boot(config=self._config, items=items)
+        self._boot = Boot(config=self._config, items=self._left(module))
         self._stream = self._boot.reports()
 
     def _end_boot(self) -> None:
         if self._boot is not None:
-            self._boot.close()
-        self._boot, self._module = None, None
+            self._boot.close(patience_s=0 if self._left(self._module) else END_S)
+        self._boot, self._module = None, ""
+
+    def _left(self, module: str) -> list[pytest.Item]:
+        return [item for nodeid, item in self._pending.items() if nodeid.split("::", 1)[0] == module]
 
 
 def _lost(item: pytest.Item, story: str) -> pytest.TestReport:
