@@ -71,8 +71,10 @@ def _kernel_stage() -> Stage:
     )
 
 
-def _configuration(stage: Stage, servers: list[DemoServer], state_dir: Path) -> str:
+def _configuration(stage: Stage, servers: list[DemoServer], state_dir: Path, *, step: float) -> str:
+    """A second between two checks, or less where the steps are so short that nothing would be seen of them."""
     *real, sorry = servers
+    pace = f"{min(1000, round(step * 500))}ms"
     lines = [
         f'agent = {{ state_dir = "{state_dir}" }}',
         "[[virtual_service]]",
@@ -82,7 +84,7 @@ def _configuration(stage: Stage, servers: list[DemoServer], state_dir: Path) -> 
         'scheduler = "wrr"',
         'forwarding = "masquerade"',
         f'sorry_server = {{ address = "{sorry.address}", port = {sorry.port} }}',
-        'check = { type = "http", interval = "1s", timeout = "1s", rise = 1, fall = 1 }',
+        f'check = {{ type = "http", interval = "{pace}", timeout = "{pace}", rise = 1, fall = 1 }}',
     ]
     for weight, server in enumerate(real, start=1):
         lines += [
@@ -124,7 +126,7 @@ def demo(listen: tuple[str, int] | None, rounds: int, step: float, *, memory: bo
     with tempfile.TemporaryDirectory(prefix="lvs-agent-demo-") as directory:
         servers = _servers(stage)
         try:
-            options = _options(stage, servers, Path(directory), listener=listener, counts=counts)
+            options = _options(stage, servers, Path(directory), step=step, listener=listener, counts=counts)
             uvloop.run(_play(stage, servers, options, rounds=rounds, step=step))
         finally:
             for server in servers:
@@ -153,10 +155,16 @@ def _servers(stage: Stage) -> list[DemoServer]:
 
 
 def _options(
-    stage: Stage, servers: list[DemoServer], directory: Path, *, listener: socket.socket, counts: MessageCounts
+    stage: Stage,
+    servers: list[DemoServer],
+    directory: Path,
+    *,
+    step: float,
+    listener: socket.socket,
+    counts: MessageCounts,
 ) -> Options:
     path = directory / "config.toml"
-    path.write_text(_configuration(stage, servers, directory / "state"), encoding="utf-8")
+    path.write_text(_configuration(stage, servers, directory / "state", step=step), encoding="utf-8")
     return Options(
         path=path,
         config=load_config(path),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import uvloop
@@ -174,10 +175,10 @@ cli.add_command(plan)
 cli.add_command(demo)
 
 
-def main() -> None:
-    """Run the command line, and turn errors into lines and exit codes."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run ``arguments`` (by default the process's own), turn errors into lines, and exit."""
     try:
-        outcome = cli(prog_name="lvs-agent", standalone_mode=False)
+        outcome = cli(arguments, prog_name="lvs-agent", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(EXIT_UNUSABLE)

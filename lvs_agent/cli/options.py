@@ -31,7 +31,7 @@ def config_option(command: _Command) -> _Command:
     return click.option(
         "--config",
         "path",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         default=DEFAULT_CONFIG,
         envvar="LVS_AGENT_CONFIG",
         show_default=True,
