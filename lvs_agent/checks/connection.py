@@ -117,6 +117,7 @@ class Connection:
         await self.connected()
         self._progress.waiting_for = "TLS handshake"
         plain = socket.socket(fileno=self._socket.detach())
+        plain.settimeout(0)  # a socket made from a descriptor would block
         self._socket = plain
         wrapped = context.wrap_socket(
             plain, server_hostname=server_name, do_handshake_on_connect=False, suppress_ragged_eofs=True

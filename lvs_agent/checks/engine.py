@@ -10,7 +10,6 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from lvs_agent.checks import checkers, schedule
 from lvs_agent.checks.poller import Poller
@@ -67,7 +66,7 @@ class Engine:
         self._poller: Poller | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
-        self._flusher: asyncio.TimerHandle | None = None
+        self._flush_at = math.inf
         self._failed: asyncio.Future[None] | None = None
         self._is_alive_at = clock.monotonic()
 
@@ -121,7 +120,10 @@ class Engine:
             await self._stop()
 
     def tick(self) -> None:
-        """One round: expire what is over time, start what is due.  ``run`` calls it when the next slot is due."""
+        """One round: expire what is over time, start what is due, hand over results.
+
+        ``run`` calls it when the next slot is due.
+        """
         now = self._clock.monotonic()
         self._is_alive_at = now
         expired = self._deadlines.take(until=now)
@@ -132,29 +134,30 @@ class Engine:
         for check, due in self._starts.take(until=now):
             if check.due == due:
                 self._begin(check, due=due)
+        self._flush()
 
     # -- the timer -----------------------------------------------------------------------------------------------
 
     def _on_timer(self) -> None:
         """Tick, and be called again."""
         self._timer = None
-        self._timer_at = math.inf
-        self._or_fail(self.tick)
-        self._arm()
-
-    def _or_fail(self, step: Callable[[], None]) -> None:
+        self._timer_at = -math.inf  # no need to arm while the tick goes on
         try:
-            step()
+            self.tick()
         except Exception as problem:  # noqa: BLE001 - handed on to whoever awaits run()
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(problem)
+        self._timer_at = math.inf
+        self._arm()
 
     def _arm(self) -> None:
         """Have the timer ring for the next slot, at least once a heartbeat."""
         if self._loop is None or self._failed is None or self._failed.done():
             return
         now = self._clock.monotonic()
-        at = min(now + HEARTBEAT_S, self._starts.next_at() or math.inf, self._deadlines.next_at() or math.inf)
+        at = min(
+            now + HEARTBEAT_S, self._flush_at, self._starts.next_at() or math.inf, self._deadlines.next_at() or math.inf
+        )
         if at >= self._timer_at:
             return
         if self._timer is not None:
@@ -228,24 +231,26 @@ class Engine:
         self._let_go(check)
 
     def _finished(self, check: RunningCheck, result: CheckResult) -> None:
+        now = self._clock.monotonic()
         check.deadline = None
         self._in_flight -= 1
-        duration = self._clock.monotonic() - check.started
+        duration = now - check.started
         self._results.append(CheckReport(check.spec.id, result, self._clock.now(), duration, check.started_late))
-        if self._flusher is None and self._loop is not None:
-            self._flusher = self._loop.call_later(SLOT_S / 2, self._flush)
+        if self._flush_at == math.inf:
+            self._flush_at = now + SLOT_S
+            self._arm()
 
     def _flush(self) -> None:
-        self._flusher = None
+        """Hand over what there is.  Ticks do it, because a timer of its own would wake the process once more."""
+        self._flush_at = math.inf
         results, self._results = self._results, []
         if results:
-            self._or_fail(partial(self._report, results))
+            self._report(results)
 
     async def _stop(self) -> None:
-        for timer in (self._timer, self._flusher):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._flusher = self._loop = self._poller = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop = self._poller = None
         self._timer_at = math.inf
         for check in self._checks.values():
             self._drop(check)

@@ -20,6 +20,7 @@ from lvs_agent.model.ipvs import Family, IPAddress, family_of
 _PROTOCOL = {Family.INET: socket.IPPROTO_ICMP, Family.INET6: socket.IPPROTO_ICMPV6}
 _TOKEN_SIZE = 16
 _BATCH = 256
+_READ_EVERY = 64
 _BUFFER = 2_048
 
 # linux/in.h, linux/in6.h, linux/icmp.h, linux/icmpv6.h
@@ -78,6 +79,7 @@ class IcmpSocket:
         self._waiting: dict[int, Waiting] = {}
         self._sequence = secrets.randbelow(1 << 16)
         self._identifier = secrets.randbelow(1 << 16)
+        self._unread = 0
         self._socket, self._is_raw = _open(family)
         loop.add_reader(self._socket.fileno(), self._on_readable)
 
@@ -91,6 +93,7 @@ class IcmpSocket:
         try:
             self._send(address, sequence=sequence, payload=payload)
             sent()
+            self._make_room()
             return await answer
         finally:
             del self._waiting[sequence]
@@ -109,6 +112,12 @@ class IcmpSocket:
             self._read_problems()
             self._socket.sendto(message, (str(address), 0))
 
+    def _make_room(self) -> None:
+        """Read in between while many requests go out at once: the replies must fit the socket's buffer."""
+        self._unread += 1
+        if self._unread >= _READ_EVERY:
+            self._on_readable()
+
     def _free_sequence(self) -> int:
         for _ in range(1 << 16):
             self._sequence = (self._sequence + 1) & 0xFFFF
@@ -117,6 +126,7 @@ class IcmpSocket:
         raise BlockingIOError("more than 65,536 pings wait for their answers")
 
     def _on_readable(self) -> None:
+        self._unread = 0
         for _ in range(_BATCH):
             try:
                 packet, sender = self._socket.recvfrom(_BUFFER)

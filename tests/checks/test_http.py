@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import asyncio
+import pickle
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from lvs_agent import __version__
+from lvs_agent.checks.http import Settings
+from lvs_agent.checks.http_exchange import Location, redirected
+from lvs_agent.model.check import Failed, FailureReason, Passed
+from tests.checks import servers
+from tests.checks.servers import answering, ok, result_of, run, serving, spec
+
+
+async def request_of(address: str = "127.0.0.1", **settings: Any) -> tuple[bytes, int]:
+    """The request that a check sends, and the port it went to."""
+    seen = bytearray()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.extend(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(ok())
+
+    async with serving(handler=handle, address=address) as port:
+        await result_of(spec("http", port=port, address=address, **settings))
+    return bytes(seen), port
+
+
+def test_request_is_as_short_as_may_be() -> None:
+    """Without settings: the address as Host, our name, and no connection to keep."""
+    request, port = run(request_of())
+
+    assert request.decode() == (
+        f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: lvs-agent/{__version__}\r\n"
+        "Accept: */*\r\nConnection: close\r\n\r\n"
+    )
+
+
+def test_request_says_what_the_settings_say() -> None:
+    """Method, path, virtual host and headers, which replace ours."""
+    headers = {"User-Agent": "probe", "X-Check": "1"}
+    request, _ = run(request_of(method="POST", path="/a?b=c", virtual_host="www.example.com", headers=headers))
+
+    assert request.decode() == (
+        "POST /a?b=c HTTP/1.1\r\nHost: www.example.com\r\nAccept: */*\r\nConnection: close\r\n"
+        "User-Agent: probe\r\nX-Check: 1\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
+def test_ipv6_address_is_bracketed_in_host() -> None:
+    """An IPv6 address in Host has its brackets (RFC 9110, 7.2)."""
+    request, port = run(request_of(address="::1"))
+
+    assert f"Host: [::1]:{port}\r\n".encode() in request
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nte\xc3\r\n5\r\n\xa4st A\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("response", "settings"),
+    [
+        pytest.param(ok(), {}, id="200"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", {"status": [302]}, id="redirect that is wanted"),
+        pytest.param(b"HTTP/1.1 404 Not Found\r\n\r\n", {"status": ["200-299", 404]}, id="404 that is wanted"),
+        pytest.param(ok(b"all test well"), {"body_contains": "test"}, id="text"),
+        pytest.param(CHUNKED, {"body_contains": "teäst"}, id="text over two chunks"),
+        pytest.param(CHUNKED, {"body_regex": "te[äö]st [A-C]$"}, id="regex"),
+        pytest.param(ok(), {"method": "HEAD"}, id="HEAD"),
+        pytest.param(ok(b"abc" * 1_000), {"body_contains": "cab", "body_limit": "1KiB"}, id="within the limit"),
+    ],
+)
+def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> None:
+    """Answers as the settings want them."""
+
+    async def main() -> None:
+        async with serving(answering(response)) as port:
+            assert isinstance(await result_of(spec("http", port=port, **settings)), Passed)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("response", "settings", "failure"),
+    [
+        pytest.param(
+            b"HTTP/1.1 503 Busy\r\n\r\n", {}, Failed(FailureReason.STATUS, "status 503"), id="status"
+        ),
+        pytest.param(
+            ok(b"other"), {"body_contains": "test"},
+            Failed(FailureReason.CONTENT, "5 bytes of body without the text wanted"), id="no text",
+        ),
+        pytest.param(
+            ok(b"other"), {"body_regex": "^test"},
+            Failed(FailureReason.CONTENT, "5 bytes of body that body_regex does not match"), id="no match",
+        ),
+        pytest.param(
+            ok(b"x" * 2_000 + b"test"), {"body_contains": "test", "body_limit": "1KiB"},
+            Failed(FailureReason.CONTENT, "1024 bytes of body without the text wanted"), id="text behind the limit",
+        ),
+        pytest.param(
+            b"", {}, Failed(FailureReason.PROTOCOL, "connection closed without a response"), id="closed at once"
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_answer_fails(response: bytes, settings: dict[str, Any], failure: Failed) -> None:
+    """Answers that say: this server does not serve."""
+
+    async def main() -> None:
+        async with serving(answering(response)) as port:
+            assert await result_of(spec("http", port=port, **settings)) == failure
+
+    run(main())
+
+
+async def redirecting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """``/n`` leads to ``/n-1``, and ``/0`` is healthy."""
+    number = int((await reader.readuntil(b"\r\n\r\n")).split()[1].strip(b"/"))
+    location = f"HTTP/1.1 302 Found\r\nLocation: {number - 1}\r\nContent-Length: 0\r\n\r\n".encode()
+    writer.write(location if number else ok())
+
+
+@pytest.mark.parametrize(
+    ("path", "follow", "passes"),
+    [("/0", 0, True), ("/1", 0, False), ("/1", 1, True), ("/3", 3, True), ("/4", 3, False)],
+)
+def test_redirects_are_followed_as_often_as_asked(path: str, follow: int, passes: bool) -> None:  # noqa: FBT001
+    """None by default; the number is a limit."""
+
+    async def main() -> None:
+        async with serving(redirecting) as port:
+            result = await result_of(spec("http", port=port, path=path, follow_redirects=follow))
+
+        assert result == (Passed("status 200") if passes else Failed(FailureReason.STATUS, "status 302"))
+
+    run(main())
+
+
+HERE = Location(8080, "www.example.com", "/a/b?c")
+
+
+@pytest.mark.parametrize(
+    ("to", "there"),
+    [
+        ("/x", Location(8080, "www.example.com", "/x")),
+        ("x?y=z", Location(8080, "www.example.com", "/a/x?y=z")),
+        ("http://www.example.com/x", Location(8080, "www.example.com", "/x")),
+        ("http://other.example.com/", Location(8080, "other.example.com", "/")),
+        ("http://other.example.com:81", Location(81, "other.example.com:81", "/")),
+        ("http://192.0.2.7:82/x", Location(82, "192.0.2.7:82", "/x")),
+        ("https://www.example.com/", "redirect to https, which this check does not speak"),
+        ("http://192.0.2.8/", "redirect to another address, 192.0.2.8"),
+        ("http://[::1/", "redirect to something that is no URL"),
+        ("http://a:b/", "redirect to something that is no URL"),
+        ("", "redirect to something that is no URL"),
+        (None, "redirect to something that is no URL"),
+    ],
+)
+def test_redirect_stays_on_the_address(to: str | None, there: Location | str) -> None:
+    """Names and ports may change, the address and the scheme may not."""
+    found = redirected(HERE, to, ip_address("192.0.2.7"), scheme="http")
+
+    assert found == (Failed(FailureReason.STATUS, there) if isinstance(there, str) else there)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "GET IT"}, "a request method is wanted"),
+        ({"path": "x"}, 'a path that starts with "/" is wanted'),
+        ({"path": "/a b"}, "without spaces"),
+        ({"path": "/a\r\nX: y"}, 'a path that starts with "/" is wanted'),
+        ({"virtual_host": "a b"}, "a host name is wanted"),
+        ({"headers": {"Host": "x"}}, "use virtual_host for Host"),
+        ({"headers": {"Connection": "keep-alive"}}, "Connection is set by the check"),
+        ({"headers": {"X": "a\r\nY: b"}}, "the value of X must be one line"),
+        ({"headers": {"X Y": "a"}}, "'X Y' is no name of a header"),
+        ({"status": []}, "at least one status is wanted"),
+        ({"status": ["299-200"]}, '"299-200" is an empty range'),
+        ({"status": [99]}, "a status like 200"),
+        ({"status": [True]}, "a status like 200"),
+        ({"body_regex": "(a"}, "not a regular expression: missing )"),
+        ({"body_contains": "x", "method": "HEAD"}, "need a method other than HEAD"),
+        ({"body_limit": 3}, "a size with its unit is wanted"),
+        ({"body_limit": "2MiB"}, "less than or equal to 1048576"),
+        ({"follow_redirects": 11}, "less than or equal to 10"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    """Every wrong value says what is wanted."""
+    with pytest.raises(ValidationError) as raised:
+        Settings.model_validate(settings)
+
+    assert message in str(raised.value)
+
+
+def test_settings_survive_a_round_trip() -> None:
+    """Settings travel to other processes, with what was computed from them."""
+    settings = Settings.model_validate({"status": [200, "300-302"], "body_regex": "x", "headers": {"A": "b"}})
+
+    assert settings.accepted == {200, 300, 301, 302}
+    assert pickle.loads(pickle.dumps(settings)) == settings
+    assert pickle.loads(pickle.dumps(settings)).pattern == settings.pattern
+
+
+def test_probe_does_not_outlive_a_flood() -> None:
+    """A body without end passes at once where nothing is asked of it."""
+
+    async def main() -> None:
+        async with serving(servers.flooding_body) as port:
+            assert await result_of(spec("http", port=port)) == Passed("status 200")
+
+    run(main())
