@@ -26,6 +26,7 @@ from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import Reloading, first_status
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.errors import IpvsError, ModuleMissing, NotPermitted
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.log import MessageCounts
 from lvs_agent.model.check import CheckReport
@@ -98,9 +99,10 @@ class Daemon:
         self._stop.set()
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT.  Raises StartError where the agent cannot start, before it has changed
-        anything, and whatever ended a root task.
+        """Run until SIGTERM or SIGINT.  Raises StartError, NotPermitted or ModuleMissing where the agent cannot start,
+        before it has changed anything, and whatever ended a root task.
         """
+        await asyncio.to_thread(_try_to_read, self._backend)
         self.web.start()
         try:
             self._engine.configure(self._config.intent.checks.values())
@@ -200,6 +202,16 @@ class Daemon:
 
     def _reload_soon(self) -> None:
         self._reloading.request(cause="sighup")
+
+
+def _try_to_read(backend: IpvsBackend) -> None:
+    """Raise what no later round would cure; a kernel that is only slow now is the reconcile loop's business."""
+    try:
+        backend.read_table()
+    except (NotPermitted, ModuleMissing):
+        raise
+    except IpvsError as error:
+        log.warning("table_not_read", error=error, consequence="tried again each period")
 
 
 async def _root(task: Callable[[], Awaitable[None]]) -> None:

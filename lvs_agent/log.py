@@ -83,11 +83,19 @@ def _plain_values(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, bool | int | list):
+    if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return round(value, 6)
-    return str(value.value if isinstance(value, Enum) else value).replace("\n", " | ")
+    return _one_line(str(value.value if isinstance(value, Enum) else value))
+
+
+def _one_line(text: str) -> str:
+    """``text`` without line ends and control characters: what a server answers must neither forge nor steer."""
+    if text.isprintable():
+        return text
+    joined = " | ".join(text.splitlines())
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in joined)
 
 
 class _Bridge(logging.Handler):
