@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -57,6 +58,7 @@ class Agent:
         self._lines: list[Line] = []
         self._parse = parse
         self._news = threading.Condition()
+        self._deaf = threading.Event()
         self._process = subprocess.Popen(
             [
                 *before,
@@ -84,18 +86,22 @@ class Agent:
             self._process.kill()
         self._process.wait()
         self._listener.join()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
 
     def _listen(self) -> None:
-        for line in self._process.stderr or ():
-            with self._news:
-                self.written.append(line)
-                try:
-                    self._lines.append(self._parse(line.rstrip("\n")))
-                except ValueError:
-                    self.strange.append(line)
-                self._news.notify_all()
+        with self._process.stderr or nullcontext(()) as lines:
+            for line in lines:
+                if self._deaf.is_set():
+                    return
+                self._take(line)
+
+    def _take(self, line: str) -> None:
+        with self._news:
+            self.written.append(line)
+            try:
+                self._lines.append(self._parse(line.rstrip("\n")))
+            except ValueError:
+                self.strange.append(line)
+            self._news.notify_all()
 
     # --- the log --------------------------------------------------------------------------------------------------
 
@@ -153,6 +159,10 @@ class Agent:
     def wait_until_ready(self) -> None:
         """Wait until /readyz says so."""
         self.until(lambda: self.get("/readyz").status_code == 200)
+
+    def stop_reading(self) -> None:
+        """Close the log's other end with the next line, as a log collector that dies does."""
+        self._deaf.set()
 
     # --- the process ----------------------------------------------------------------------------------------------
 

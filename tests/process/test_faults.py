@@ -37,6 +37,23 @@ def test_server_stays_when_the_agent_has_no_descriptors_left(
     assert len(agent.lines("operation_applied")) == 4
 
 
+def test_log_that_nobody_reads_any_more_ends_nothing(
+    config: ConfigFile, start: StartAgent, real_servers: StartServers
+) -> None:
+    """Lines are lost, and the servers are checked as before."""
+    (server,) = real_servers(1)
+    agent = start(config.write([server]))
+    agent.wait_for("operation_applied", operation="add_destination")
+    agent.stop_reading()
+    server.status = 503
+    agent.until(lambda: agent.servers()[server.name]["health"] == "down")
+    server.status = 200
+    agent.until(lambda: agent.servers()[server.name]["health"] == "up")
+
+    agent.until(lambda: agent.metric("lvs_agent_ipvs_operations_total") == 4)
+    assert agent.end() == 0
+
+
 def runner_of(agent: Agent) -> int | None:
     """The process that starts programs for the agent."""
     for task in Path(f"/proc/{agent.pid}/task").iterdir():
