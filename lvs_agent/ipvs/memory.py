@@ -9,6 +9,7 @@ import errno
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from threading import RLock
 from types import MappingProxyType
 
 from lvs_agent.errors import ipvs_error
@@ -63,32 +64,38 @@ class _Entry:
 
 
 class MemoryIpvs:
-    """An empty table, to begin with.  ``sysctls`` is what ``read_info`` tells of net.ipv4.vs."""
+    """An empty table, to begin with.  ``sysctls`` is what ``read_info`` tells of net.ipv4.vs.
+
+    Unlike a connection to a kernel, one object is the table itself, so any number of threads may use it at once.
+    """
 
     def __init__(self, *, sysctls: Mapping[str, int] = MappingProxyType({})) -> None:
         self._entries: dict[ServiceKey, _Entry] = {}
         self._totals = Counters()
         self._sysctls = MappingProxyType(dict(sysctls))
+        self._lock = RLock()
 
     def read_table(self, services: Collection[ServiceKey] | None = None) -> Table:
-        chosen = self._entries if services is None else [key for key in dict.fromkeys(services) if key in self._entries]
-        return Table(MappingProxyType({key: _frozen(self._entries[key]) for key in chosen}))
+        with self._lock:
+            wanted = self._entries if services is None else dict.fromkeys(services)
+            return Table(MappingProxyType({key: _frozen(self._entries[key]) for key in wanted if key in self._entries}))
 
     def read_outline(self) -> Outline:
         return outline_of(self.read_table())
 
     def read_statistics(self) -> Statistics:
-        return Statistics(
-            self.read_table(),
-            MappingProxyType({key: entry.counters for key, entry in self._entries.items()}),
-            MappingProxyType(
-                {
-                    (key, destination): entry.counted.get(destination, _NOT_COUNTED)
-                    for key, entry in self._entries.items()
-                    for destination in entry.destinations
-                }
-            ),
-        )
+        with self._lock:
+            return Statistics(
+                self.read_table(),
+                MappingProxyType({key: entry.counters for key, entry in self._entries.items()}),
+                MappingProxyType(
+                    {
+                        (key, destination): entry.counted.get(destination, _NOT_COUNTED)
+                        for key, entry in self._entries.items()
+                        for destination in entry.destinations
+                    }
+                ),
+            )
 
     def read_info(self) -> KernelInfo:
         return KernelInfo(version="1.2.1", connection_table_size=4096, totals=self._totals, sysctls=self._sysctls)
@@ -96,10 +103,10 @@ class MemoryIpvs:
     def apply(self, operation: Operation) -> None:
         encode(operation)
         doing = f"{operation_name(operation).replace('_', ' ')} {service_of(operation)}"
-        number = self._refusal(operation)
-        if number:
-            raise ipvs_error(number, doing)
-        self._carry_out(operation)
+        with self._lock:
+            if number := self._refusal(operation):
+                raise ipvs_error(number, doing)
+            self._carry_out(operation)
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -109,12 +116,13 @@ class MemoryIpvs:
 
         Raises KeyError where there is no such destination.
         """
-        entry = self._entries[service]
-        key = entry.destinations[destination].key
-        gained = _difference(statistics.counters, entry.counted.get(key, _NOT_COUNTED).counters)
-        entry.counted[key] = statistics
-        entry.counters = _sum(entry.counters, gained)
-        self._totals = _sum(self._totals, gained)
+        with self._lock:
+            entry = self._entries[service]
+            key = entry.destinations[destination].key
+            gained = _difference(statistics.counters, entry.counted.get(key, _NOT_COUNTED).counters)
+            entry.counted[key] = statistics
+            entry.counters = _sum(entry.counters, gained)
+            self._totals = _sum(self._totals, gained)
 
     def _refusal(self, operation: Operation) -> int:
         """The errno with which the kernel would refuse ``operation``, or 0.  Checks come in the kernel's order."""

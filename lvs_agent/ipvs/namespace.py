@@ -7,8 +7,6 @@ import os
 import socket
 from pathlib import Path
 
-from pyroute2 import IPRoute
-
 from lvs_agent.errors import IpvsError, StartError
 from lvs_agent.ipvs.netlink import KernelIpvs
 from lvs_agent.model.ipvs import IPAddress
@@ -41,12 +39,16 @@ def enter_new_network_namespace() -> None:
     if libc.unshare(_CLONE_NEWNET) != 0:
         reason = os.strerror(ctypes.get_errno())
         raise StartError(f"cannot make a network namespace: {reason}; this needs the capability CAP_SYS_ADMIN")
+    from pyroute2 import IPRoute  # noqa: PLC0415 - heavy, and only a demonstration needs it
+
     with IPRoute() as routes:
         routes.link("set", index=socket.if_nametoindex("lo"), state="up")
 
 
 def add_loopback_address(address: IPAddress) -> None:
     """Give ``lo`` of this namespace one more address."""
+    from pyroute2 import IPRoute  # noqa: PLC0415 - heavy, and only a demonstration needs it
+
     with IPRoute() as routes:
         routes.addr(
             "add",

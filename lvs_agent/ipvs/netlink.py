@@ -1,7 +1,7 @@
 """The backend on a real kernel: requests to IPVS's generic netlink family, and procfs for what netlink lacks.
 
-The socket is pyroute2's, in the network namespace that the calling thread has when the backend is made.  Messages
-go past pyroute2's decoder: it takes some twenty times as long as the walk over the attributes that are needed.
+The socket belongs to the network namespace that the calling thread has when the backend is made.  It is a plain one:
+docs/adr/0006 says what pyroute2 would cost here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
-
-from pyroute2.netns import create_socket
 
 from lvs_agent.errors import ModuleMissing, NoSuchEntry
 from lvs_agent.ipvs import wire
@@ -63,12 +61,7 @@ class KernelIpvs:
 
     def __init__(self, *, procfs: Path = Path("/proc"), timeout_s: float = 5.0) -> None:
         self._procfs = Procfs(root=procfs, ticks=kernel_ticks())
-        link: socket.socket = create_socket(
-            netns=None,
-            family=socket.AF_NETLINK,
-            socket_type=socket.SOCK_RAW | socket.SOCK_CLOEXEC,
-            proto=_NETLINK_GENERIC,
-        )
+        link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_GENERIC)
         self._conversation = Conversation(link, timeout_s=timeout_s)
         try:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
