@@ -81,9 +81,13 @@ async def probe(target: Target) -> CheckResult:
     progress.stage = Stage.QUEUED
     progress.waiting_for = "a free place to run the command"
 
-    def started() -> None:
-        progress.stage = Stage.CONNECTED
+    def started(waited: bool) -> None:  # noqa: FBT001 - the one thing that is told
         progress.waiting_for = "the command to end"
+        if waited:
+            # The queue has used up a part of its time, so running out of it proves nothing about the server.
+            progress.waiting_for += ", which started late for want of a free place"
+        else:
+            progress.stage = Stage.CONNECTED
 
     try:
         ended = await shared(CommandRunner).run(_command_of(target), started=started)

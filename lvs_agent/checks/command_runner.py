@@ -60,12 +60,13 @@ class CommandRunner:
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
-    async def run(self, command: Command, *, started: Callable[[], None]) -> Ended:
+    async def run(self, command: Command, *, started: Callable[[bool], None]) -> Ended:
         """Run a program to its end; a cancelled call kills it with its whole process group.
 
-        ``started`` is called when its turn has come.  Raises OSError (it cannot be started), RunnerLost.
+        ``started`` is called when its turn has come, and told whether it had to wait for it.
+        Raises OSError (it cannot be started), RunnerLost.
         """
-        await self._turn()
+        waited = await self._turn()
         identity = next(self._ids)
         try:
             writer = await self._connected()
@@ -75,7 +76,7 @@ class CommandRunner:
             raise
         self._awaited[identity] = answer
         # From here on the place is free again when the runner says that the program has ended, not before.
-        started()
+        started(waited)
         _send(
             writer,
             {
@@ -103,11 +104,11 @@ class CommandRunner:
         if process is not None:
             await _ended(process)
 
-    async def _turn(self) -> None:
-        """Wait until a program may run."""
+    async def _turn(self) -> bool:
+        """Wait until a program may run; False where that was at once."""
         if self._free > 0 and not self._queue:
             self._free -= 1
-            return
+            return False
         place = asyncio.get_running_loop().create_future()
         self._queue.append(place)
         try:
@@ -118,6 +119,7 @@ class CommandRunner:
             else:
                 self._queue.remove(place)
             raise
+        return True
 
     def _give_back(self) -> None:
         """A place is free: to the first who waits, or to the next who comes."""
