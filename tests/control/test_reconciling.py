@@ -98,7 +98,7 @@ async def test_first_round_comes_at_once_and_makes_the_table_right() -> None:
         await asyncio.wait_for(bench.loop.first_round.wait(), 5)
         await bench.until(lambda: bench.right)
 
-    assert bench.state.reconcile.right_once
+    assert bench.state.reconcile.pending == ()
     assert bench.remembered == 1
     assert bench.state.seen == set(bench.state.servers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,14 +37,19 @@ class Agent:
     def __init__(self, host: Host, directory: Path) -> None:
         self._host = host
         self.path = directory / "config.toml"
-        self._state = directory / "state"
+        self._settings = {"state_dir": str(directory / "state"), "listen": f"127.0.0.1:{PORT}"}
         self._log = directory / "agent.log"
         self._process: subprocess.Popen[str] | None = None
 
-    def configure(self, text: str) -> None:
-        """Replace the configuration as an editor does: written beside it, then renamed."""
+    def configure(self, text: str, **agent: str) -> None:
+        """Replace the configuration as an editor does: written beside it, then renamed.
+
+        ``agent``: keys of its table [agent], from now on.
+        """
+        self._settings |= agent
+        lines = ["[agent]", *(f'{key} = "{value}"' for key, value in self._settings.items()), text]
         fresh = self.path.with_suffix(".new")
-        fresh.write_text(f'agent = {{ state_dir = "{self._state}", listen = "127.0.0.1:{PORT}" }}\n{text}')
+        fresh.write_text("\n".join(lines))
         fresh.rename(self.path)
 
     def start(self, *options: str, ready: bool = True) -> None:
@@ -82,7 +88,23 @@ class Agent:
         self.configure(text)
         self.send(signal.SIGHUP)
         until(lambda: self.metric("lvs_agent_config_reloads_total") > reloads, what="the configuration is reloaded")
-        until(lambda: self.status()["reconcile"]["rounds"] > rounds, what="a round was made for it")
+        until(lambda: self.is_settled(after=rounds), what="every server has its verdict and the table is right")
+
+    def is_settled(self, *, after: int = 0) -> bool:
+        """Whether more rounds than ``after`` were made, every server has its verdict and nothing is left to do."""
+        status = self.status()
+        servers = [server for service in status["services"] for server in service["real_servers"]]
+        rounds, pending = status["reconcile"]["rounds"], status["reconcile"]["pending"]
+        return rounds > after and not pending and all(server["membership"] != "waiting" for server in servers)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def forget(self) -> None:
+        """Remove what outlives it."""
+        shutil.rmtree(self._settings["state_dir"], ignore_errors=True)
 
     def status(self) -> dict[str, Any]:
         """The document of /api/v1/status."""

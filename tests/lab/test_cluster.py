@@ -28,6 +28,7 @@ weight = 1
 address = "{RS2}"
 weight = 3
 """
+COUNTERS = ("connections", "incoming_packets", "outgoing_packets", "incoming_bytes", "outgoing_bytes")
 MARKED = f"""
 [[virtual_service]]
 name = "marked"
@@ -183,7 +184,11 @@ def test_one_packet_scheduling_of_datagrams(cluster: Cluster, agent: Agent) -> N
 
     answers = Counter(cluster.client.ask(VIP, 80, "hello") for _ in range(8))
     assert answers == {"rs1 hello": 2, "rs2 hello": 6}
-    assert agent.metric("lvs_virtual_service_connections_total", virtual_service="web") == 8
+    # The kernel itself adds its counters up only every two seconds.
+    until(
+        lambda: agent.metric("lvs_virtual_service_connections_total", virtual_service="web") == 8,
+        what="eight datagrams are counted",
+    )
 
     cluster.director.run("ip", "route", "add", "prohibit", f"{RS2}/32")
     until(lambda: bool(agent.events("check_not_possible")), what="our own missing route is an error")
@@ -199,12 +204,17 @@ def test_counters_are_the_kernels(cluster: Cluster, agent: Agent) -> None:
     agent.start()
     names(cluster, requests=20)
 
-    table = cluster.director.run("ipvsadm", "-L", "-n", "--stats", "--exact").splitlines()
-    row = next(line.split() for line in table if line.startswith("TCP") and f"{VIP}:80 " in line)
-    for value, kind in zip(
-        row[2:], ("connections", "incoming_packets", "outgoing_packets", "incoming_bytes"), strict=False
-    ):
-        assert agent.metric(f"lvs_virtual_service_{kind}_total", virtual_service="web") == float(value)
+    def told_by_ipvsadm() -> list[float]:
+        table = cluster.director.run("ipvsadm", "-L", "-n", "--stats", "--exact").splitlines()
+        row = next(line.split() for line in table if f"{VIP}:80 " in line)
+        return [float(word) for word in row[2:]]
+
+    def exported() -> list[float]:
+        return [agent.metric(f"lvs_virtual_service_{kind}_total", virtual_service="web") for kind in COUNTERS]
+
+    # The kernel itself adds its counters up only every two seconds.
+    until(lambda: told_by_ipvsadm()[0] == 20, what="the kernel has counted")
+    until(lambda: exported() == told_by_ipvsadm(), what="both say the same")
     assert agent.metric("lvs_real_server_weight", virtual_service=f"tcp/{VIP}:8080") == 7
     assert agent.metric("lvs_agent_collector_success") >= 2
 

@@ -1,0 +1,160 @@
+"""Starts, stops, crashes and reloads under load: nobody who asks the virtual service ever notices."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.lab.agent import Agent, until
+from tests.lab.hosts import Load
+from tests.lab.net import VIP, Cluster
+
+pytestmark = pytest.mark.ipvs
+
+WEB = f"""
+[[virtual_service]]
+name = "web"
+address = "{VIP}"
+port = 80
+scheduler = "wrr"
+check = {{ type = "http", path = "/test.html", interval = "1s", timeout = "1s", rise = 1, fall = 1 }}
+[[virtual_service.real_server]]
+address = "10.0.0.1"
+[[virtual_service.real_server]]
+address = "10.0.0.2"
+weight = 3
+[[virtual_service.real_server]]
+address = "10.0.0.3"
+"""
+
+
+@pytest.fixture
+def serving(cluster: Cluster, agent: Agent) -> Cluster:
+    """Three real servers, two well and one dead, and an agent that knows."""
+    for server in cluster.servers:
+        server.accept_direct(VIP)
+        server.serve()
+    cluster.servers[2].server.stop()
+    agent.configure(WEB)
+    agent.start()
+    until(lambda: len(cluster.director.table()) == 3, what="the dead server is not in the table")
+    return cluster
+
+
+@contextmanager
+def load(cluster: Cluster) -> Iterator[Load]:
+    """Forty requests a second throughout the block, and a second more."""
+    with cluster.client.load(f"http://{VIP}/name", rate=40) as load:
+        time.sleep(0.5)
+        yield load
+        time.sleep(1.0)
+
+
+def assert_undisturbed(load: Load) -> None:
+    """Many requests, all of them answered, and none by the dead server."""
+    assert load.failures == []
+    assert set(load.served) == {"rs1", "rs2"}
+    assert sum(load.served.values()) > 50
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGKILL, id="kill -9"), pytest.param(signal.SIGTERM, id="SIGTERM")]
+)
+def test_end_and_restart_are_not_noticed(serving: Cluster, agent: Agent, number: signal.Signals) -> None:
+    """However it ends, the table stays; the next start adopts it without a single write."""
+    table = serving.director.table()
+    with renewed_rows(serving) as renewed, load(serving) as requests:
+        before = len(agent.operations())
+        status, seconds = agent.stop(number)
+        time.sleep(1.0)
+        assert serving.director.table() == table
+        agent.start()
+        until(lambda: agent.server("10.0.0.3:80")["health"] == "down", what="the dead server is known again")
+
+    assert_undisturbed(requests)
+    assert (len(agent.operations()), renewed) == (before, [])
+    assert serving.director.table() == table
+    if number is signal.SIGTERM:
+        assert status == 0
+        assert seconds < 2.0
+
+
+def test_reload_each_second_is_not_noticed(serving: Cluster, agent: Agent) -> None:
+    """SIGHUP each second moves no timer, changes no health, resets no counter and writes nothing."""
+    done = agent.metric("lvs_real_server_check_duration_seconds_count")
+    began = time.monotonic()
+    with renewed_rows(serving) as renewed, load(serving) as requests:
+        for _ in range(8):
+            agent.send(signal.SIGHUP)
+            time.sleep(1.0)
+        until(lambda: agent.metric("lvs_agent_config_reloads_total") >= 8, what="every reload was made")
+        checks = agent.metric("lvs_real_server_check_duration_seconds_count") - done
+        elapsed = time.monotonic() - began
+
+    assert_undisturbed(requests)
+    assert renewed == []
+    assert agent.metric("lvs_real_server_transitions_total") == 0
+    assert checks == pytest.approx(3 * elapsed, abs=4)
+
+
+def test_start_keeps_a_quiesced_server_quiesced(serving: Cluster, agent: Agent) -> None:
+    """A server at weight 0 stays there over a restart until it has proved that it is well, not a moment less."""
+    agent.stop()
+    agent.configure(WEB.replace('scheduler = "wrr"', 'scheduler = "wrr"\non_down = "quiesce"'))
+    agent.start()
+    until(lambda: any("10.0.0.3:80 -g -w 0" in line for line in serving.director.table()), what="it is at weight 0")
+    agent.stop(signal.SIGKILL)
+
+    with load(serving) as requests:
+        agent.start()
+        time.sleep(1.0)
+
+    assert_undisturbed(requests)
+    assert not any(one.get("real_server") == "10.0.0.3:80" and one.get("weight") for one in agent.operations())
+
+
+def test_readers_and_writers_of_the_table_do_not_disturb_each_other(serving: Cluster, agent: Agent) -> None:
+    """Scrapes in a row while servers come and go leave every round and every scrape whole."""
+    stop = threading.Event()
+    scraped = []
+
+    def scrape() -> None:
+        while not stop.is_set():
+            scraped.append(agent.metric("lvs_agent_collector_success", collector="netlink"))
+
+    reader = threading.Thread(target=scrape)
+    reader.start()
+    try:
+        for _ in range(2):
+            serving.servers[0].server.stop()
+            until(lambda: len(serving.director.table()) == 2, what="it left")
+            serving.servers[0].server.start()
+            until(lambda: len(serving.director.table()) == 3, what="it came back")
+    finally:
+        stop.set()
+        reader.join()
+
+    assert set(scraped) == {1.0}
+    assert agent.metric("lvs_agent_reconcile_errors_total") == 0
+
+
+@contextmanager
+def renewed_rows(cluster: Cluster) -> Iterator[list[str]]:
+    """The rows of the table that were made anew within the block: they have lost the connections they had counted."""
+    before = _counted(cluster)
+    found: list[str] = []
+    yield found
+    after = _counted(cluster)
+    found += [row for row, connections in before.items() if after.get(row, -1) < connections]
+
+
+def _counted(cluster: Cluster) -> dict[str, int]:
+    """The connections that each row of the table has counted."""
+    lines = cluster.director.run("ipvsadm", "-L", "-n", "--stats", "--exact").splitlines()
+    rows = [line.split() for line in lines if "->" in line and line.split()[-1].isdigit()]
+    return {row[1]: int(row[2]) for row in rows}
