@@ -35,7 +35,7 @@ FORBIDDEN = re.compile(
             "clau" + "de",
             "anthro" + "pic",
             "py" + "pi-more",
-            "/ro" + r"ot/\.pyenv",
+            "/roo" + r"t/\.pyenv",
         )
     ),
     re.IGNORECASE,

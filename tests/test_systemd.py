@@ -59,7 +59,7 @@ def test_manager_that_does_not_read_holds_nobody_up(listener: tuple[socket.socke
         pytest.param({}, None, id="none"),
         pytest.param({"WATCHDOG_USEC": "30000000"}, 15.0, id="half"),
         pytest.param({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 15.0, id="ours"),
-        pytest.param({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None, id="anothers"),
+        pytest.param({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None, id="of-another"),
         pytest.param({"WATCHDOG_USEC": "0"}, None, id="off"),
         pytest.param({"WATCHDOG_USEC": "-5"}, None, id="negative"),
         pytest.param({"WATCHDOG_USEC": "soon"}, None, id="no-number"),

@@ -17,12 +17,12 @@ RHYTHM_S = INTERVAL_S / 4
 
 @pytest.fixture
 def at_work(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> tuple[Agent, RealServer]:
-    """An agent whose server has been checked for two seconds."""
+    """An agent whose server has been checked for more than a second."""
     (server,) = real_servers(1)
     agent = start(config.write([server]))
     agent.wait_for("operation_applied", operation="add_destination")
     begun = time.monotonic()
-    agent.until(lambda: len(server.since(begun)) >= 10)
+    agent.until(lambda: len(server.since(begun)) >= 6)
     server.requests = server.since(begun)
     return agent, server
 
