@@ -91,12 +91,12 @@ def test_traceback_is_in_the_line_of_its_event() -> None:
     stream = io.StringIO()
     configure(form=LogFormat.LOGFMT, level=LogLevel.INFO, stream=stream)
     try:
-        {}["gone"]
-    except KeyError:
+        int("gone")
+    except ValueError:
         structlog.get_logger().exception("task_failed")
 
     assert len(stream.getvalue().splitlines()) == 1
-    assert "KeyError: 'gone'" in stream.getvalue()
+    assert "ValueError: invalid literal" in stream.getvalue()
 
 
 @pytest.mark.parametrize(
