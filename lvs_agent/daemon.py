@@ -7,7 +7,6 @@ the table stays as it is.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +16,9 @@ from pathlib import Path
 import structlog
 
 from lvs_agent import __version__, systemd
+from lvs_agent.checks.command_runner import CommandRunner
 from lvs_agent.checks.engine import Engine
+from lvs_agent.checks.shared import provide
 from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.config import AgentSettings, Config, OnStop
 from lvs_agent.control.checking import Checking
@@ -35,8 +36,6 @@ from lvs_agent.web.server import WebServer
 log = structlog.get_logger()
 
 HEARTBEAT_S = 1.0
-CONCURRENCY_VARIABLE = "LVS_AGENT_COMMAND_CONCURRENCY"
-"""How the command checker, which may live in another process, is told how many programs may run at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,6 @@ class Daemon:
             periods=_periods(options.config),
             remember=self._keeper.keep if options.writes else lambda: None,
         )
-        os.environ[CONCURRENCY_VARIABLE] = str(options.config.agent.command_concurrency)
         self._engine = Engine(clock=self._clock, report=self._take)
         self._checking = Checking(state=self.state, set_down=self._engine.set_down, wake=self._reconciling.wake)
         self._reloading = Reloading(
@@ -103,6 +101,7 @@ class Daemon:
         before it has changed anything, and whatever ended a root task.
         """
         await asyncio.to_thread(_try_to_read, self._backend)
+        provide(CommandRunner(concurrency=self._config.agent.command_concurrency))
         self.web.start()
         try:
             self._engine.configure(self._config.intent.checks.values())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from itertools import count
 from pathlib import Path
 
 CONCURRENCY = 64
-"""Programs that run at once, unless the environment has ``LVS_AGENT_COMMAND_CONCURRENCY``."""
+"""Programs that run at once, where nobody says otherwise."""
 
 _LINE_LIMIT = 4_194_304
 _STOP_S = 1.5
@@ -50,8 +49,8 @@ class Ended:
 class CommandRunner:
     """At most ``concurrency`` programs at a time; the others wait their turn.  No process before the first command."""
 
-    def __init__(self, *, concurrency: int | None = None) -> None:
-        self._free = concurrency or int(os.environ.get("LVS_AGENT_COMMAND_CONCURRENCY", CONCURRENCY))
+    def __init__(self, *, concurrency: int = CONCURRENCY) -> None:
+        self._free = concurrency
         self._queue: deque[asyncio.Future[None]] = deque()
         self._ids = count(1)
         self._awaited: dict[int, asyncio.Future[Ended]] = {}

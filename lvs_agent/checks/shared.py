@@ -32,6 +32,14 @@ def shared(kind: type[Thing]) -> Thing:
     return thing
 
 
+def provide(thing: Shareable) -> None:
+    """Let ``thing`` be the one of its kind for the running loop, for who wants it otherwise than made by default.
+
+    To be called before the first probe runs.
+    """
+    _things.setdefault(asyncio.get_running_loop(), {})[type(thing)] = thing
+
+
 async def close_shared() -> None:
     """Close everything that the running loop's probes share.  The next probe makes it anew."""
     things = _things.pop(asyncio.get_running_loop(), {})
