@@ -84,7 +84,10 @@ class Runner:
         return True
 
     def _read_requests(self) -> bool:
-        data = self._agent.recv(_READ_SIZE)
+        try:
+            data = self._agent.recv(_READ_SIZE)
+        except ConnectionResetError:
+            return False  # the agent has closed its end with answers of ours in it that it had not read
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             request = json.loads(line)
