@@ -20,10 +20,8 @@ from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, 
 from lvs_agent.model.intent import Initial, Intent, OnDown, RealServer, VirtualService
 from lvs_agent.model.ipvs import (
     AddressKey,
-    Counters,
     Destination,
     DestinationKey,
-    DestinationStatistics,
     Family,
     ForwardingMethod,
     FwmarkKey,
@@ -33,10 +31,10 @@ from lvs_agent.model.ipvs import (
     Service,
     ServiceEntry,
     ServiceKey,
-    Statistics,
     Table,
     Tunnel,
 )
+from lvs_agent.model.statistics import Counters, DestinationStatistics, Statistics
 
 NOW = 1_700_000_000.0
 """The time of everything here, and where ``ManualClock`` stands at first."""

@@ -20,16 +20,8 @@ from lvs_agent.core.snapshot import (
 from lvs_agent.metrics.exposition import METRICS, Exposition
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.model.check import CheckId, Errored, ErrorReason, Failed, FailureReason, Passed
-from lvs_agent.model.ipvs import (
-    Counters,
-    DestinationStatistics,
-    Family,
-    ForwardingMethod,
-    KernelInfo,
-    SchedulerFlag,
-    SyncDaemon,
-    Table,
-)
+from lvs_agent.model.ipvs import Family, ForwardingMethod, SchedulerFlag, Table
+from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, SyncDaemon
 from tests.builders import (
     NOW,
     check_spec,

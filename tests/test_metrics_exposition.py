@@ -19,7 +19,7 @@ from lvs_agent.metrics.exposition import METRICS, Exposition
 from lvs_agent.metrics.reading import Reading, Source, SourceRun, counter, gauge
 from lvs_agent.metrics.text import write
 from lvs_agent.model.check import CheckId, FailureReason, Passed
-from lvs_agent.model.ipvs import Counters, KernelInfo, SyncDaemon
+from lvs_agent.model.statistics import Counters, KernelInfo, SyncDaemon
 from tests.builders import (
     NOW,
     check_status,

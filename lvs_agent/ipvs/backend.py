@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from lvs_agent.model.ipvs import KernelInfo, Operation, ServiceKey, Statistics, Table
+from lvs_agent.model.ipvs import Operation, ServiceKey, Table
 from lvs_agent.model.outline import Outline
+from lvs_agent.model.statistics import KernelInfo, Statistics
 
 
 class IpvsBackend(Protocol):

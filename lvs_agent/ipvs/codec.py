@@ -50,12 +50,10 @@ from lvs_agent.model.ipvs import (
     AddDestination,
     AddressKey,
     AddService,
-    Counters,
     DeleteDestination,
     DeleteService,
     Destination,
     DestinationKey,
-    DestinationStatistics,
     Family,
     ForwardingMethod,
     FwmarkKey,
@@ -65,7 +63,6 @@ from lvs_agent.model.ipvs import (
     SchedulerFlag,
     Service,
     ServiceKey,
-    SyncDaemon,
     Tunnel,
     TunnelChecksum,
     TunnelType,
@@ -73,6 +70,7 @@ from lvs_agent.model.ipvs import (
     UpdateService,
     family_of,
 )
+from lvs_agent.model.statistics import Counters, DestinationStatistics, SyncDaemon
 
 _COUNTERS = range(1, 6)
 _NO_COUNTERS = Counters()

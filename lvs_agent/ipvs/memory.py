@@ -18,21 +18,17 @@ from lvs_agent.model.ipvs import (
     SCHEDULERS,
     AddDestination,
     AddService,
-    Counters,
     DeleteDestination,
     DeleteService,
     Destination,
     DestinationKey,
-    DestinationStatistics,
     ForwardingMethod,
     IPAddress,
-    KernelInfo,
     Operation,
     SchedulerFlag,
     Service,
     ServiceEntry,
     ServiceKey,
-    Statistics,
     Table,
     Tunnel,
     TunnelType,
@@ -43,6 +39,7 @@ from lvs_agent.model.ipvs import (
     service_of,
 )
 from lvs_agent.model.outline import Outline, outline_of
+from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, Statistics
 
 _KNOWN_SCHEDULERS = frozenset({*SCHEDULERS, "none"})
 _KNOWN_ENGINES = frozenset({"sip"})

@@ -28,21 +28,18 @@ from lvs_agent.ipvs.conversation import Conversation
 from lvs_agent.ipvs.procfs import MODULE_REMEDY, Procfs, kernel_ticks
 from lvs_agent.ipvs.uapi import FAMILY_NAME, FAMILY_VERSION, Command
 from lvs_agent.model.ipvs import (
-    Counters,
     Destination,
     DestinationKey,
-    DestinationStatistics,
-    KernelInfo,
     Operation,
     Service,
     ServiceEntry,
     ServiceKey,
-    Statistics,
     Table,
     operation_name,
     service_of,
 )
 from lvs_agent.model.outline import Outline
+from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, Statistics
 
 _Row = TypeVar("_Row")
 _CTRL_GETFAMILY, _CTRL_FAMILY_ID, _CTRL_FAMILY_NAME, _CTRL_VERSION = 3, 1, 2, 1

@@ -17,8 +17,9 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from lvs_agent.errors import IpvsError, ModuleMissing, Unavailable, ipvs_error
-from lvs_agent.model.ipvs import Counters, DestinationKey, ForwardingMethod, Protocol
+from lvs_agent.model.ipvs import DestinationKey, ForwardingMethod, Protocol
 from lvs_agent.model.outline import Outline, OutlineDestination, OutlineKey, OutlineService
+from lvs_agent.model.statistics import Counters
 
 SYSCTLS = (
     "backup_only",

@@ -12,17 +12,8 @@ from lvs_agent.core.pool import Placement, Pool
 from lvs_agent.core.snapshot import CheckStatus, ServerStatus, Snapshot
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.intent import RealServer, VirtualService
-from lvs_agent.model.ipvs import (
-    Counters,
-    Destination,
-    DestinationKey,
-    DestinationStatistics,
-    Service,
-    ServiceEntry,
-    ServiceKey,
-    Statistics,
-    Table,
-)
+from lvs_agent.model.ipvs import Destination, DestinationKey, Service, ServiceEntry, ServiceKey, Table
+from lvs_agent.model.statistics import Counters, DestinationStatistics, Statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lvs_agent.metrics.reading import Kind, Metric, Reading, Samples, counter, gauge, of_agent
-from lvs_agent.model.ipvs import AddressKey, Counters, KernelInfo, ServiceKey
+from lvs_agent.model.ipvs import AddressKey, ServiceKey
+from lvs_agent.model.statistics import Counters, KernelInfo
 
 COUNTED: tuple[tuple[str, str, Callable[[Counters], int]], ...] = (
     ("connections", "Connections scheduled", lambda counters: counters.connections),

@@ -8,7 +8,7 @@ from enum import Enum
 
 from lvs_agent.core.snapshot import Histogram, Snapshot
 from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService, take_inventory
-from lvs_agent.model.ipvs import KernelInfo, Statistics
+from lvs_agent.model.statistics import KernelInfo, Statistics
 
 
 class Source(Enum):

@@ -21,7 +21,8 @@ from lvs_agent.metrics.reading import (
 )
 from lvs_agent.model.check import CheckReport, Errored
 from lvs_agent.model.intent import RealServer
-from lvs_agent.model.ipvs import Counters, Destination, DestinationStatistics
+from lvs_agent.model.ipvs import Destination
+from lvs_agent.model.statistics import Counters, DestinationStatistics
 
 
 def _info(reading: Reading) -> Samples:

@@ -23,7 +23,8 @@ from lvs_agent.metrics.reading import (
 )
 from lvs_agent.model.check import CheckSpec, FailureReason
 from lvs_agent.model.intent import VirtualService
-from lvs_agent.model.ipvs import SCHEDULER_FLAG_NAMES, Counters, DestinationStatistics, SchedulerFlag, Service
+from lvs_agent.model.ipvs import SCHEDULER_FLAG_NAMES, SchedulerFlag, Service
+from lvs_agent.model.statistics import Counters, DestinationStatistics
 
 STATES = ("up", "down", "maintenance", "unknown")
 

@@ -1,4 +1,4 @@
-"""The IPVS table as the kernel has it: keys, services, destinations, operations and statistics.
+"""The IPVS table as the kernel has it: keys, services, destinations and operations.
 
 Rows never carry health.  Identity (``...Key``) is what the kernel matches on; the rest of a row is what an update
 may change.  Values that only the kernel chooses (a scheduler that we have never heard of) are kept as they are, so
@@ -312,55 +312,3 @@ def service_of(operation: Operation) -> ServiceKey:
             return key
         case AddDestination(service_key) | UpdateDestination(service_key) | DeleteDestination(service_key):
             return service_key
-
-
-# --- statistics: beside the rows, never inside, so that a comparison cannot see counters ----------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """64-bit counters since the entry was made (``IPVS_*_ATTR_STATS64``)."""
-
-    connections: int = 0
-    incoming_packets: int = 0
-    outgoing_packets: int = 0
-    incoming_bytes: int = 0
-    outgoing_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationStatistics:
-    """Counters of a destination with its connections at this moment."""
-
-    counters: Counters = Counters()
-    active_connections: int = 0
-    inactive_connections: int = 0
-    persistent_connections: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """One reading of the whole table with everything that the kernel counts."""
-
-    table: Table
-    services: Mapping[ServiceKey, Counters]
-    destinations: Mapping[tuple[ServiceKey, DestinationKey], DestinationStatistics]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncDaemon:
-    """A running connection-synchronisation daemon; ``role`` is ``"master"`` or ``"backup"``."""
-
-    role: str
-    interface: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelInfo:
-    """Facts about IPVS as a whole.  None where the running kernel does not tell."""
-
-    version: str | None = None
-    connection_table_size: int | None = None
-    totals: Counters | None = None
-    sysctls: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    sync_daemons: tuple[SyncDaemon, ...] = ()

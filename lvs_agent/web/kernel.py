@@ -15,7 +15,7 @@ from lvs_agent.clock import Clock
 from lvs_agent.errors import IpvsError
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.metrics.reading import Source, SourceRun
-from lvs_agent.model.ipvs import KernelInfo, Statistics
+from lvs_agent.model.statistics import KernelInfo, Statistics
 
 REUSE_S = 1.0
 """A reading serves everybody who asks within this time of its end."""

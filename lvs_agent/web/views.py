@@ -13,8 +13,9 @@ from lvs_agent.core.snapshot import CheckStatus, Snapshot
 from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService, take_inventory
 from lvs_agent.metrics.services import flags_of
 from lvs_agent.model.check import CheckReport, CheckSpec, Failed, Passed
-from lvs_agent.model.ipvs import Operation, ServiceKey, Statistics
+from lvs_agent.model.ipvs import Operation, ServiceKey
 from lvs_agent.model.ipvs import Service as ServiceInTable
+from lvs_agent.model.statistics import Statistics
 from lvs_agent.web import document as doc
 
 LIVE_WITHIN_S = 5.0

@@ -35,7 +35,6 @@ from lvs_agent.model.ipvs import (
     Service,
     ServiceEntry,
     ServiceKey,
-    Statistics,
     Tunnel,
     TunnelChecksum,
     TunnelType,
@@ -43,6 +42,7 @@ from lvs_agent.model.ipvs import (
     UpdateService,
 )
 from lvs_agent.model.outline import outline_of, outlines_differ
+from lvs_agent.model.statistics import Statistics
 from tests.ipvs.strategies import operations
 from tests.lab.namespace import new_network_namespace
 

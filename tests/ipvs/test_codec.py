@@ -26,12 +26,10 @@ from lvs_agent.model.ipvs import (
     AddDestination,
     AddressKey,
     AddService,
-    Counters,
     DeleteDestination,
     DeleteService,
     Destination,
     DestinationKey,
-    DestinationStatistics,
     Family,
     ForwardingMethod,
     FwmarkKey,
@@ -39,13 +37,13 @@ from lvs_agent.model.ipvs import (
     Protocol,
     SchedulerFlag,
     Service,
-    SyncDaemon,
     Tunnel,
     TunnelChecksum,
     TunnelType,
     UpdateDestination,
     UpdateService,
 )
+from lvs_agent.model.statistics import Counters, DestinationStatistics, SyncDaemon
 from tests.ipvs.strategies import destinations, service_keys, services
 
 RECORDED: dict[str, Any] = json.loads(Path("tests/data/ipvs/linux-7.2.json").read_text())

@@ -9,15 +9,14 @@ from lvs_agent.model.ipvs import (
     AddDestination,
     AddressKey,
     AddService,
-    Counters,
     DeleteDestination,
     Destination,
     DestinationKey,
-    DestinationStatistics,
     ForwardingMethod,
     Protocol,
     Service,
 )
+from lvs_agent.model.statistics import Counters, DestinationStatistics
 
 KEY = AddressKey(Protocol.TCP, ip_address("10.0.0.1"), 80)
 REAL = DestinationKey(ip_address("10.0.1.1"), 80)

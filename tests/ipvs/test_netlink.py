@@ -23,9 +23,9 @@ from lvs_agent.model.ipvs import (
     ForwardingMethod,
     Protocol,
     Service,
-    SyncDaemon,
     UpdateDestination,
 )
+from lvs_agent.model.statistics import SyncDaemon
 from tests.lab.namespace import new_network_namespace
 from tests.lab.plugin import kernel_has_ipvs
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from lvs_agent.errors import ModuleMissing, NotPermitted, Unavailable
 from lvs_agent.ipvs.procfs import Procfs, kernel_ticks, parse_header, parse_outline, parse_totals
-from lvs_agent.model.ipvs import Counters, DestinationKey, ForwardingMethod, Protocol
+from lvs_agent.model.ipvs import DestinationKey, ForwardingMethod, Protocol
 from lvs_agent.model.outline import OutlineDestination, OutlineKey, OutlineService
+from lvs_agent.model.statistics import Counters
 
 RECORDED = Path("tests/data/ipvs/linux-7.2.ip_vs").read_text()
 RECORDED_TOTALS = Path("tests/data/ipvs/linux-7.2.ip_vs_stats").read_text()

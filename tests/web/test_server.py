@@ -18,7 +18,7 @@ from lvs_agent.clock import SystemClock
 from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus, Snapshot
 from lvs_agent.errors import Refused, StartError
 from lvs_agent.ipvs.memory import MemoryIpvs
-from lvs_agent.model.ipvs import KernelInfo, Statistics
+from lvs_agent.model.statistics import KernelInfo, Statistics
 from lvs_agent.web.app import patience, takes_gzip
 from lvs_agent.web.server import WebServer, bind
 from tests.builders import snapshot, virtual_service

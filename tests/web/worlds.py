@@ -8,14 +8,8 @@ from lvs_agent.core.reconcile import Drift, DriftKind
 from lvs_agent.core.snapshot import CHECK_BOUNDS, Histogram, ReconcileStatus, ServerStatus, Snapshot
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.model.check import CheckId, Errored, ErrorReason, Failed, FailureReason
-from lvs_agent.model.ipvs import (
-    AddDestination,
-    AddService,
-    Counters,
-    DestinationStatistics,
-    Table,
-    UpdateDestination,
-)
+from lvs_agent.model.ipvs import AddDestination, AddService, Table, UpdateDestination
+from lvs_agent.model.statistics import Counters, DestinationStatistics
 from tests.builders import (
     NOW,
     check_spec,

@@ -1,0 +1,61 @@
+"""What the kernel counts, and facts about IPVS as a whole.
+
+Statistics stand beside the rows of a table, never inside, so that a comparison cannot see counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from lvs_agent.model.ipvs import DestinationKey, ServiceKey, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """64-bit counters since the entry was made (``IPVS_*_ATTR_STATS64``)."""
+
+    connections: int = 0
+    incoming_packets: int = 0
+    outgoing_packets: int = 0
+    incoming_bytes: int = 0
+    outgoing_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationStatistics:
+    """Counters of a destination with its connections at this moment."""
+
+    counters: Counters = Counters()
+    active_connections: int = 0
+    inactive_connections: int = 0
+    persistent_connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """One reading of the whole table with everything that the kernel counts."""
+
+    table: Table
+    services: Mapping[ServiceKey, Counters]
+    destinations: Mapping[tuple[ServiceKey, DestinationKey], DestinationStatistics]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncDaemon:
+    """A running connection-synchronisation daemon; ``role`` is ``"master"`` or ``"backup"``."""
+
+    role: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelInfo:
+    """Facts about IPVS as a whole.  None where the running kernel does not tell."""
+
+    version: str | None = None
+    connection_table_size: int | None = None
+    totals: Counters | None = None
+    sysctls: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    sync_daemons: tuple[SyncDaemon, ...] = ()
