@@ -6,9 +6,10 @@ Used by the configuration too, so that a duration is written the same everywhere
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -32,11 +33,22 @@ def parse_size(value: object) -> int:
     return int(match[1]) * _BYTES[match[2]]
 
 
+def _from_base(value: str, info: ValidationInfo) -> str:
+    base = info.context.get(BASE) if info.context else None
+    return str(base / value) if isinstance(base, Path) else value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=str)]
 """Seconds; written with a unit."""
 
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str)]
 """Bytes; written with a unit."""
+
+BASE = "base"
+"""Key of the validation context under which the directory of the configuration file is."""
+
+OwnFile = Annotated[str, Field(min_length=1), AfterValidator(_from_base)]
+"""Path of a file of this host; a relative one starts at the configuration file's directory."""
 
 Secret = SecretStr
 """A text that is never printed; a probe reads it with ``get_secret_value()``.
@@ -48,9 +60,13 @@ reads them before the model is made.
 
 
 class Strict(BaseModel):
-    """A frozen model that takes no unknown key and converts nothing silently."""
+    """A frozen model that takes no unknown key and converts nothing silently.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    It is built when the first table is validated, and the texts below its fields are read when the JSON Schema is
+    made (``lvs_agent.config.docstrings``): at a start, most models are not needed, and the texts never.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class CheckSettings(Strict):

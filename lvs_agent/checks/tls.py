@@ -14,7 +14,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, model_validator
 
 from lvs_agent.checks.connection import Connection
-from lvs_agent.checks.settings import Strict
+from lvs_agent.checks.settings import OwnFile, Strict
 from lvs_agent.model.check import Errored, ErrorReason, Failed, FailureReason
 from lvs_agent.model.ipvs import IPAddress
 
@@ -50,11 +50,12 @@ class TlsSettings(Strict):
     """Whether the server's certificate must be trusted, valid now and made for server_name."""
     server_name: str | None = None
     """Name to ask for (SNI) and to verify.  Without it virtual_host; without that the checked address is verified."""
-    ca_file: str | None = None
-    """Certificates (PEM) to trust instead of the system's."""
-    client_certificate: str | None = None
+    ca_file: OwnFile | None = None
+    """Certificates (PEM) to trust instead of the system's; a relative path starts at the configuration file's
+    directory, here and below."""
+    client_certificate: OwnFile | None = None
     """Certificate chain (PEM) to show to the server."""
-    client_key: str | None = None
+    client_key: OwnFile | None = None
     """Private key (PEM) of client_certificate, where it is not in the same file."""
     minimum_version: Annotated[MinimumVersion, BeforeValidator(_version, json_schema_input_type=str)] = (
         MinimumVersion.TLS_1_2

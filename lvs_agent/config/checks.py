@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lvs_agent.checks import Checker
-from lvs_agent.checks.settings import CheckSettings
+from lvs_agent.checks.settings import BASE, CheckSettings
 from lvs_agent.config.findings import Finding, Location, Report
 from lvs_agent.config.inheritance import COMMON_KEYS, Checkers, WrittenCheck, belongs, inherit
 from lvs_agent.config.meaning import fingerprint
@@ -87,11 +87,17 @@ class CheckReader:
         common = {key: value for key, value in written.values.items() if key in COMMON_KEYS}
         own = {key: value for key, value in written.values.items() if key not in COMMON_KEYS}
         own = reveal(own, model=checker.settings, at=written.places, source=self._source, report=self._report)
-        keys, wrong = _validate(CheckKeys, common)
-        settings, more = _validate(checker.settings, own)
+        keys, wrong = self._validated(CheckKeys, common)
+        settings, more = self._validated(checker.settings, own)
         if "port" in common and not checker.settings.uses_port:
             wrong.append(Finding(("port",), f"a check of type '{checker.kind}' has no port"))
         return keys, settings, wrong + [self._explained(found, checker=checker, own=own) for found in more]
+
+    def _validated(self, model: type[M], table: dict[str, Any]) -> tuple[M | None, list[Finding]]:
+        try:
+            return model.model_validate(table, context={BASE: self._source.base}), []
+        except ValidationError as error:
+            return None, findings(error, model=model, table=table, at=())
 
     def _explained(self, found: Finding, *, checker: Checker, own: Mapping[str, Any]) -> Finding:
         """``found`` without secrets, and with the advice that only somebody who knows every checker can give."""
@@ -106,13 +112,6 @@ class CheckReader:
         secret = secret_places(checker.settings).keys
         forms = [form for name in sorted(secret) for form in variants(name)]
         return unknown_key(key, known=[*sorted(COMMON_KEYS), *known_keys(checker.settings), *forms])
-
-
-def _validate(model: type[M], table: dict[str, Any]) -> tuple[M | None, list[Finding]]:
-    try:
-        return model.model_validate(table), []
-    except ValidationError as error:
-        return None, findings(error, model=model, table=table, at=())
 
 
 def _fingerprint(checker: Checker, keys: CheckKeys, settings: CheckSettings) -> str:

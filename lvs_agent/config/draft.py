@@ -80,7 +80,8 @@ class _Reader:
 
     def known_tables(self, tables: Mapping[str, Any]) -> None:
         strangers = {key: value for key, value in tables.items() if key not in File.model_fields}
-        self._validated(File, strangers, at=())
+        if strangers:
+            self._validated(File, strangers, at=())
 
     def single(self, model: type[M], tables: Mapping[str, Any], key: str) -> M:
         return self._validated(model, tables.get(key, {}), at=(key,)) or model()

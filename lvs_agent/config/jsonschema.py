@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lvs_agent.checks import Checker, checkers
+from lvs_agent.config.docstrings import field_texts
 from lvs_agent.config.inheritance import Checkers
 from lvs_agent.config.schema import CheckKeys, DefaultsTable, File, RealServerTable, VirtualServiceTable
 from lvs_agent.config.secrets import secret_places, variants
@@ -23,7 +24,15 @@ _HAVE_CHECKS = (DefaultsTable, VirtualServiceTable, RealServerTable)
 
 
 class _ForToml(GenerateJsonSchema):
-    """TOML has no null: what may be None may simply be left out."""
+    """TOML has no null: what may be None may simply be left out.  Keys are described by the texts below the fields."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        for name, text in field_texts(model).items():
+            if name in made.get("properties", {}):
+                made["properties"][name].setdefault("description", text)
+        return made
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

@@ -12,7 +12,8 @@ import pytest
 import tomli
 
 from lvs_agent.checks import checkers
-from lvs_agent.config import json_schema, load_config
+from lvs_agent.config import load_config
+from lvs_agent.config.jsonschema import json_schema
 
 _PATH = Path(__file__).parents[2] / "config.toml.example"
 
