@@ -7,13 +7,12 @@ the table stays as it is.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import structlog
 
 from lvs_agent import __version__, systemd
 from lvs_agent.checks.command_runner import CommandRunner
@@ -29,13 +28,16 @@ from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import EngineStatus
 from lvs_agent.errors import IpvsError, ModuleMissing, NotPermitted
 from lvs_agent.ipvs.backend import IpvsBackend
-from lvs_agent.log import MessageCounts
+from lvs_agent.log import MessageCounts, get_logger
 from lvs_agent.model.check import CheckReport
 from lvs_agent.web.server import WebServer
 
-log = structlog.get_logger()
+log = get_logger()
 
 HEARTBEAT_S = 1.0
+_TABLE_FIRST_S = 1.0
+"""How long the web server waits at most for the first checks and the round after them."""
+_TABLE_FIRST_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +104,17 @@ class Daemon:
         """
         await asyncio.to_thread(_try_to_read, self._backend)
         provide(CommandRunner(concurrency=self._config.agent.command_concurrency))
-        self.web.start()
         try:
             self._engine.configure(self._config.intent.checks.values())
             self._handle_signals()
             self._announce_start()
             await self._until_stopped(
-                self._engine.run, self._reconciling.run, self._reloading.run, self._heart, self._announce_ready
+                self._engine.run,
+                self._reconciling.run,
+                self._reloading.run,
+                self._heart,
+                self._serve,
+                self._announce_ready,
             )
         finally:
             await self._take_down()
@@ -174,9 +180,19 @@ class Daemon:
         """Whether the reconcile loop has begun a round within three of its periods."""
         return now - self._reconciling.began_at <= 3 * self._reconciling.periods.reconcile_s + 10.0
 
+    async def _serve(self) -> None:
+        """Serve until stopped.  The table comes first: on a busy machine the web server's start would hold it up."""
+        for _ in range(_TABLE_FIRST_STEPS):
+            if self.state.reconcile.right_once:
+                break
+            await asyncio.sleep(_TABLE_FIRST_S / _TABLE_FIRST_STEPS)
+        await self.web.run()
+
     async def _announce_ready(self) -> None:
-        """Tell the service manager once the first round is over, then have nothing more to do."""
+        """Tell the service manager once the first round is over and requests are answered; no more to do then."""
         await self._reconciling.first_round.wait()
+        await self.web.until_serving()
+        gc.freeze()  # what is there now stays: a full collection would stop the checks for tens of milliseconds
         systemd.notify("READY=1", f"STATUS=serving /metrics on {self.web.address}")
         await asyncio.Event().wait()
 

@@ -1,6 +1,7 @@
 """Structured logging: one event in a few constant words, facts as keys, one line each on standard error.
 
-Everything goes through structlog; what libraries write through ``logging`` is passed on from warnings up.
+Everything goes through structlog, which only this module knows; what libraries write through ``logging`` is passed on
+from warnings up.
 """
 
 from __future__ import annotations
@@ -12,8 +13,17 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any, TextIO, cast
 
-import structlog
-from structlog.typing import EventDict, WrappedLogger
+# structlog imports rich where it is installed, for tracebacks on a terminal, which this program never writes.  That
+# would be a good part of the time that the agent needs to start; with None in its place rich counts as missing.
+_rich_is_hidden = "rich" not in sys.modules
+if _rich_is_hidden:
+    sys.modules["rich"] = None  # type: ignore[assignment] # the import system's own sign for "not to be found"
+
+import structlog  # noqa: E402 - see above
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger  # noqa: E402
+
+if _rich_is_hidden:
+    del sys.modules["rich"]
 
 
 class LogFormat(Enum):
@@ -51,6 +61,12 @@ class MessageCounts:
     def read(self) -> Mapping[str, int]:
         """The counts at this moment; every level is there."""
         return dict(self._counts)
+
+
+def get_logger() -> FilteringBoundLogger:
+    """What a module logs with; it may be had before ``configure`` has been called, and follows it then."""
+    logger: FilteringBoundLogger = structlog.get_logger()
+    return logger
 
 
 def configure(*, form: LogFormat, level: LogLevel, stream: TextIO | None = None) -> MessageCounts:
@@ -119,8 +135,7 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = record.levelname.lower()
-        log = structlog.get_logger()
-        log.log(
+        get_logger().log(
             getattr(logging, level.upper(), logging.WARNING),
             "library_message",
             library=record.name,

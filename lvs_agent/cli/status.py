@@ -1,9 +1,11 @@
-"""What a running agent knows, in the terminal."""
+"""``lvs-agent status``: what a running agent knows, in the terminal."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
+import click
 import httpx
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
@@ -22,6 +24,19 @@ _PLAIN_WIDTH = 10_000
 _ROOMY_WIDTH = 120
 """Narrower terminals are not told since when."""
 _COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "active": "bold yellow", "foreign": "cyan"}
+
+
+@click.command()
+@click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the agent listens.")
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for its answer.")
+@click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/status.")
+def status(url: str, timeout: float, *, as_json: bool) -> None:
+    """Show what a running agent knows of its services and servers."""
+    document = fetch_status(url, timeout)
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        show_status(document)
 
 
 def fetch_status(url: str, timeout: float) -> StatusDocument:

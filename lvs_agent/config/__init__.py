@@ -8,7 +8,6 @@ readable.  Nothing here knows the kernel, the network or the time.
 
 from __future__ import annotations
 
-from lvs_agent.config.jsonschema import json_schema
 from lvs_agent.config.load import config_from_tables, load_config, parse_config
 from lvs_agent.config.settings import AgentSettings, Config
 from lvs_agent.config.values import ListenAddress, OnStop, parse_listen
@@ -19,7 +18,6 @@ __all__ = [
     "ListenAddress",
     "OnStop",
     "config_from_tables",
-    "json_schema",
     "load_config",
     "parse_config",
     "parse_listen",

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import ServerKey, ServerStatus
+from lvs_agent.log import get_logger
 from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.model.keys import parse_destination_key, parse_service_key
 
-log = structlog.get_logger()
+log = get_logger()
 
 FILE_NAME = "state.json"
 _VERSION = 1

@@ -13,18 +13,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-import structlog
-
 from lvs_agent.clock import Clock
 from lvs_agent.control.round import RoundInput, RoundResult, account_round, perform
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.describe import describe
 from lvs_agent.errors import IpvsError
 from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.log import get_logger
 from lvs_agent.model.ipvs import ServiceKey, Table
 from lvs_agent.model.outline import Outline, outline_of, outlines_differ
 
-log = structlog.get_logger()
+log = get_logger()
 
 COALESCE_S = 0.01
 _Result = TypeVar("_Result")

@@ -10,15 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from lvs_agent.clock import Clock
 from lvs_agent.config import Config
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus
 from lvs_agent.errors import ConfigError
+from lvs_agent.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 
 LOOK_S = 1.0
 _Signature = tuple[int, int, int] | None

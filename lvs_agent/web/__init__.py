@@ -5,5 +5,6 @@
 ``page``      the status page as HTML
 ``kernel``    the kernel's statistics, read once for everybody who asks at the same time
 ``app``       the endpoints
-``server``    socket, thread and loop
+``serving``   the server of the thread, with its libraries
+``server``    socket and thread
 """

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import TypeVar
 
-import structlog
-
 from lvs_agent.clock import Clock
 from lvs_agent.errors import IpvsError
 from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.log import get_logger
 from lvs_agent.metrics.reading import Source, SourceRun
 from lvs_agent.model.statistics import KernelInfo, Statistics
 
@@ -21,7 +20,7 @@ REUSE_S = 1.0
 """A reading serves everybody who asks within this time of its end."""
 
 _T = TypeVar("_T")
-_log = structlog.get_logger()
+_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

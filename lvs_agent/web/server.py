@@ -1,4 +1,4 @@
-"""The HTTP server: a socket that is bound before anything else starts, and a thread with a loop of its own."""
+"""The HTTP server as the daemon sees it: a socket that is bound before anything else starts, and a thread."""
 
 from __future__ import annotations
 
@@ -6,26 +6,22 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from threading import Event, Thread
-
-import uvicorn
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
 
 from lvs_agent.clock import Clock
 from lvs_agent.core.snapshot import Snapshot
 from lvs_agent.errors import StartError
 from lvs_agent.ipvs.backend import IpvsBackend
-from lvs_agent.web.app import Endpoints
-from lvs_agent.web.kernel import KernelReader
 
-_START_WITHIN_S = 10.0
+if TYPE_CHECKING:
+    from lvs_agent.web.serving import Serving
+
 _FINISH_WITHIN_S = 0.5
 _BREAK_OFF_WITHIN_S = 0.4
-_MAX_CONNECTIONS = 256
+_BACKLOG = 256
 _MAX_PORT = 65_535
-_KEEP_ALIVE_S = 130
-"""Longer than two minutes, the longest scrape interval that Prometheus tolerates: its connection stays open."""
 
 
 class WebServer:
@@ -44,88 +40,64 @@ class WebServer:
         self._snapshot = snapshot
         self._backend = backend
         self._clock = clock
-        self._running: _Running | None = None
+        self._thread = Thread(target=self._run, name="web", daemon=True)
+        self._turn = Lock()
+        self._stopped = False
+        self._at_work: Serving | None = None
+        self._serving: Future[None] = Future()
+        self._ended: Future[None] = Future()
 
     def start(self) -> None:
-        """Serve; returns when serving.  Raises StartError where that fails.  Once in the life of a server."""
-        kernel = KernelReader(backend=self._backend, clock=self._clock)
-        self._running = _Running(listener=self._listener, snapshot=self._snapshot, kernel=kernel, clock=self._clock)
-        self._running.start()
+        """Begin to serve, in a thread; requests wait until it does.  Once in the life of a server."""
+        self._thread.start()
+
+    async def run(self) -> None:
+        """Start, and wait for the end.  Raises whatever made it end before ``stop`` was called."""
+        self.start()
+        await asyncio.shield(asyncio.wrap_future(self._ended))
+
+    async def until_serving(self) -> None:
+        """Wait until requests are answered; for ever where that never comes."""
+        await asyncio.shield(asyncio.wrap_future(self._serving))
+
+    def wait_until_serving(self, timeout: float) -> None:
+        """The same for who has no event loop, at most ``timeout`` seconds.  Raises StartError."""
+        wait((self._serving, self._ended), timeout, return_when=FIRST_COMPLETED)
+        if not self._serving.done():
+            raise StartError("the web server does not serve") from (
+                self._ended.exception() if self._ended.done() else None
+            )
 
     def stop(self) -> None:
-        """Stop within a second: finish what is being answered, then break off.  Also where it never served."""
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
+        """Stop within a second: finish what is being answered, then break off.  At any time, and more than once."""
+        with self._turn:
+            self._stopped = True
+        if self._at_work is not None:
+            self._at_work.finish()
+            self._thread.join(_FINISH_WITHIN_S)
+            if self._thread.is_alive():
+                self._at_work.break_off()
+                self._thread.join(_BREAK_OFF_WITHIN_S)
         self._listener.close()
 
-
-class _Running:
-    """One life of the server's thread."""
-
-    def __init__(
-        self, *, listener: socket.socket, snapshot: Callable[[], Snapshot], kernel: KernelReader, clock: Clock
-    ) -> None:
-        self._listener = listener
-        self._kernel = kernel
-        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="web-render")
-        endpoints = Endpoints(snapshot=snapshot, kernel=kernel, clock=clock, executor=self._executor)
-        config = uvicorn.Config(
-            endpoints.app(),
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=_MAX_CONNECTIONS,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-        )
-        self._server = _Server(config)
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._serve, name="web", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-        if not self._server.serving.wait(_START_WITHIN_S):
-            raise StartError("the web server did not start; the log says why")
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._at_loop(self._kernel.close)
-        self._thread.join(_FINISH_WITHIN_S)
-        if self._thread.is_alive():
-            self._at_loop(self._server.break_off)
-            self._thread.join(_BREAK_OFF_WITHIN_S)
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def _at_loop(self, call: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(call)
+    def _run(self) -> None:
+        """The whole life of the thread."""
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits for the end
+            self._ended.set_exception(error)
+        else:
+            self._ended.set_result(None)
 
     def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._server.serve(sockets=[self._listener]))
+        # Importing the libraries takes longer than everything else at the start, and no check has to wait for it.
+        from lvs_agent.web.serving import Serving  # noqa: PLC0415
 
-
-class _Server(uvicorn.Server):
-    """Says when it serves, and can be told not to wait for its clients."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.serving = Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.serving.set()
-
-    def break_off(self) -> None:
-        """Cut every connection that is still open."""
-        self.force_exit = True
-        for connection in list(self.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+        with self._turn:
+            if self._stopped:
+                return
+            self._at_work = Serving(snapshot=self._snapshot, backend=self._backend, clock=self._clock)
+        self._at_work.serve(self._listener, serving=lambda: self._serving.set_result(None))
 
 
 _REMEDIES = {
@@ -162,7 +134,7 @@ def _listening(
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
-        listener.listen(_MAX_CONNECTIONS)
+        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise

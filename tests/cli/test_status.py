@@ -67,6 +67,7 @@ def test_status_of_a_running_agent_is_fetched_whole() -> None:
         listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=world_backend(), clock=SystemClock()
     )
     server.start()
+    server.wait_until_serving(10.0)
     try:
         documents = [fetch_status(f"http://{server.address}{tail}", 5.0) for tail in ("", "/", "/api/v1/status")]
     finally:

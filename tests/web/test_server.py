@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import gzip
 import json
@@ -24,6 +25,7 @@ from lvs_agent.web.server import WebServer, bind
 from tests.builders import snapshot, virtual_service
 from tests.web.worlds import world_backend, world_snapshot
 
+PATIENCE_S = 10.0
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
 
@@ -69,6 +71,7 @@ def serve(kernel: Kernel) -> Iterator[Serve]:
         server = WebServer(listener=bind(("127.0.0.1", 0)), snapshot=lambda: shown, backend=kernel, clock=SystemClock())
         servers.append(server)
         server.start()
+        server.wait_until_serving(PATIENCE_S)
         return f"http://{server.address}"
 
     yield start
@@ -309,6 +312,7 @@ def server_of(kernel: Kernel) -> WebServer:
     """A server on a free port of loopback, started."""
     server = WebServer(listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=kernel, clock=SystemClock())
     server.start()
+    server.wait_until_serving(PATIENCE_S)
     return server
 
 
@@ -428,3 +432,41 @@ def test_address_is_written_as_in_a_url() -> None:
         assert httpx.get(f"http://{server.address}/livez").status_code == 200
     finally:
         server.stop()
+
+
+def test_server_that_cannot_serve_ends_with_the_reason(kernel: Kernel) -> None:
+    """Who runs it is told, and who waits for it does not wait in vain."""
+    listener = bind(("127.0.0.1", 0))
+    server = WebServer(listener=listener, snapshot=world_snapshot, backend=kernel, clock=SystemClock())
+    listener.close()
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        asyncio.run(server.run())
+    with pytest.raises(StartError, match="the web server does not serve"):
+        server.wait_until_serving(PATIENCE_S)
+    server.stop()
+
+
+def test_server_may_be_stopped_before_it_serves(kernel: Kernel) -> None:
+    """Whatever its thread is doing, the port is free afterwards."""
+    for _ in range(5):
+        server = WebServer(
+            listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=kernel, clock=SystemClock()
+        )
+        server.start()
+
+        assert stop_time(server) < 1
+        host, port = server.address.split(":")
+        bind((host, int(port))).close()
+
+
+def test_request_waits_until_it_is_served(kernel: Kernel) -> None:
+    """A scrape that comes too early is answered late, not refused."""
+    server = WebServer(listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=kernel, clock=SystemClock())
+    with ThreadPoolExecutor(1) as pool:
+        scrape = pool.submit(httpx.get, f"http://{server.address}/livez")
+        time.sleep(0.1)
+        server.start()
+
+        assert scrape.result().status_code == 200
+    server.stop()

@@ -1,0 +1,76 @@
+"""``lvs-agent run``: the agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import uvloop
+
+from lvs_agent.cli.options import (
+    Ipvs,
+    backend_opener,
+    config_option,
+    ipvs_option,
+    listen_option,
+    procfs_option,
+    read_config,
+)
+from lvs_agent.config import load_config
+from lvs_agent.daemon import Daemon, Options
+from lvs_agent.log import LogFormat, LogLevel, configure
+from lvs_agent.web.server import bind
+
+
+@click.command()
+@config_option
+@listen_option(default="agent.listen", text="Serve /metrics and the API there.")
+@ipvs_option
+@procfs_option
+@click.option("--dry-run", is_flag=True, help="Check and plan, but write nothing to the table.")
+@click.option(
+    "--log-format",
+    type=click.Choice([form.value for form in LogFormat]),
+    show_default="log.format",
+    help="How a line is written.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice([level.value for level in LogLevel]),
+    show_default="log.level",
+    help="The least important lines to write.",
+)
+def run(
+    path: Path,
+    listen: tuple[str, int] | None,
+    ipvs: str,
+    procfs: Path,
+    *,
+    dry_run: bool,
+    log_format: str | None,
+    log_level: str | None,
+) -> None:
+    """Run the agent in the foreground.
+
+    SIGHUP, or a changed file, reloads the configuration; SIGTERM stops.  The table outlives the agent unless
+    agent.on_stop says otherwise.  Defaults named like agent.listen are what the configuration says there.
+    """
+    config = read_config(path)
+    counts = configure(
+        form=LogFormat(log_format) if log_format else config.agent.log_format,
+        level=LogLevel(log_level) if log_level else config.agent.log_level,
+    )
+    options = Options(
+        path=path,
+        config=config,
+        load=load_config,
+        open_backend=backend_opener(Ipvs(ipvs), procfs=procfs),
+        listener=bind(listen or (str(config.agent.listen.address), config.agent.listen.port)),
+        writes=not dry_run,
+        log_messages=counts,
+    )
+    uvloop.run(_run(options))
+
+
+async def _run(options: Options) -> None:
+    await Daemon(options).run()

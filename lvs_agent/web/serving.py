@@ -1,0 +1,83 @@
+"""What the web server's thread runs: uvicorn with the endpoints.  Only that thread imports this, for it takes long."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import uvicorn
+
+from lvs_agent.clock import Clock
+from lvs_agent.core.snapshot import Snapshot
+from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.web.app import Endpoints
+from lvs_agent.web.kernel import KernelReader
+
+_MAX_CONNECTIONS = 256
+_KEEP_ALIVE_S = 130
+"""Longer than two minutes, the longest scrape interval that Prometheus tolerates: its connection stays open."""
+
+
+class Serving:
+    """One life of the server.  ``finish`` and ``break_off`` may be called from other threads, at any time."""
+
+    def __init__(self, *, snapshot: Callable[[], Snapshot], backend: IpvsBackend, clock: Clock) -> None:
+        self._kernel = KernelReader(backend=backend, clock=clock)
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="web-render")
+        endpoints = Endpoints(snapshot=snapshot, kernel=self._kernel, clock=clock, executor=self._executor)
+        config = uvicorn.Config(
+            endpoints.app(),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        self._server = _Server(config)
+        self._loop = asyncio.new_event_loop()
+
+    def serve(self, listener: socket.socket, *, serving: Callable[[], None]) -> None:
+        """Serve until told to finish; ``serving`` is called once requests are answered.  Raises OSError."""
+        self._server.serving = serving
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._server.serve(sockets=[listener]))
+        finally:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def finish(self) -> None:
+        """Answer what was asked, without the kernel where it has not answered yet, then end."""
+        self._server.should_exit = True
+        self._at_loop(self._kernel.close)
+
+    def break_off(self) -> None:
+        """End now."""
+        self._at_loop(self._server.break_off)
+
+    def _at_loop(self, call: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(call)
+
+
+class _Server(uvicorn.Server):
+    """Says when it serves, and can be told not to wait for its clients."""
+
+    serving: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving()
+
+    def break_off(self) -> None:
+        """Cut every connection that is still open."""
+        self.force_exit = True
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
