@@ -44,12 +44,13 @@ class _Commands(click.Group):
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """What an import makes stays: looking for garbage in it would only take a tenth of the time to start."""
+    """What an import makes stays: looking for garbage in it, now or later, would only take time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()
 
