@@ -74,9 +74,7 @@ def test_sorry_server_is_in_before_the_last_server_goes(
     """With nobody left the sorry server serves, and it leaves after the first one is back."""
     one, two, sorry = real_servers(3)
     agent = start(config.write([one, two], sorry=sorry))
-    agent.wait_for("operation_applied", operation="add_destination", real_server=one.name)
-    agent.wait_for("operation_applied", operation="add_destination", real_server=two.name)
-    agent.wait_for("operation_applied", operation="delete_destination", real_server=sorry.name)
+    agent.wait_until_ready()
     begun = len(agent.lines("operation_applied"))
     one.stop()
     agent.wait_for("operation_applied", operation="delete_destination", real_server=one.name)
