@@ -57,13 +57,9 @@ def start_engine(_: Path, port: int, load: Load) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-m", "benchmarks.engine_process", *arguments], text=True)
 
 
-def start_agent(directory: Path, port: int, load: Load) -> subprocess.Popen[str] | None:
-    if subprocess.run(
-        [sys.executable, "-m", "lvs_agent", "run", "--help"], check=False, capture_output=True
-    ).returncode:
-        return None
+def start_agent(directory: Path, port: int, load: Load) -> subprocess.Popen[str]:
     config = directory / "agent.toml"
-    config.write_text(agent_config(port, load))
+    config.write_text(agent_config(directory, port, load))
     command = [sys.executable, "-m", "lvs_agent", "run", "--ipvs", "memory", "--listen", "127.0.0.1:0"]
     with (directory / "agent.log").open("w") as log:
         return subprocess.Popen([*command, "--config", str(config)], text=True, stdout=log, stderr=log)
@@ -88,14 +84,15 @@ CANDIDATES: Mapping[str, Start] = {
 }
 
 
-def agent_config(port: int, load: Load) -> str:
+def agent_config(directory: Path, port: int, load: Load) -> str:
     servers = "".join(
         f'[[virtual_service.real_server]]\naddress = "{address}"\nport = {port}\n'
         for address in loopback_addresses(load.servers)
     )
     return (
+        f'[agent]\nstate_dir = "{directory}"\n'
         '[[virtual_service]]\nname = "benchmark"\nprotocol = "tcp"\naddress = "192.0.2.1"\nport = 80\n'
-        'scheduler = "wlc"\n[virtual_service.check]\ntype = "http"\npath = "/test.html"\n'
+        'scheduler = "wlc"\nforwarding = "masquerade"\n[virtual_service.check]\ntype = "http"\npath = "/test.html"\n'
         f'interval = "{round(load.interval_s * 1_000)}ms"\ntimeout = "1s"\n{servers}'
     )
 

@@ -20,21 +20,26 @@ from lvs_agent.model.ipvs import IPAddress
 RECEIVE_SIZE = 65_536
 """Bytes taken at once at most: the bound on what a flooding server makes us hold beyond a reader's own limits."""
 
-_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-_UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EALREADY, errno.EINTR, errno.EISCONN})
+STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EALREADY, errno.EINTR, errno.EISCONN})
 _CONNECTED = frozenset({0, errno.EISCONN})
 
 
 class Endpoint(NamedTuple):
-    """An address and port as the socket calls want them; made once, because it costs as much as a system call."""
+    """An address and port as the socket calls want them, and who watches the socket.
+
+    Made once and kept, because making it costs as much as a system call.
+    """
 
     family: int
     address: tuple[str, int]
+    poller: Poller
 
 
 def endpoint_of(address: IPAddress, port: int) -> Endpoint:
-    """The endpoint at ``address`` and ``port``."""
-    return Endpoint(socket.AF_INET if address.version == 4 else socket.AF_INET6, (str(address), port))
+    """The endpoint at ``address`` and ``port``, for the running loop."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    return Endpoint(family, (str(address), port), shared(Poller))
 
 
 class Connection:
@@ -47,22 +52,17 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, progress: Progress) -> None:
         self._progress = progress
-        self._poller = shared(Poller)
+        self._poller = endpoint.poller
         self._address = endpoint.address
         self._mask = 0
-        self._socket = socket.SocketType(endpoint.family, _STREAM, 0)  # socket.socket is a slower wrapper around it
-        self._descriptor = self._socket.fileno()
-        try:
-            self._begin()
-        except BaseException:
-            self._socket.close()
-            raise
-
-    def _begin(self) -> None:
+        # socket.socket is a slower wrapper around it
+        self._socket = opened = socket.SocketType(endpoint.family, STREAM, 0)
+        self._descriptor = opened.fileno()
         # The acknowledgement that ends the handshake then travels with the request: one packet less on both hosts.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
-        number = self._socket.connect_ex(self._address)
-        if number not in _UNDER_WAY:
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        number = opened.connect_ex(endpoint.address)
+        if number not in UNDER_WAY:
+            opened.close()
             raise OSError(number, "connect")
 
     def __enter__(self) -> Self:
@@ -81,7 +81,7 @@ class Connection:
     async def connected(self) -> None:
         """Wait until the server has accepted."""
         while (number := self._socket.connect_ex(self._address)) not in _CONNECTED:
-            if number not in _UNDER_WAY:
+            if number not in UNDER_WAY:
                 raise OSError(number, "connect")
             await self._ready(READ_WRITE)
         self._progress.stage = Stage.CONNECTED

@@ -1,7 +1,7 @@
 """Runs every configured check at its times and reports the results in batches.
 
 The engine owns interval, deadline and cancellation; probes have none of them, and ``schedule`` says when they run.
-Starts and deadlines sit in slots of 10 ms, so a round of the engine handles all that is due in one go.
+Starts and deadlines sit in slots of 20 ms, so a round of the engine handles all that is due in one go.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lvs_agent.checks import checkers, schedule
 from lvs_agent.checks.poller import Poller
 from lvs_agent.checks.running import RunningCheck
 from lvs_agent.checks.shared import close_shared, shared
-from lvs_agent.checks.wheel import SLOT_S, SlotWheel
+from lvs_agent.checks.wheel import SlotWheel
 from lvs_agent.clock import Clock
 from lvs_agent.model.check import (
     CheckId,
@@ -26,12 +26,16 @@ from lvs_agent.model.check import (
     ErrorReason,
     Failed,
     FailureReason,
+    Passed,
     Progress,
     Stage,
 )
 
 LATE_S = 0.25
 """An expiry handled this much later than it was due says that our loop hung, not that the server did."""
+
+ROUTINE_S = 0.05
+"""How long the success of a server that is well may wait for others to be reported together with it."""
 
 HEARTBEAT_S = 1.0
 """The engine ticks at least this often, so that a watchdog sees a living loop where nothing is due."""
@@ -50,7 +54,8 @@ class Load:
 class Engine:
     """All checks of one event loop.  Every method is called on that loop; the properties may be read from any thread.
 
-    ``report`` gets the results in batches on the loop, no later than 10 ms after they are known.
+    ``report`` gets the results in batches on the loop: at once what may change something, within ``ROUTINE_S`` the
+    successes of those that are well.
     """
 
     def __init__(self, *, clock: Clock, report: Callable[[Sequence[CheckReport]], None]) -> None:
@@ -86,8 +91,9 @@ class Engine:
         for gone in self._checks.keys() - wanted.keys():
             self._drop(self._checks.pop(gone))
         now = self._clock.monotonic()
-        for new in wanted.keys() - self._checks.keys():
-            self._add(wanted[new], now=now)
+        fresh = wanted.keys() - self._checks.keys()
+        for new in fresh:
+            self._add(wanted[new], now=now, together=len(fresh))
         self._arm()
 
     def set_down(self, check: CheckId, down: bool) -> None:  # noqa: FBT001 - the state is the message
@@ -96,7 +102,7 @@ class Engine:
         if running is None or running.down is down:
             return
         before = running.interval_s
-        running.down = down
+        running.set_down(down=down)
         if running.interval_s == before:
             return
         now = self._clock.monotonic()
@@ -134,7 +140,8 @@ class Engine:
         for check, due in self._starts.take(until=now):
             if check.due == due:
                 self._begin(check, due=due)
-        self._flush()
+        if now >= self._flush_at:
+            self._flush()
 
     # -- the timer -----------------------------------------------------------------------------------------------
 
@@ -142,13 +149,17 @@ class Engine:
         """Tick, and be called again."""
         self._timer = None
         self._timer_at = -math.inf  # no need to arm while the tick goes on
+        self._guarded(self.tick)
+        self._timer_at = math.inf
+        self._arm()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Take a step of the engine's own; what goes wrong in it ends ``run``."""
         try:
-            self.tick()
+            step()
         except Exception as problem:  # noqa: BLE001 - handed on to whoever awaits run()
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(problem)
-        self._timer_at = math.inf
-        self._arm()
 
     def _arm(self) -> None:
         """Have the timer ring for the next slot, at least once a heartbeat."""
@@ -168,11 +179,12 @@ class Engine:
 
     # -- checks come and go --------------------------------------------------------------------------------------
 
-    def _add(self, spec: CheckSpec, *, now: float) -> None:
+    def _add(self, spec: CheckSpec, *, now: float, together: int) -> None:
         fraction = schedule.fraction_of(spec.id)
         check = RunningCheck(spec, checker=checkers()[spec.kind], fraction=fraction, finished=self._finished)
         self._checks[spec.id] = check
-        self._plan(check, schedule.first_run(fraction=fraction, interval_s=spec.interval_s, now=now))
+        first = schedule.first_run(fraction=fraction, interval_s=spec.interval_s, now=now, together=together)
+        self._plan(check, first)
 
     def _drop(self, check: RunningCheck) -> None:
         check.due = None
@@ -195,25 +207,39 @@ class Engine:
 
     def _begin(self, check: RunningCheck, *, due: float) -> None:
         now = self._clock.monotonic()
-        first = check.started == -math.inf
-        if check.busy or self._poller is None:  # still at it: this run is left out
+        poller = self._poller
+        if check.busy or poller is None:
+            check.owed = due
             self._plan(check, schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now))
             return
         check.started = now
         check.started_late = now - due
-        check.deadline = now + check.spec.timeout_s
+        check.deadline = deadline = now + check.timeout_s
         self._in_flight += 1
         if not check.in_wheel:
             check.in_wheel = True
-            self._deadlines.add(check, at=check.deadline)
-        if first:
+            self._deadlines.add(check, at=deadline)
+        if check.off_grid:
+            check.off_grid = False
             following = schedule.run_after_change(
                 fraction=check.fraction, interval_s=check.interval_s, last=now, now=now
             )
         else:
-            following = schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=max(due, now))
+            following = schedule.run_after(check.fraction, check.interval_s, due)
+            if following <= now:
+                following = schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now)
         self._plan(check, following)
-        check.start(self._poller)
+        check.start(poller)
+
+    def _make_up(self, check: RunningCheck, *, now: float) -> None:
+        """A run was left out because the one before had not ended: make up for it now, or leave it to the grid's next.
+
+        Where the time limit is as long as the interval, a probe that uses it all ends just after the next one is due.
+        """
+        owed, check.owed = check.owed, None
+        if owed is not None and check.due is not None and now - owed < check.interval_s / 2:
+            check.off_grid = True
+            self._plan(check, now)
 
     def _expire(self, check: RunningCheck, *, now: float) -> None:
         """Handle a check's place among the deadlines; a probe started since then has a later one."""
@@ -234,14 +260,22 @@ class Engine:
         now = self._clock.monotonic()
         check.deadline = None
         self._in_flight -= 1
-        duration = now - check.started
-        self._results.append(CheckReport(check.spec.id, result, self._clock.now(), duration, check.started_late))
-        if self._flush_at == math.inf:
-            self._flush_at = now + SLOT_S
+        self._results.append(
+            CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late)
+        )
+        if check.owed is not None:
+            self._make_up(check, now=now)
+        routine = isinstance(result, Passed) and check.well
+        check.well = isinstance(result, Passed) and not check.down
+        if not routine and self._flush_at > now and self._loop is not None:
+            self._flush_at = now
+            self._loop.call_soon(self._guarded, self._flush)
+        elif self._flush_at == math.inf:
+            self._flush_at = now + ROUTINE_S
             self._arm()
 
     def _flush(self) -> None:
-        """Hand over what there is.  Ticks do it, because a timer of its own would wake the process once more."""
+        """Hand over what there is.  Ticks do it for successes: a timer of its own would wake the process once more."""
         self._flush_at = math.inf
         results, self._results = self._results, []
         if results:

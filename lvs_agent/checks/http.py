@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Coroutine
+
 from lvs_agent.checks import http_exchange
+from lvs_agent.checks.connection import RECEIVE_SIZE, STREAM, UNDER_WAY
+from lvs_agent.checks.http_exchange import Question
+from lvs_agent.checks.http_response import ProtocolViolation, ResponseReader
 from lvs_agent.checks.http_settings import HttpSettings
-from lvs_agent.model.check import CheckResult, Target
+from lvs_agent.checks.poller import READ, READ_WRITE
+from lvs_agent.model.check import CheckResult, Stage, Target
 
 LEAN = True
 
@@ -13,7 +20,62 @@ class Settings(HttpSettings):
     """Keys of a check with ``type = "http"``."""
 
 
-async def probe(target: Target) -> CheckResult:
+def probe(target: Target) -> Coroutine[object, None, CheckResult]:
     """One request over a new connection, HTTP/1.1 with ``Connection: close``."""
     settings: Settings = target.settings
-    return await http_exchange.check(target, settings)
+    if settings.follow_redirects:
+        return http_exchange.check(target, settings)
+    return _ask(target, settings)
+
+
+async def _ask(target: Target, settings: Settings) -> CheckResult:  # noqa: C901 - in one piece on purpose
+    """What ``http_exchange.check`` does without redirects and TLS, in one piece.
+
+    There are thousands of these each second, and every call into another function costs a part of what the system
+    calls do.
+    """
+    progress = target.progress
+    question = progress.prepared
+    if not isinstance(question, Question) or question.endpoint.poller.closed:
+        question = http_exchange.first_question(target, settings)
+    family, address, poller = question.endpoint
+    try:
+        connection = socket.SocketType(family, STREAM, 0)
+    except OSError as problem:
+        return http_exchange.failure(problem)
+    descriptor = connection.fileno()
+    try:
+        # see Connection
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        number = connection.connect_ex(address)
+        if number not in UNDER_WAY:
+            return http_exchange.failure(OSError(number, "connect"))
+        try:
+            left = question.request[connection.send(question.request) :]
+            poller.register(descriptor, READ)
+        except BlockingIOError:
+            left = question.request
+            poller.register(descriptor, READ_WRITE)
+        while left:
+            await poller.ready(descriptor)
+            try:
+                left = left[connection.send(left) :]
+            except BlockingIOError:
+                continue
+        progress.stage = Stage.CONNECTED
+        progress.waiting_for = "response headers"
+        response = ResponseReader(body_limit=settings.read_limit, has_body=settings.method != "HEAD")
+        while True:
+            await poller.ready(descriptor)
+            try:
+                while not response.take(connection.recv(RECEIVE_SIZE)):
+                    if response.status:
+                        progress.waiting_for = "response body"
+            except BlockingIOError:
+                continue
+            return http_exchange.judge(settings, response)
+    except (ProtocolViolation, OSError) as problem:
+        return http_exchange.failure(problem)
+    finally:
+        poller.forget(descriptor)
+        connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
@@ -13,7 +14,7 @@ from lvs_agent.checks.http_response import ProtocolViolation, ResponseReader
 from lvs_agent.checks.http_settings import HttpSettings
 from lvs_agent.checks.outcome import outcome_of
 from lvs_agent.checks.tls import failure_of
-from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Progress, Target
 from lvs_agent.model.ipvs import IPAddress, address_and_port
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -57,34 +58,48 @@ def first_location(target: Target, settings: HttpSettings) -> Location:
 
 async def check(target: Target, settings: HttpSettings, prepare: Prepare | None = None) -> CheckResult:
     """Ask, follow redirects as far as the settings say, and judge the last answer."""
-    question = _first_question(target, settings)
-    for left in range(settings.follow_redirects, -1, -1):
-        try:
-            response = await _exchange(question, target, settings, prepare)
-        except ProtocolViolation as problem:
-            return Failed(FailureReason.PROTOCOL, str(problem))
-        except ssl.SSLError as problem:  # before OSError, which it is too
-            return failure_of(problem)
-        except OSError as problem:
-            return outcome_of(problem)
-        if not left or response.status not in _REDIRECTS or response.status in settings.accepted:
-            break
-        to = redirected(question.location, response.header("location"), target.address, scheme=settings.scheme)
-        if isinstance(to, Failed):
-            return to
-        question = question_at(to, target, settings)
-    return judge(settings, status=response.status, body=response.body)
+    question = first_question(target, settings)
+    try:
+        for left in range(settings.follow_redirects, -1, -1):
+            response = await _exchange(question, target.progress, settings, prepare)
+            if not left or response.status not in _REDIRECTS or response.status in settings.accepted:
+                break
+            to = redirected(question.location, response.header("location"), target.address, scheme=settings.scheme)
+            if isinstance(to, Failed):
+                return to
+            question = question_at(to, target, settings)
+    except (ProtocolViolation, OSError) as problem:
+        return failure(problem)
+    return judge(settings, response)
 
 
-def judge(settings: HttpSettings, *, status: int, body: bytes) -> Passed | Failed:
+def failure(problem: ProtocolViolation | OSError) -> CheckResult:
+    """What a failed exchange says."""
+    if isinstance(problem, ProtocolViolation):
+        return Failed(FailureReason.PROTOCOL, str(problem))
+    if isinstance(problem, ssl.SSLError):  # an OSError too
+        return failure_of(problem)
+    return outcome_of(problem)
+
+
+@cache
+def _right_status(status: int) -> Passed:
+    return Passed(f"status {status}")
+
+
+def judge(settings: HttpSettings, response: ResponseReader) -> Passed | Failed:
     """Whether this answer is a healthy server's."""
+    status = response.status
     if status not in settings.accepted:
         return Failed(FailureReason.STATUS, f"status {status}")
+    if not settings.wants_body:
+        return _right_status(status)
+    body = response.body
     if settings.body_contains is not None and settings.body_contains.encode() not in body:
         return Failed(FailureReason.CONTENT, f"{len(body)} bytes of body without the text wanted")
     if settings.pattern is not None and not settings.pattern.search(body.decode("utf-8", "replace")):
         return Failed(FailureReason.CONTENT, f"{len(body)} bytes of body that body_regex does not match")
-    return Passed(f"status {status}")
+    return _right_status(status)
 
 
 def redirected(here: Location, to: str | None, address: IPAddress, *, scheme: str) -> Location | Failed:
@@ -118,27 +133,23 @@ def _authority(address: IPAddress, port: int, *, default: int | None) -> str:
     return address_and_port(address, port)
 
 
-def _first_question(target: Target, settings: HttpSettings) -> Question:
-    prepared = target.progress.prepared
-    if not isinstance(prepared, Question):
-        prepared = target.progress.prepared = question_at(first_location(target, settings), target, settings)
-    return prepared
+def first_question(target: Target, settings: HttpSettings) -> Question:
+    """What every probe of ``target`` asks at first; made once."""
+    question = target.progress.prepared
+    if not isinstance(question, Question) or question.endpoint.poller.closed:
+        question = target.progress.prepared = question_at(first_location(target, settings), target, settings)
+    return question
 
 
 async def _exchange(
-    question: Question, target: Target, settings: HttpSettings, prepare: Prepare | None
+    question: Question, progress: Progress, settings: HttpSettings, prepare: Prepare | None
 ) -> ResponseReader:
-    reader = ResponseReader(body_limit=settings.read_limit, has_body=settings.method != "HEAD")
-    with Connection(question.endpoint, target.progress) as connection:
+    response = ResponseReader(body_limit=settings.read_limit, has_body=settings.method != "HEAD")
+    with Connection(question.endpoint, progress) as connection:
         if prepare is not None:
             await prepare(connection)
         await connection.send(question.request, then="response headers")
-        while not reader.complete:
-            data = await connection.receive()
-            if data:
-                reader.feed(data)
-            else:
-                reader.finish()
-            if reader.status:
-                target.progress.waiting_for = "response body"
-    return reader
+        while not response.take(await connection.receive()):
+            if response.status:
+                progress.waiting_for = "response body"
+    return response

@@ -18,6 +18,7 @@ _LINE_LIMIT = 1_024
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9]\d\d)(?: [^\r\n]*)?\r?\n")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?")
+_WHOLE_HEAD = re.compile(rb"HTTP/1\.[01] ([2-9]\d\d)(?: [^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n")
 _STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
 
 
@@ -64,6 +65,23 @@ class ResponseReader:
     def body(self) -> bytes:
         """What was read of the body, decoded; never more than the limit."""
         return bytes(self._body)
+
+    def take(self, data: bytes) -> bool:
+        """Take what came, nothing meaning that the server has closed; whether nothing more is wanted.
+
+        Raises ProtocolViolation.
+        """
+        if not self._wants_body and self._part is _Part.HEAD and not self._buffer:
+            # what nearly every server sends, all headers at once, where the body does not matter
+            whole = _WHOLE_HEAD.match(data, 0, HEAD_LIMIT)
+            if whole is not None:
+                self.head, self.status, self._part = whole[0], int(whole[1]), _Part.DONE
+                return True
+        if data:
+            self.feed(data)
+        else:
+            self.finish()
+        return self._part is _Part.DONE
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes.  Raises ProtocolViolation."""

@@ -24,25 +24,23 @@ _BATCH = 512
 
 
 class Poller:
-    """The sockets of one loop that somebody waits for."""
+    """The sockets of one loop that somebody waits for.
 
-    __slots__ = ("_epoll", "_loop", "_waiting", "running")
+    ``register`` watches a socket (its descriptor, and ``READ`` or ``READ_WRITE``) until it is closed; ``modify``
+    changes for what.  Both are the epoll object's own methods and raise OSError.
+    """
+
+    __slots__ = ("_epoll", "_loop", "_waiting", "modify", "register", "running")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._waiting: dict[int, Callable[[], object]] = {}
+        self.register = self._epoll.register
+        self.modify = self._epoll.modify
         self.running: Callable[[], object] | None = None
         """What resumes the probe that runs right now, where the engine drives it by hand; None within a task."""
         self._loop.add_reader(self._epoll.fileno(), self.poll)
-
-    def register(self, descriptor: int, mask: int) -> None:
-        """Watch a socket (``READ`` or ``READ_WRITE``) until it is closed.  Raises OSError."""
-        self._epoll.register(descriptor, mask)
-
-    def modify(self, descriptor: int, mask: int) -> None:
-        """Watch a registered socket for something else."""
-        self._epoll.modify(descriptor, mask)
 
     @types.coroutine
     def ready(self, descriptor: int) -> Generator[object, None, None]:
@@ -56,15 +54,21 @@ class Poller:
         yield from future
 
     def forget(self, descriptor: int) -> None:
-        """Nobody waits for this socket any more.  To be called before it is closed."""
+        """Nobody waits for this socket any more.  To be called before it is closed, if somebody may still wait."""
         self._waiting.pop(descriptor, None)
 
     def poll(self) -> None:
         """Resume everyone whose socket is ready."""
+        waiting = self._waiting
         for descriptor, _ in self._epoll.poll(0, _BATCH):
-            resume = self._waiting.pop(descriptor, None)
+            resume = waiting.pop(descriptor, None)
             if resume is not None:
                 resume()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was given back."""
+        return self._epoll.closed
 
     async def close(self) -> None:
         """Give the epoll object back."""

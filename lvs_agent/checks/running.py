@@ -21,36 +21,46 @@ Finished = Callable[["RunningCheck", CheckResult], None]
 class RunningCheck:
     """A configured check with its place in time, and its probe while one runs.
 
-    ``due``: when it runs next, or None once it is gone.  ``deadline``: of the running probe, None while none runs.
-    ``in_wheel``: whether the engine's deadlines hold it.  ``started``: the last probe; minus infinity before the first.
-    All times are seconds of the monotonic clock.
+    ``due``: when it runs next, or None once it is gone.  ``interval_s``: the interval that holds now.
+    ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that was left out because the
+    one before it was still at it.  ``well``: its last probe passed, and it is not down.  ``deadline``: of the running
+    probe, None while none runs.  ``in_wheel``: whether the engine's deadlines hold it.  ``started``: the last probe;
+    minus infinity before the first.  All times are seconds of the monotonic clock.
     """
 
     __slots__ = (
-        "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task",
-        "deadline", "down", "due", "fraction", "in_wheel", "spec", "started", "started_late",
+        "_coroutine", "_finished", "_lean", "_poller", "_probe", "_resume", "_target", "_task", "deadline", "down",
+        "due", "fraction", "in_wheel", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
+        "well",
     )  # fmt: skip
 
     def __init__(self, spec: CheckSpec, *, checker: Checker, fraction: float, finished: Finished) -> None:
         self.spec = spec
         self.fraction = fraction
         self.down = False
+        self.well = False
+        self.interval_s = spec.interval_s
+        self.off_grid = True
+        self.owed: float | None = None
         self.due: float | None = None
         self.deadline: float | None = None
         self.in_wheel = False
         self.started = -math.inf
         self.started_late = 0.0
-        self._checker = checker
+        self._probe = checker.probe
+        self._lean = checker.lean
+        self._target = spec.target
+        self.timeout_s = spec.timeout_s
         self._finished = finished
         self._coroutine: Coroutine[object, None, CheckResult] | None = None
         self._task: asyncio.Task[None] | None = None
         self._poller: Poller | None = None
         self._resume = self._step
 
-    @property
-    def interval_s(self) -> float:
-        """The interval that holds now."""
-        return self.spec.down_interval_s if self.down else self.spec.interval_s
+    def set_down(self, *, down: bool) -> None:
+        """Let the interval for servers that are down hold, or the usual one."""
+        self.down = down
+        self.interval_s = self.spec.down_interval_s if down else self.spec.interval_s
 
     @property
     def busy(self) -> bool:
@@ -64,15 +74,19 @@ class RunningCheck:
 
     def start(self, poller: Poller) -> None:
         """Start a probe; ``finished`` is called with its result, possibly before this returns."""
-        target = self.spec.target
+        target = self._target
         target.progress.restart()
-        probe = self._checker.probe(target)
-        if self._checker.lean:
+        try:
+            probe = self._probe(target)
+        except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
+            self._finished(self, _internal(problem))
+            return
+        if self._lean:
             self._coroutine = cast("Coroutine[object, None, CheckResult]", probe)
             self._poller = poller
             self._step()
             return
-        name = f"probe {self._checker.kind} {self.spec.id}"
+        name = f"probe {self.spec.kind} {self.spec.id}"
         self._task = asyncio.get_running_loop().create_task(self._as_task(probe), name=name)
         self._task.add_done_callback(self._task_done)
 

@@ -13,7 +13,10 @@ import math
 from lvs_agent.model.check import CheckId
 
 FIRST_SPREAD_S = 1.0
-"""New checks make their first probe within this time, however long their interval is."""
+"""New checks make their first probe within this time, however long their interval is and however many there are."""
+
+FIRST_PACE_S = 0.001
+"""Few new checks take no longer than this each, so that a small table is filled at once."""
 
 
 def fraction_of(check: CheckId) -> float:
@@ -22,9 +25,9 @@ def fraction_of(check: CheckId) -> float:
     return int.from_bytes(digest) / (1 << 48)
 
 
-def first_run(*, fraction: float, interval_s: float, now: float) -> float:
-    """When a new check makes its first probe: soon, and spread by hash."""
-    return now + fraction * min(interval_s, FIRST_SPREAD_S)
+def first_run(*, fraction: float, interval_s: float, now: float, together: int) -> float:
+    """When a new check makes its first probe: soon, and spread by hash among the ``together`` that are new with it."""
+    return now + fraction * min(interval_s, FIRST_SPREAD_S, together * FIRST_PACE_S)
 
 
 def next_run(*, fraction: float, interval_s: float, after: float) -> float:
@@ -35,6 +38,11 @@ def next_run(*, fraction: float, interval_s: float, after: float) -> float:
         k += 1
         due = (fraction + k) * interval_s
     return due
+
+
+def run_after(fraction: float, interval_s: float, due: float, /) -> float:
+    """The time of the grid that follows its time ``due``; computed from the number of the run, so nothing drifts."""
+    return (fraction + round(due / interval_s - fraction) + 1) * interval_s
 
 
 def run_after_change(*, fraction: float, interval_s: float, last: float, now: float) -> float:

@@ -26,6 +26,6 @@ async def probe(target: Target) -> CheckResult:
 
 def _endpoint(target: Target) -> Endpoint:
     prepared = target.progress.prepared
-    if not isinstance(prepared, Endpoint):
+    if not isinstance(prepared, Endpoint) or prepared.poller.closed:
         prepared = target.progress.prepared = endpoint_of(target.address, target.port or 0)
     return prepared

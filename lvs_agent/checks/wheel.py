@@ -1,4 +1,4 @@
-"""Entries that become due, grouped in slots of 10 ms, so that a thousand timers cost what a hundred do."""
+"""Entries that become due, grouped in slots, so that a thousand timers cost what fifty do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import heapq
 import math
 from typing import Generic, TypeVar
 
-SLOT_S = 0.01
-"""Length of a slot in seconds: nothing is handled early, and nothing later than this by design."""
+SLOT_S = 0.02
+"""Length of a slot in seconds: nothing is handled early, and nothing later than this by design.
+
+Each slot wakes the process once, and what it finds in the processor's caches by then is not its own: docs/adr/0008.
+"""
 
 Entry = TypeVar("Entry")
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import EngineStatus
-from lvs_agent.core.tally import account
+from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Errored, Failed
 from lvs_agent.model.intent import RealServer, VirtualService
 from lvs_agent.model.ipvs import ServiceKey
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Checking:
@@ -40,24 +38,27 @@ class Checking:
     def take(self, reports: Sequence[CheckReport]) -> None:
         """Account for ``reports``; called by the engine on the loop."""
         changed: set[ServiceKey] = set()
-        self.delays = self.delays.with_values(report.delay_s for report in reports)
+        self.delays = self.delays.with_values([report.delay_s for report in reports])
+        ledgers, specs = self._state.checks, self._state.intent.checks
         for report in reports:
-            changed |= self._take_one(report)
+            spec = specs.get(report.check)
+            if spec is None:
+                continue  # a probe that ended while its check was leaving the configuration
+            ledger = ledgers[report.check]
+            before = ledger.last
+            turned = ledger.note(report, rise=spec.rise, fall=spec.fall)
+            if isinstance(report.result, Errored):
+                self._log_error(spec, report, first=before is None or before.result != report.result)
+            if turned:
+                changed |= self._turn(spec, report)
+            elif before is None:
+                changed |= self._services_of(report.check)
         if changed:
             self._wake(frozenset(changed))
 
-    def _take_one(self, report: CheckReport) -> set[ServiceKey]:
-        spec = self._state.spec(report.check)
-        if spec is None:
-            return set()  # a probe that ended while its check was leaving the configuration
-        before = self._state.checks[report.check]
-        after = account(before, report, rise=spec.rise, fall=spec.fall)
-        self._state.checks[report.check] = after
-        if isinstance(report.result, Errored):
-            self._log_error(spec, report, first=before.last is None or before.last.result != report.result)
-        if after.state.health is before.state.health:
-            return set() if before.last else self._services_of(report.check)
-        self._set_down(report.check, after.state.health is Health.DOWN)
+    def _turn(self, spec: CheckSpec, report: CheckReport) -> set[ServiceKey]:
+        """The health of a check has changed: tell the engine and its real servers; the services that this concerns."""
+        self._set_down(report.check, self._state.checks[report.check].state.health is Health.DOWN)
         return {key for user in self._state.users[report.check] if (key := self._settle(*user, spec, report))}
 
     def _services_of(self, check: CheckId) -> set[ServiceKey]:

@@ -1,7 +1,8 @@
 """The one mutable object of the program: everything that the agent knows.
 
-Only the loop's thread changes it.  Each part is frozen and replaced as a whole, so that ``snapshot`` may be called
-from any thread: copying a dict is one step under the interpreter's lock.
+Only the loop's thread changes it.  Its parts are frozen and replaced whole, but for the ledgers of the checks, which
+give frozen copies.  So ``snapshot`` may be called from any thread: copying a dict is one step under the interpreter's
+lock.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from lvs_agent.clock import Clock
+from lvs_agent.control.ledger import Ledger
 from lvs_agent.control.memory import Memory
 from lvs_agent.core.health import Health, combine
 from lvs_agent.core.snapshot import (
-    CheckStatus,
     ConfigStatus,
     EngineStatus,
     ReconcileStatus,
@@ -47,7 +48,7 @@ class AgentState:
         self.owned = memory.owned
         self.names: Mapping[ServiceKey, str] = {}
         self.seen: set[ServerKey] = set(memory.servers)
-        self.checks: dict[CheckId, CheckStatus] = {}
+        self.checks: dict[CheckId, Ledger] = {}
         self.servers: dict[ServerKey, ServerStatus] = {}
         self.users: Mapping[CheckId, list[tuple[VirtualService, RealServer]]] = {}
         self._remembered = dict(memory.servers)
@@ -61,7 +62,7 @@ class AgentState:
         """Take ``intent`` as what is wanted from now on; what is the same in it keeps its health and its counters."""
         at = self._clock.now()
         users: dict[CheckId, list[tuple[VirtualService, RealServer]]] = {check: [] for check in intent.checks}
-        checks = {check: self.checks.get(check, CheckStatus()) for check in intent.checks}
+        checks = {check: self.checks.get(check) or Ledger() for check in intent.checks}
         servers: dict[ServerKey, ServerStatus] = {}
         for service in intent.services:
             for server in service.real_servers:
@@ -111,7 +112,7 @@ class AgentState:
             writes=self.writes,
             intent=self.intent,
             config=self.config,
-            checks=dict(self.checks),
+            checks={check: ledger.status() for check, ledger in list(self.checks.items())},
             servers=dict(self.servers),
             reconcile=self.reconcile,
             engine=self._engine(),

@@ -71,6 +71,7 @@ class MemoryIpvs:
         self._totals = Counters()
         self._sysctls = MappingProxyType(dict(sysctls))
         self._lock = RLock()
+        self._outline: Outline | None = None
 
     def read_table(self, services: Collection[ServiceKey] | None = None) -> Table:
         with self._lock:
@@ -78,7 +79,10 @@ class MemoryIpvs:
             return Table(MappingProxyType({key: _frozen(self._entries[key]) for key in wanted if key in self._entries}))
 
     def read_outline(self) -> Outline:
-        return outline_of(self.read_table())
+        with self._lock:
+            if self._outline is None:
+                self._outline = outline_of(self.read_table())
+            return self._outline
 
     def read_statistics(self) -> Statistics:
         with self._lock:
@@ -103,6 +107,7 @@ class MemoryIpvs:
         with self._lock:
             if number := self._refusal(operation):
                 raise ipvs_error(number, doing)
+            self._outline = None
             self._carry_out(operation)
 
     def close(self) -> None:

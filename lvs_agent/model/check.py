@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NewType
+from typing import Any, NamedTuple, NewType
 
 from lvs_agent.model.ipvs import DestinationKey, IPAddress, ServiceKey
 
@@ -137,8 +137,7 @@ class CheckSpec:
     fall: int
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(NamedTuple):
     """One finished probe: which check, its result, when it ended (seconds since 1970), how long it took, and how
     late it started (both seconds).
     """

@@ -182,6 +182,9 @@ def test_stopped_engine_leaves_nothing(kind: str, certificates: Certificates) ->
     async def main() -> None:
         case = CASES[kind]
         async with (case.hanging or case.healthy)(certificates) as check:
+            async with engine_running() as (engine, _):  # what the loop itself opens once, it keeps
+                engine.configure([check])
+                await asyncio.sleep(0.15)
             before = holdings()
             async with engine_running() as (engine, _):
                 engine.configure([check])

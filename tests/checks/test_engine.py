@@ -179,6 +179,19 @@ def test_due_time_is_left_out_while_the_probe_still_runs() -> None:
     run(main())
 
 
+def test_probe_that_used_up_its_whole_interval_is_followed_by_the_next_at_once() -> None:
+    """Where time limit and interval are the same, a hanging server is asked each interval, not every other one."""
+
+    async def main() -> None:
+        async with serving(servers.silent) as port, engine_running() as (engine, reports):
+            engine.configure([spec("http", port=port, interval_s=0.3, timeout_s=0.3)])
+            ended = [(await asyncio.wait_for(reports.get(), 2)).ended_at for _ in range(5)]
+
+            assert all(later - earlier < 0.5 for earlier, later in pairwise(ended))
+
+    run(main())
+
+
 @pytest.mark.parametrize("handler", [servers.silent, servers.dripping])
 def test_deadline_is_total(handler: servers.Handler) -> None:
     """One deadline from start to result: a byte now and then does not extend it."""

@@ -3,7 +3,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks.schedule import FIRST_SPREAD_S, first_run, fraction_of, next_run, run_after_change
+from lvs_agent.checks.schedule import (
+    FIRST_PACE_S,
+    FIRST_SPREAD_S,
+    first_run,
+    fraction_of,
+    next_run,
+    run_after,
+    run_after_change,
+)
 from lvs_agent.model.check import CheckId
 
 fractions = st.floats(0, 1, exclude_max=True)
@@ -39,10 +47,20 @@ def test_late_start_does_not_move_the_grid(fraction: float, interval: float, aft
     assert next_run(fraction=fraction, interval_s=interval, after=late) == punctual
 
 
-@given(fraction=fractions, interval=intervals, now=times)
-def test_first_run_is_soon(fraction: float, interval: float, now: float) -> None:
-    """A new check waits neither for a long interval nor beyond the spread."""
-    assert now <= first_run(fraction=fraction, interval_s=interval, now=now) <= now + min(interval, FIRST_SPREAD_S)
+@given(fraction=fractions, interval=intervals, now=times, together=st.integers(1, 100_000))
+def test_first_run_is_soon(fraction: float, interval: float, now: float, together: int) -> None:
+    """A new check waits neither for a long interval nor beyond the spread, and where few are new hardly at all."""
+    first = first_run(fraction=fraction, interval_s=interval, now=now, together=together)
+
+    assert now <= first <= now + min(interval, FIRST_SPREAD_S, together * FIRST_PACE_S)
+
+
+@given(fraction=fractions, interval=intervals, run=st.integers(-(10**6), 10**6))
+def test_run_after_a_time_of_the_grid_is_the_next_of_the_grid(fraction: float, interval: float, run: int) -> None:
+    """The short way from one run to the next agrees with the grid, however long it has been going on."""
+    due, following = (fraction + run) * interval, (fraction + run + 1) * interval
+
+    assert run_after(fraction, interval, due) == following
 
 
 @given(fraction=fractions, interval=intervals, last=times, since=st.floats(0, 100))

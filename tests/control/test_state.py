@@ -100,7 +100,7 @@ def test_own_error_is_counted_and_logged_once_and_changes_nothing(bench: Bench) 
     with capture_logs() as lines:
         bench.tell(*[Errored(ErrorReason.NO_DESCRIPTORS, "24 open files")] * 5)
 
-    status = bench.state.checks[CheckId("check")]
+    status = bench.state.checks[CheckId("check")].status()
     assert [line["event"] for line in lines] == ["check_not_possible"]
     assert bench.state.servers[KEY].health is Health.UP
     assert status.errors == {ErrorReason.NO_DESCRIPTORS: 5}

@@ -4,43 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs_agent.core.health import Health
-from lvs_agent.core.snapshot import CheckStatus, ServerStatus
-from lvs_agent.core.tally import account, settle
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
-from tests.builders import NOW, report
-
-RESULTS: st.SearchStrategy[CheckResult] = st.one_of(
-    st.just(Passed()),
-    st.sampled_from(FailureReason).map(Failed),
-    st.sampled_from(ErrorReason).map(Errored),
-)
-
-
-@given(results=st.lists(RESULTS, max_size=30), rise=st.integers(1, 3), fall=st.integers(1, 3))
-def test_every_probe_is_counted_once(results: list[CheckResult], rise: int, fall: int) -> None:
-    """All of them in the histogram, failures and errors by reason, and the last one is kept."""
-    status = CheckStatus()
-    for number, result in enumerate(results):
-        status = account(status, report(result=result, duration_s=number / 10), rise=rise, fall=fall)
-    failed = [result.reason for result in results if isinstance(result, Failed)]
-    errored = [result.reason for result in results if isinstance(result, Errored)]
-
-    assert sum(status.durations.counts) == len(results)
-    assert status.failures == {reason: failed.count(reason) for reason in failed}
-    assert status.errors == {reason: errored.count(reason) for reason in errored}
-    assert (status.last.result if status.last else None) == (results[-1] if results else None)
-
-
-@given(st.lists(RESULTS, max_size=30))
-def test_counting_changes_no_earlier_status(results: list[CheckResult]) -> None:
-    """A snapshot that somebody holds stays what it was."""
-    first = account(CheckStatus(), report(result=Failed(FailureReason.REFUSED)), rise=1, fall=1)
-    status = first
-    for result in results:
-        status = account(status, report(result=result), rise=1, fall=1)
-
-    assert first.failures == {FailureReason.REFUSED: 1}
-    assert sum(first.durations.counts) == 1
+from lvs_agent.core.snapshot import ServerStatus
+from lvs_agent.core.tally import settle
+from tests.builders import NOW
 
 
 def test_verdict_that_changes_nothing_keeps_its_time() -> None:
