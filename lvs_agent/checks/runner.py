@@ -31,6 +31,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_NO_NEW_PRIVS = 38
 _MAX_DESCRIPTORS = 1_024
 _IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+_OF_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+"""Ignored by the interpreter itself; ``subprocess`` gives them back to programs."""
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
@@ -231,6 +233,9 @@ def main(descriptor: int) -> None:
     """Serve the agent at the other end of ``descriptor``."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)  # the agent decides when we end
+    for number in signal.valid_signals() - {*_IGNORED, *_OF_PYTHON}:
+        if signal.getsignal(number) is signal.SIG_IGN:  # whoever started the agent: no business of the programs
+            signal.signal(number, signal.SIG_DFL)
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
     _limit_ourselves()
     with socket.socket(fileno=descriptor) as agent:

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.checks import servers
+
 _NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
@@ -76,3 +78,9 @@ def _certificate(path: Path, *, days: int) -> Certificate:
     )
     path.write_bytes(pem + secret)
     return Certificate(path=path, not_after=until.timestamp())
+
+
+@pytest.fixture(autouse=True)
+def _only_own_processes() -> None:
+    """What earlier tests have left running is not this one's."""
+    servers.forget_strangers()

@@ -219,8 +219,17 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+_strangers: set[int] = set()
+
+
+def forget_strangers() -> None:
+    """Let ``children`` leave out whoever is there now: other tests' processes may still be on their way out."""
+    _strangers.clear()
+    _strangers.update(children())
+
+
 def children() -> list[int]:
-    """Processes that descend from this one, zombies too."""
+    """Processes that descend from this one, zombies too, without those that were there when the test began."""
     found: list[int] = []
     waiting = [os.getpid()]
     while waiting:
@@ -230,7 +239,7 @@ def children() -> list[int]:
                 direct = [int(number) for number in (thread / "children").read_text().split()]
                 found += direct
                 waiting += direct
-    return found
+    return [process for process in found if process not in _strangers]
 
 
 def threads() -> int:

@@ -249,7 +249,10 @@ def test_edit_by_hand_is_put_right_and_counted(bench: Bench, edit: list[str], en
         assert agent.metric("lvs_virtual_service_drift_entries") == 0
         if edit != ["-C"]:
             assert f"-a -t {FOREIGN} -r 10.0.0.7:80 -m -w 9" in cluster.director.table()
-            assert agent.metric("lvs_real_server_weight", virtual_service=f"tcp/{FOREIGN}") == 9
+            until(
+                lambda: agent.metric("lvs_real_server_weight", virtual_service=f"tcp/{FOREIGN}") == 9,
+                what="the foreign service is exported",
+            )
     finally:
         cluster.director.run("ipvsadm", "-D", "-t", FOREIGN, check=False)
 
