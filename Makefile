@@ -39,7 +39,8 @@ cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
 	$(BIN)/pytest -m "not ipvs" --cov --cov-report=term-missing $(TESTS)
 
 bench: $(VENV)/.dev  ## speed beside the peers, in one run
-	$(BIN)/python benchmarks/checks.py
+	scripts/setup bench $(PYTHON) $(VENV)
+	$(BIN)/python -m benchmarks.checks
 
 lab: $(VENV)/.dev  ## a kernel with IPVS, where this machine's own has none
 	tests/lab/lab fetch

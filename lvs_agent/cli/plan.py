@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from lvs_agent.cli.options import Ipvs, backend_opener, config_option, ipvs_option, procfs_option, read_config
+from lvs_agent.control.memory import recall
 from lvs_agent.core.decide import Decision, decide
 from lvs_agent.core.describe import describe
 from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import plan as plan_operations
+from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import Table
@@ -59,15 +62,19 @@ class Form(Enum):
 )
 @click.option("--json", "as_json", is_flag=True, help="The operations as JSON.")
 def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json: bool) -> None:
-    """Print the operations that would make the table right.  Nothing is checked and nothing is written."""
-    intent = read_config(path).intent
+    """Print the operations that would make the table right.  Nothing is checked and nothing is written.
+
+    Services that the agent had in its hands before, and the configuration no longer names, are among them.
+    """
+    config = read_config(path)
+    intent, memory = config.intent, recall(config.agent.state_dir)
     backend = backend_opener(Ipvs(ipvs), procfs=procfs)()
     try:
         observed = backend.read_table()
     finally:
         backend.close()
-    decision = _decide(intent, observed, Assume(assume))
-    owned = {service.service.key for service in intent.services}
+    decision = _decide(intent, observed, Assume(assume), seen=memory.servers.keys())
+    owned = memory.owned | intent.names.keys()
     operations = plan_operations(desired=decision.desired, observed=observed, owned=owned)
     facts = [describe(operation, names=intent.names) for operation in operations]
     if as_json:
@@ -78,12 +85,12 @@ def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json
         _show(facts, Console())
 
 
-def _decide(intent: Intent, observed: Table, assume: Assume) -> Decision:
+def _decide(intent: Intent, observed: Table, assume: Assume, *, seen: AbstractSet[ServerKey]) -> Decision:
     health = _HEALTH[assume]
     healths = {
         (service.service.key, server.key): health for service in intent.services for server in service.real_servers
     }
-    return decide(intent, healths=healths, seen=frozenset(), observed=observed)
+    return decide(intent, healths=healths, seen=seen, observed=observed)
 
 
 _STYLES = {"add": "green", "update": "yellow", "delete": "red"}

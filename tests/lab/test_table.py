@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -272,6 +274,8 @@ def test_service_that_left_the_configuration_while_nobody_ran_is_deleted(
     assert "-A -f 10 -s wlc" in cluster.director.table()
 
     agent.configure(OWNED.partition('[[virtual_service]]\nname = "marked"')[0])
+    plan = cluster.director.run(sys.executable, "-m", "lvs_agent", "plan", "--config", agent.path, "--json")
+    assert json.loads(plan)["operations"] == [{"operation": "delete_service", "virtual_service": "fwm/10/inet"}]
     agent.start()
 
     assert all("-f 10" not in line for line in cluster.director.table())
