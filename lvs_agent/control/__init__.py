@@ -2,6 +2,9 @@
 
 ``state``        everything that the agent knows, replaced piece by piece, read as frozen snapshots
 ``memory``       what outlives the process: ownership and the last known health, in one small file
+``ledger``       what is counted of one check
 ``checking``     reports of the engine to the state
-``reconciling``  the one writer: rounds that make the table right
+``round``        one round: read, decide, apply, read back; the one writer
+``reconciling``  when a round is due, and what its result means
+``reloading``    a new configuration, on demand and when the file was replaced
 """

@@ -4,5 +4,8 @@
 ``pool``       states of real servers to what each destination should be, and why
 ``desired``    the pool's answer to a table
 ``reconcile``  two tables to the operations between them
+``decide``     one round's decision: all of the above in one step
+``describe``   operations in words
+``tally``      what a verdict adds to the status of a real server
 ``snapshot``   what readers see, frozen
 """

@@ -8,5 +8,6 @@
 ``conversation``  one netlink socket: requests out, whole answers in
 ``netlink``       the backend on a real kernel
 ``memory``        the backend without one, with the kernel's refusals
+``ipvsadm``       a table as ipvsadm's rules
 ``namespace``     whether the kernel's IPVS may be used, and a network namespace to use it in
 """
