@@ -15,7 +15,7 @@ from lvs_agent.checks import checkers, schedule
 from lvs_agent.checks.poller import Poller
 from lvs_agent.checks.running import RunningCheck
 from lvs_agent.checks.shared import close_shared, shared
-from lvs_agent.checks.wheel import SlotWheel
+from lvs_agent.checks.wheel import SLOT_S, SlotWheel
 from lvs_agent.clock import Clock
 from lvs_agent.model.check import (
     CheckId,
@@ -34,7 +34,7 @@ from lvs_agent.model.check import (
 LATE_S = 0.25
 """An expiry handled this much later than it was due says that our loop hung, not that the server did."""
 
-ROUTINE_S = 0.05
+ROUTINE_S = 0.1
 """How long the success of a server that is well may wait for others to be reported together with it."""
 
 HEARTBEAT_S = 1.0
@@ -64,9 +64,8 @@ class Engine:
         self._checks: dict[CheckId, RunningCheck] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._starts: SlotWheel[tuple[RunningCheck, float]] = SlotWheel()
-        self._deadlines: SlotWheel[RunningCheck] = SlotWheel()
+        self._running: dict[RunningCheck, None] = {}
         self._results: list[CheckReport] = []
-        self._in_flight = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poller: Poller | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -78,7 +77,7 @@ class Engine:
     @property
     def load(self) -> Load:
         """How much the engine has to do right now."""
-        return Load(in_flight=self._in_flight, pending=self._starts.waiting(until=self._clock.monotonic()))
+        return Load(in_flight=len(self._running), pending=self._starts.waiting(until=self._clock.monotonic()))
 
     @property
     def is_alive_at(self) -> float:
@@ -132,10 +131,9 @@ class Engine:
         """
         now = self._clock.monotonic()
         self._is_alive_at = now
-        expired = self._deadlines.take(until=now)
-        if expired and self._poller is not None:
+        if self._over_time(now) and self._poller is not None:
             self._poller.poll()  # answers that came while we were late count
-        for check in expired:
+        for check in self._over_time(now):
             self._expire(check, now=now)
         for check, due in self._starts.take(until=now):
             if check.due == due:
@@ -166,9 +164,7 @@ class Engine:
         if self._loop is None or self._failed is None or self._failed.done():
             return
         now = self._clock.monotonic()
-        at = min(
-            now + HEARTBEAT_S, self._flush_at, self._starts.next_at() or math.inf, self._deadlines.next_at() or math.inf
-        )
+        at = min(now + HEARTBEAT_S, self._flush_at, self._starts.next_at() or math.inf, self._next_deadline())
         if at >= self._timer_at:
             return
         if self._timer is not None:
@@ -188,8 +184,7 @@ class Engine:
 
     def _drop(self, check: RunningCheck) -> None:
         check.due = None
-        if check.deadline is not None:
-            self._in_flight -= 1
+        self._running.pop(check, None)
         check.cancel()
         self._let_go(check)
 
@@ -214,11 +209,8 @@ class Engine:
             return
         check.started = now
         check.started_late = now - due
-        check.deadline = deadline = now + check.timeout_s
-        self._in_flight += 1
-        if not check.in_wheel:
-            check.in_wheel = True
-            self._deadlines.add(check, at=deadline)
+        check.deadline = now + check.timeout_s
+        self._running[check] = None
         if check.off_grid:
             check.off_grid = False
             following = schedule.run_after_change(
@@ -241,16 +233,17 @@ class Engine:
             check.off_grid = True
             self._plan(check, now)
 
+    def _over_time(self, now: float) -> list[RunningCheck]:
+        """The checks whose probes have used up their time.  Few probes run at a time, so all of them are looked at."""
+        return [check for check in self._running if check.deadline is not None and check.deadline <= now]
+
+    def _next_deadline(self) -> float:
+        """The end of the slot in which the next probe runs out of time; infinity where none runs."""
+        soonest = min((check.deadline or math.inf for check in self._running), default=math.inf)
+        return math.ceil(soonest / SLOT_S) * SLOT_S if soonest < math.inf else math.inf
+
     def _expire(self, check: RunningCheck, *, now: float) -> None:
-        """Handle a check's place among the deadlines; a probe started since then has a later one."""
-        check.in_wheel = False
-        deadline = check.deadline
-        if deadline is None:
-            return
-        if deadline > now:
-            check.in_wheel = True
-            self._deadlines.add(check, at=deadline)
-            return
+        deadline = check.deadline or now
         result = over_time(check.spec.target.progress, timeout_s=check.spec.timeout_s, late_s=now - deadline)
         self._finished(check, result)
         check.cancel()
@@ -259,7 +252,7 @@ class Engine:
     def _finished(self, check: RunningCheck, result: CheckResult) -> None:
         now = self._clock.monotonic()
         check.deadline = None
-        self._in_flight -= 1
+        self._running.pop(check, None)
         self._results.append(
             CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late)
         )

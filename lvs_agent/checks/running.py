@@ -24,13 +24,13 @@ class RunningCheck:
     ``due``: when it runs next, or None once it is gone.  ``interval_s``: the interval that holds now.
     ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that was left out because the
     one before it was still at it.  ``well``: its last probe passed, and it is not down.  ``deadline``: of the running
-    probe, None while none runs.  ``in_wheel``: whether the engine's deadlines hold it.  ``started``: the last probe;
-    minus infinity before the first.  All times are seconds of the monotonic clock.
+    probe, None while none runs.  ``started``: the last probe; minus infinity before the first.  All times are seconds
+    of the monotonic clock.
     """
 
     __slots__ = (
         "_coroutine", "_finished", "_lean", "_poller", "_probe", "_resume", "_target", "_task", "deadline", "down",
-        "due", "fraction", "in_wheel", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
+        "due", "fraction", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
         "well",
     )  # fmt: skip
 
@@ -44,7 +44,6 @@ class RunningCheck:
         self.owed: float | None = None
         self.due: float | None = None
         self.deadline: float | None = None
-        self.in_wheel = False
         self.started = -math.inf
         self.started_late = 0.0
         self._probe = checker.probe
