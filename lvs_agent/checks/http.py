@@ -52,10 +52,9 @@ async def _ask(target: Target, settings: Settings) -> CheckResult:  # noqa: C901
             return http_exchange.failure(OSError(number, "connect"))
         try:
             left = question.request[connection.send(question.request) :]
-            poller.register(descriptor, READ)
         except BlockingIOError:
             left = question.request
-            poller.register(descriptor, READ_WRITE)
+        poller.register(descriptor, READ_WRITE if left else READ)
         while left:
             await poller.ready(descriptor)
             try:

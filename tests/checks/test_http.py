@@ -214,3 +214,21 @@ def test_probe_does_not_outlive_a_flood() -> None:
             assert await result_of(spec("http", port=port)) == Passed("status 200")
 
     run(main())
+
+
+def test_request_that_does_not_fit_at_once_is_sent_whole() -> None:
+    """What the system's buffers do not take is sent when there is room, and the answer counts as ever."""
+    value = "x" * 12_000_000
+
+    async def main() -> None:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            end = b""
+            while not end.endswith(b"\r\n\r\n"):
+                end = (end + await reader.read(1_000_000))[-4:]
+            writer.write(ok())
+
+        async with serving(handler=handle) as port:
+            check = spec("http", port=port, timeout_s=10.0, headers={"X-Long": value})
+            assert await result_of(check) == Passed("status 200")
+
+    run(main())
