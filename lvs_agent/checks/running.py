@@ -73,21 +73,20 @@ class RunningCheck:
 
     def start(self, poller: Poller) -> None:
         """Start a probe; ``finished`` is called with its result, possibly before this returns."""
-        target = self._target
-        target.progress.restart()
+        self._target.progress.restart()
+        if not self._lean:
+            name = f"probe {self.spec.kind} {self.spec.id}"
+            self._task = asyncio.get_running_loop().create_task(self._as_task(), name=name)
+            self._task.add_done_callback(self._task_done)
+            return
         try:
-            probe = self._probe(target)
+            probe = self._probe(self._target)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
             self._finished(self, _internal(problem))
             return
-        if self._lean:
-            self._coroutine = cast("Coroutine[object, None, CheckResult]", probe)
-            self._poller = poller
-            self._step()
-            return
-        name = f"probe {self.spec.kind} {self.spec.id}"
-        self._task = asyncio.get_running_loop().create_task(self._as_task(probe), name=name)
-        self._task.add_done_callback(self._task_done)
+        self._coroutine = cast("Coroutine[object, None, CheckResult]", probe)
+        self._poller = poller
+        self._step()
 
     def cancel(self) -> None:
         """End the running probe without a result.  A lean one is gone at once, a task after it has cleaned up."""
@@ -120,9 +119,10 @@ class RunningCheck:
         self._coroutine = None
         self._finished(self, result)
 
-    async def _as_task(self, probe: object) -> None:
+    async def _as_task(self) -> None:
+        # The probe's coroutine is made here: a task that is cancelled before it ran must leave none that nobody awaits.
         try:
-            result = await cast("Coroutine[object, None, CheckResult]", probe)
+            result = await self._probe(self._target)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
             result = _internal(problem)
         if self.deadline is not None:

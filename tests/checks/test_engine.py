@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -296,6 +298,26 @@ def test_bug_in_a_checker_is_an_error_of_its_own_checks() -> None:
             assert failed.detail.startswith("AttributeError: ")
 
     run(main())
+
+
+def test_probe_that_is_ended_before_it_ran_leaves_nothing_behind() -> None:
+    """A task that never got to its first step has no coroutine that nobody awaits."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, _):
+            engine.configure([spec("command", port=1, command=["/bin/true"], interval_s=0.1)])
+            clock.advance(0.2)
+            engine.tick()
+            assert engine.load.in_flight == 1
+            engine.configure([])
+
+            assert engine.load.in_flight == 0
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(main())
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
 
 
 def test_failing_report_ends_the_engine() -> None:
