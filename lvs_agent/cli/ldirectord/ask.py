@@ -1,0 +1,77 @@
+"""What a running agent answers over HTTP.  Small on purpose: a cluster manager asks every few seconds."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from lvs_agent.errors import NoAnswer
+
+TIMEOUT_S = 5.0
+_OK = 200
+_COUNTER = re.compile(rb"^lvs_agent_config_(reloads|reload_failures)_total(?:\{\})? (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloads:
+    """How often the configuration was taken in and refused since the start."""
+
+    taken: int
+    refused: int
+
+    @property
+    def attempts(self) -> int:
+        """Both together."""
+        return self.taken + self.refused
+
+
+def is_live(address: str) -> bool:
+    """Whether the agent at ``address`` says that its check loop turns.  Raises NoAnswer."""
+    return _get(address, "/livez")[0] == _OK
+
+
+def what_is_missing(address: str) -> tuple[str, ...]:
+    """What keeps the agent from having put the table right once; empty when it has.  Raises NoAnswer."""
+    status, body = _get(address, "/readyz")
+    return () if status == _OK else _texts(_object(address, body).get("missing"))
+
+
+def reloads(address: str) -> Reloads:
+    """Raises NoAnswer."""
+    status, body = _get(address, "/metrics")
+    counts = {name: int(float(value)) for name, value in _COUNTER.findall(body)}
+    if status != _OK or len(counts) != len(Reloads.__slots__):
+        raise NoAnswer(f"{address} answers, but not with the metrics of an lvs-agent")
+    return Reloads(taken=counts[b"reloads"], refused=counts[b"reload_failures"])
+
+
+def problems(address: str) -> tuple[str, ...]:
+    """What is wrong with the configuration that was last refused.  Raises NoAnswer."""
+    agent = _object(address, _get(address, "/api/v1/status")[1]).get("agent", {})
+    return _texts(agent.get("config", {}).get("problems"))
+
+
+def _get(address: str, path: str) -> tuple[int, bytes]:
+    try:
+        with closing(HTTPConnection(address, timeout=TIMEOUT_S)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+    except (OSError, HTTPException) as error:
+        raise NoAnswer(f"{address} does not answer: {str(error) or type(error).__name__}") from error
+
+
+def _object(address: str, body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        raise NoAnswer(f"{address} answers, but not as an lvs-agent does") from error
+    return answer if isinstance(answer, dict) else {}
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()

@@ -1,0 +1,95 @@
+"""The command line of ``lvs-ldirectord``: ldirectord's own, with either order of its two words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from lvs_agent import __version__
+from lvs_agent.cli.ldirectord.actions import perform
+from lvs_agent.cli.ldirectord.configuration import DEFAULT_NAME
+from lvs_agent.cli.ldirectord.order import FAILED, USAGE, Action, Order
+from lvs_agent.errors import LvsAgentError
+
+_ACTIONS = {action.value: action for action in Action}
+_SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 110, "show_default": True}
+
+
+@click.command(context_settings=_SETTINGS, no_args_is_help=False)
+@click.version_option(__version__, "-v", "--version", prog_name="lvs-ldirectord")
+@click.option("-d", "--debug", is_flag=True, help="Stay in the foreground, and log there.")
+@click.option("--probe", is_flag=True, help="With status: also ask the agent whether it works; if not, exit with 4.")
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("/run/lvs-agent"),
+    envvar="LVS_LDIRECTORD_RUN_DIR",
+    show_envvar=True,
+    metavar="DIR",
+    help="Where the pid files are.",
+)
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="LVS_LDIRECTORD_LOG",
+    show_default="/var/log/lvs-agent/NAME.log",
+    show_envvar=True,
+    metavar="FILE",
+    help="What the agent's log is appended to.",
+)
+@click.argument("words", nargs=-1, metavar=f"[CONFIG] {'|'.join(_ACTIONS)}")
+def cli(words: tuple[str, ...], run_dir: Path, log_file: Path | None, *, debug: bool, probe: bool) -> int:
+    """Run lvs-agent with a configuration of ldirectord, under ldirectord's command line.
+
+    CONFIG is looked for in /etc/ha.d, in /etc/ha.d/conf, and then as it is; without one it is ldirectord.cf.  It may
+    also stand behind the action.
+
+    start returns when the table is right, stop when the agent has ended.  restart and try-restart leave the table as
+    it is; stop does what cleanstop says.  Further options for the agent come from LVS_AGENT_OPTIONS, in the
+    environment or in /etc/default/lvs-agent.
+
+    Exits with 0 when it is done, 1 where it could not be, 2 where the configuration cannot be used, 3 if status finds
+    nothing running, and 255 where the command line cannot be used.
+    """
+    config, action = _sorted(words)
+    order = Order(
+        config=config,
+        debug=debug,
+        probe=probe,
+        run_dir=run_dir.absolute(),
+        log_dir=Path("/var/log/lvs-agent"),
+        log_file=log_file.absolute() if log_file else None,
+    )
+    return perform(action, order)
+
+
+def _sorted(words: tuple[str, ...]) -> tuple[str, Action]:
+    """The configuration and the action.  Where both words are actions the last one counts, as for ldirectord."""
+    match words:
+        case (action,) if action in _ACTIONS:
+            return DEFAULT_NAME, _ACTIONS[action]
+        case (config, action) if action in _ACTIONS:
+            return config, _ACTIONS[action]
+        case (action, config) if action in _ACTIONS:
+            return config, _ACTIONS[action]
+        case _:
+            raise click.UsageError(f"give a configuration and one of {', '.join(_ACTIONS)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run ``arguments`` (by default the process's own), turn errors into lines, and exit."""
+    try:
+        outcome = cli(arguments, prog_name="lvs-ldirectord", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(USAGE)
+    except click.Abort:
+        sys.exit(FAILED)
+    except LvsAgentError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(FAILED)
+    sys.exit(outcome if isinstance(outcome, int) else 0)
