@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lvs_agent import __version__, systemd
@@ -19,7 +20,7 @@ from lvs_agent.checks.command_runner import CommandRunner
 from lvs_agent.checks.engine import Engine
 from lvs_agent.checks.shared import provide
 from lvs_agent.clock import Clock, SystemClock
-from lvs_agent.config import AgentSettings, Config, OnStop
+from lvs_agent.config import AgentSettings, Config
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.memory import Keeper, recall
 from lvs_agent.control.reconciling import Periods, Reconciling
@@ -30,6 +31,8 @@ from lvs_agent.errors import IpvsError, ModuleMissing, NotPermitted
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.log import MessageCounts, get_logger
 from lvs_agent.model.check import CheckReport
+from lvs_agent.model.intent import OnStop
+from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.web.server import WebServer
 
 log = get_logger()
@@ -66,6 +69,7 @@ class Daemon:
         self._config = options.config
         self._turned_at = self._clock.monotonic()
         self._stop = asyncio.Event()
+        self._keeps_all = False
         self._backend = options.open_backend()
         self._readers = options.open_backend()
         self.state = AgentState(
@@ -84,18 +88,25 @@ class Daemon:
             clock=self._clock,
             periods=_periods(options.config),
             remember=self._keeper.keep if options.writes else lambda: None,
+            decided=lambda _: None,
         )
         self._engine = Engine(clock=self._clock, report=self._take)
         self._checking = Checking(state=self.state, set_down=self._engine.set_down, wake=self._reconciling.wake)
         self._reloading = Reloading(
-            path=options.path, load=options.load, adopt=self._adopt, state=self.state, clock=self._clock
+            path=options.path,
+            load=options.load,
+            adopt=self._adopt,
+            state=self.state,
+            clock=self._clock,
+            watches=options.config.agent.reload_on_change,
         )
         self.web = WebServer(
             listener=options.listener, snapshot=self.state.snapshot, backend=self._readers, clock=self._clock
         )
 
-    def stop(self) -> None:
-        """End ``run`` in order, as SIGTERM does."""
+    def stop(self, *, keep: bool = False) -> None:
+        """End ``run`` in order, as SIGTERM does; with ``keep``, leave the table as it is, as SIGQUIT does."""
+        self._keeps_all = self._keeps_all or keep
         self._stop.set()
 
     async def run(self) -> None:
@@ -103,7 +114,8 @@ class Daemon:
         before it has changed anything, and whatever ended a root task.
         """
         await asyncio.to_thread(_try_to_read, self._backend)
-        provide(CommandRunner(concurrency=self._config.agent.command_concurrency))
+        agent = self._config.agent
+        provide(CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user))
         try:
             self._engine.configure(self._config.intent.checks.values())
             self._handle_signals()
@@ -124,15 +136,15 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_root(task), name=task.__qualname__) for task in root_tasks]
             await self._stop.wait()
-            log.info("stopping", on_stop=self._config.agent.on_stop)
+            log.info("stopping", services_removed=len(self._to_remove()))
             systemd.notify("STOPPING=1")
             for task in tasks:
                 task.cancel()
 
     async def _take_down(self) -> None:
         """Stop in this order: the last word to the table, the files, the readers, the sockets."""
-        if self._stop.is_set() and self.state.writes and self._config.agent.on_stop is OnStop.REMOVE:
-            await self._reconciling.remove_owned()
+        if self._stop.is_set() and (services := self._to_remove()):
+            await self._reconciling.remove(services)
         self._reconciling.close()
         if self.state.writes:
             self._keeper.close()
@@ -140,6 +152,13 @@ class Daemon:
         self._backend.close()
         self._readers.close()
         log.info("stopped")
+
+    def _to_remove(self) -> frozenset[ServiceKey]:
+        """The services that are not to stay in the table when the agent stops."""
+        if self._keeps_all or not self.state.writes:
+            return frozenset()
+        services = self.state.intent.services
+        return frozenset(service.service.key for service in services if service.on_stop is OnStop.REMOVE)
 
     def _take(self, reports: Sequence[CheckReport]) -> None:
         self._checking.take(reports)
@@ -152,6 +171,7 @@ class Daemon:
         self.state.adopt(config.intent)
         self._engine.configure(config.intent.checks.values())
         self._reconciling.periods = _periods(config)
+        self._reloading.watches = config.agent.reload_on_change
         self._reconciling.wake()
 
     # --- signs of life -------------------------------------------------------------------------------------------
@@ -213,6 +233,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGQUIT, partial(self.stop, keep=True))
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
     def _reload_soon(self) -> None:
@@ -243,6 +264,7 @@ _ONLY_AT_START = {
     "listen": "agent.listen",
     "state_dir": "agent.state_dir",
     "command_concurrency": "agent.command_concurrency",
+    "command_user": "agent.command_user",
     "log_format": "log.format",
     "log_level": "log.level",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, ip_address
+from typing import Any
 
 from lvs_agent.core.health import CheckState, Health
 from lvs_agent.core.pool import Membership, Placement, Pool
@@ -196,6 +197,7 @@ def real_server(
     checks: Iterable[str] = ("check",),
     on_down: OnDown = OnDown.REMOVE,
     initial: Initial = Initial.DOWN,
+    readd_quiesced: bool = True,
     destination: Destination | None = None,
 ) -> RealServer:
     """A real server named after its address, with one check."""
@@ -206,6 +208,7 @@ def real_server(
         checks=tuple(CheckId(check) for check in checks),
         on_down=on_down,
         initial=initial,
+        readd_quiesced=readd_quiesced,
     )
 
 
@@ -219,14 +222,16 @@ def virtual_service(
     real_servers: Iterable[RealServer] | None = None,
     sorry_server: Destination | None = None,
     quorum: int = 1,
+    **more: Any,
 ) -> VirtualService:
-    """A virtual service with one real server and no sorry server."""
+    """A virtual service with one real server and no sorry server; ``more`` are its other fields."""
     return VirtualService(
         name=name,
         service=service or _service(),
         real_servers=(real_server(),) if real_servers is None else tuple(real_servers),
         sorry_server=sorry_server,
         quorum=quorum,
+        **more,
     )
 
 

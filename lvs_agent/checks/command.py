@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import signal
 from typing import Annotated, ClassVar
@@ -70,7 +69,7 @@ class Settings(CheckSettings):
     """Variables for the program, with the same placeholders.  It sees PATH and LANG besides, and nothing else.
     Values are never printed."""
     user: Annotated[str, Field(min_length=1)] | None = None
-    """User to run as.  Without it: nobody where lvs-agent is root, else the user that lvs-agent is."""
+    """User to run as; the default is agent.command_user."""
     output_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = 4_096
     """Output that is kept; the rest is read and thrown away.  At most 1MiB."""
 
@@ -120,12 +119,11 @@ def _not_started(problem: OSError, settings: Settings) -> Errored:
 def _command_of(target: Target) -> Command:
     settings: Settings = target.settings
     values = _values(target)
-    user = settings.user or ("nobody" if os.geteuid() == 0 else None)
     return Command(
         argv=[_filled(argument, values) for argument in settings.command],
         environment=_ENVIRONMENT
         | {name: _filled(secret.get_secret_value(), values) for name, secret in settings.environment.items()},
-        user=user,
+        user=settings.user,
         output_limit=settings.output_limit,
     )
 

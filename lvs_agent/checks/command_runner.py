@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -29,7 +30,7 @@ class RunnerLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run.  ``user`` None: as whoever the agent is."""
+    """What to run.  ``user`` None: as the runner's user."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -47,9 +48,13 @@ class Ended:
 
 
 class CommandRunner:
-    """At most ``concurrency`` programs at a time; the others wait their turn.  No process before the first command."""
+    """At most ``concurrency`` programs at a time; the others wait their turn.  No process before the first command.
 
-    def __init__(self, *, concurrency: int = CONCURRENCY) -> None:
+    ``user``: who commands run as that name nobody; None means nobody's account where we are root, else our own.
+    """
+
+    def __init__(self, *, concurrency: int = CONCURRENCY, user: str | None = None) -> None:
+        self._user = user or ("nobody" if os.geteuid() == 0 else None)
         self._free = concurrency
         self._queue: deque[asyncio.Future[None]] = deque()
         self._ids = count(1)
@@ -82,7 +87,7 @@ class CommandRunner:
                 "id": identity,
                 "argv": list(command.argv),
                 "env": dict(command.environment),
-                "user": command.user,
+                "user": command.user or self._user,
                 "limit": command.output_limit,
             },
         )

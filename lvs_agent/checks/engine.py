@@ -251,15 +251,14 @@ class Engine:
 
     def _finished(self, check: RunningCheck, result: CheckResult) -> None:
         now = self._clock.monotonic()
-        check.deadline = None
+        routine = isinstance(result, Passed) and check.well
+        check.note(result)
         self._running.pop(check, None)
         self._results.append(
             CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late)
         )
         if check.owed is not None:
             self._make_up(check, now=now)
-        routine = isinstance(result, Passed) and check.well
-        check.well = isinstance(result, Passed) and not check.down
         if not routine and self._flush_at > now and self._loop is not None:
             self._flush_at = now
             self._loop.call_soon(self._guarded, self._flush)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine
 from typing import cast
 
 from lvs_agent.checks import Checker
+from lvs_agent.checks.alternating import Alternating
 from lvs_agent.checks.poller import Poller
-from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason
+from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason, Passed
 
 Finished = Callable[["RunningCheck", CheckResult], None]
 
@@ -29,7 +30,7 @@ class RunningCheck:
     """
 
     __slots__ = (
-        "_coroutine", "_finished", "_lean", "_poller", "_probe", "_resume", "_target", "_task", "deadline", "down",
+        "_alternating", "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task", "deadline", "down",
         "due", "fraction", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
         "well",
     )  # fmt: skip
@@ -46,9 +47,8 @@ class RunningCheck:
         self.deadline: float | None = None
         self.started = -math.inf
         self.started_late = 0.0
-        self._probe = checker.probe
-        self._lean = checker.lean
-        self._target = spec.target
+        self._checker = checker
+        self._alternating = Alternating(checker, spec) if spec.connects_between else None
         self.timeout_s = spec.timeout_s
         self._finished = finished
         self._coroutine: Coroutine[object, None, CheckResult] | None = None
@@ -60,6 +60,13 @@ class RunningCheck:
         """Let the interval for servers that are down hold, or the usual one."""
         self.down = down
         self.interval_s = self.spec.down_interval_s if down else self.spec.interval_s
+
+    def note(self, result: CheckResult) -> None:
+        """Take in the result of the last probe, however it came about."""
+        self.deadline = None
+        self.well = isinstance(result, Passed) and not self.down
+        if self._alternating is not None:
+            self._alternating.note(result)
 
     @property
     def busy(self) -> bool:
@@ -73,14 +80,15 @@ class RunningCheck:
 
     def start(self, poller: Poller) -> None:
         """Start a probe; ``finished`` is called with its result, possibly before this returns."""
-        self._target.progress.restart()
-        if not self._lean:
+        checker = self._checker if self._alternating is None else self._alternating.next()
+        self.spec.target.progress.restart()
+        if not checker.lean:
             name = f"probe {self.spec.kind} {self.spec.id}"
-            self._task = asyncio.get_running_loop().create_task(self._as_task(), name=name)
+            self._task = asyncio.get_running_loop().create_task(self._as_task(checker), name=name)
             self._task.add_done_callback(self._task_done)
             return
         try:
-            probe = self._probe(self._target)
+            probe = checker.probe(self.spec.target)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
             self._finished(self, _internal(problem))
             return
@@ -119,10 +127,10 @@ class RunningCheck:
         self._coroutine = None
         self._finished(self, result)
 
-    async def _as_task(self) -> None:
+    async def _as_task(self, checker: Checker) -> None:
         # The probe's coroutine is made here: a task that is cancelled before it ran must leave none that nobody awaits.
         try:
-            result = await self._probe(self._target)
+            result = await checker.probe(self.spec.target)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
             result = _internal(problem)
         if self.deadline is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Set as AbstractSet
 from enum import Enum
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from rich.table import Table as Grid
 
 from lvs_agent.cli.options import Ipvs, backend_opener, config_option, ipvs_option, procfs_option, read_config
 from lvs_agent.control.memory import recall
-from lvs_agent.core.decide import Decision, decide
+from lvs_agent.core.decide import Decision, History, decide
 from lvs_agent.core.describe import describe
 from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import plan as plan_operations
-from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import Table
@@ -73,7 +71,8 @@ def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json
         observed = backend.read_table()
     finally:
         backend.close()
-    decision = _decide(intent, observed, Assume(assume), seen=memory.servers.keys())
+    history = History(seen=memory.servers.keys(), withdrawn=memory.withdrawn)
+    decision = _decide(intent, observed, Assume(assume), history=history)
     owned = memory.owned | intent.names.keys()
     operations = plan_operations(desired=decision.desired, observed=observed, owned=owned)
     facts = [describe(operation, names=intent.names) for operation in operations]
@@ -85,12 +84,12 @@ def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json
         _show(facts, Console())
 
 
-def _decide(intent: Intent, observed: Table, assume: Assume, *, seen: AbstractSet[ServerKey]) -> Decision:
+def _decide(intent: Intent, observed: Table, assume: Assume, *, history: History) -> Decision:
     health = _HEALTH[assume]
     healths = {
         (service.service.key, server.key): health for service in intent.services for server in service.real_servers
     }
-    return decide(intent, healths=healths, seen=seen, observed=observed)
+    return decide(intent, healths=healths, history=history, observed=observed)
 
 
 _STYLES = {"add": "green", "update": "yellow", "delete": "red"}

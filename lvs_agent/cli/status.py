@@ -121,6 +121,8 @@ def _service_line(service: Service) -> Text:
         line.append(" · not in the kernel's table", _COLOURS["down"])
     if service["sorry_server"] and service["sorry_server"]["active"]:
         line.append(" · sorry server active", _COLOURS["active"])
+    if service["comment"]:
+        line.append(" · ").append(_said(service["comment"], "dim"))
     return line
 
 

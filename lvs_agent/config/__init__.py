@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from lvs_agent.config.load import config_from_tables, load_config, parse_config
 from lvs_agent.config.settings import AgentSettings, Config
-from lvs_agent.config.values import ListenAddress, OnStop, parse_listen
+from lvs_agent.config.values import ListenAddress, parse_listen
 
 __all__ = [
     "AgentSettings",
     "Config",
     "ListenAddress",
-    "OnStop",
     "config_from_tables",
     "load_config",
     "parse_config",

@@ -91,6 +91,8 @@ class CheckReader:
         settings, more = self._validated(checker.settings, own)
         if "port" in common and not checker.settings.uses_port:
             wrong.append(Finding(("port",), f"a check of type '{checker.kind}' has no port"))
+        if common.get("connects_between") and not checker.settings.uses_port:
+            wrong.append(Finding(("connects_between",), f"a check of type '{checker.kind}' has no port to connect to"))
         return keys, settings, wrong + [self._explained(found, checker=checker, own=own) for found in more]
 
     def _validated(self, model: type[M], table: dict[str, Any]) -> tuple[M | None, list[Finding]]:

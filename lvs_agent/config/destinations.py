@@ -125,14 +125,15 @@ def _family_rule(
 
 
 def _port_problem(port: int, *, forwarding: ForwardingMethod, key: ServiceKey) -> str | None:
-    """Why a port that differs from the service's is wrong, or None for a masqueraded server that may have it."""
-    if forwarding is not ForwardingMethod.MASQUERADE:
-        fixed = (
-            f"the service's port {key.port}" if isinstance(key, AddressKey) else "the port that the client asked for"
-        )
+    """Why a port that differs from the service's is wrong, or None where it is not.
+
+    A firewall mark has no port of its own, so the row of a server bears whatever port is written; only masquerading
+    heeds it.
+    """
+    if isinstance(key, AddressKey) and forwarding is not ForwardingMethod.MASQUERADE:
         return (
-            f'must be left out: with forwarding "{forwarding.value}" packets reach the real server on {fixed};'
-            ' to check another port set check.port, to map ports use forwarding "masquerade"'
+            f'must be left out: with forwarding "{forwarding.value}" packets reach the real server on the service\'s'
+            f' port {key.port}; to check another port set check.port, to map ports use forwarding "masquerade"'
         )
     if isinstance(key, AddressKey) and key.port == 0:
         return "must be left out: a service with port 0 keeps the port that the client asked for"

@@ -26,8 +26,11 @@ from lvs_agent.config.suggest import nearest
 M = TypeVar("M", bound=Strict)
 
 _INDEPENDENT = frozenset(
-    {"name", "tunnel", "weight", "on_down", "initial", "check", "one_packet", "quorum", "sorry_server"}
-)
+    {
+        "name", "comment", "tunnel", "weight", "on_down", "initial", "readd_quiesced", "checked", "check", "one_packet",
+        "quorum", "sorry_server", "sorry_command", "on_stop", "monitor_file", "monitor_label",
+    }
+)  # fmt: skip
 _DEPENDED_ON = tuple(sorted({*VirtualServiceTable.model_fields, *RealServerTable.model_fields} - _INDEPENDENT))
 
 

@@ -61,7 +61,7 @@ def config_from_tables(tables: Mapping[str, Any], *, source: SecretSource, kinds
     report = Report()
     reader = CheckReader(checkers=checkers() if kinds is None else kinds, source=source, report=report)
     draft = read_draft(tables, checks=reader, report=report)
-    intent = resolve(draft, report)
+    intent = resolve(draft, report, base=source.base)
     errors = report.errors(tables)
     if errors:
         raise ConfigError(errors)
@@ -120,6 +120,9 @@ def _agent(draft: Draft, *, base: Path) -> AgentSettings:
         compare_interval_s=draft.agent.compare_interval,
         on_stop=draft.agent.on_stop,
         command_concurrency=draft.agent.command_concurrency,
+        command_user=draft.agent.command_user,
+        maintenance_dir=None if draft.agent.maintenance_dir is None else base / draft.agent.maintenance_dir,
+        reload_on_change=draft.agent.reload_on_change,
         log_format=draft.log.format,
         log_level=draft.log.level,
     )
@@ -133,4 +136,5 @@ def _digest(intent: Intent, agent: AgentSettings) -> str:
 
 def _meaning(service: VirtualService) -> list[object]:
     servers = sorted(service.real_servers, key=lambda server: server.name)
-    return [service.name, service.service, service.sorry_server, service.quorum, servers]
+    about = [service.comment, service.on_stop, service.sorry_command, service.monitor_file]
+    return [service.name, service.service, service.sorry_server, service.quorum, servers, about]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from types import MappingProxyType
 
 from lvs_agent.config.checks import CheckPlan
@@ -15,20 +16,24 @@ from lvs_agent.config.destinations import (
 from lvs_agent.config.draft import Draft, ServerDraft, ServiceDraft
 from lvs_agent.config.findings import Location, Report
 from lvs_agent.config.lints import lint_check, lint_service
-from lvs_agent.config.schema import RealServerTable
+from lvs_agent.config.schema import RealServerTable, SorryCommandTable
 from lvs_agent.config.services import resolve_service, weight_zero_harm
 from lvs_agent.model.check import CheckId, CheckSpec, Target
-from lvs_agent.model.intent import Initial, Intent, OnDown, RealServer, VirtualService
+from lvs_agent.model.intent import Initial, Intent, OnDown, RealServer, SorryCommand, VirtualService
 from lvs_agent.model.ipvs import AddressKey, Destination, DestinationKey, ServiceKey
 
 
-def resolve(draft: Draft, report: Report) -> Intent:
-    """What ``draft`` asks for.  Where ``report`` has errors afterwards, the result is only a part of it."""
-    return _Resolver(draft, report).intent()
+def resolve(draft: Draft, report: Report, *, base: Path) -> Intent:
+    """What ``draft`` asks for.  Where ``report`` has errors afterwards, the result is only a part of it.
+
+    Relative paths start at the directory ``base``.
+    """
+    return _Resolver(draft, report, base).intent()
 
 
 class _Resolver:
-    def __init__(self, draft: Draft, report: Report) -> None:
+    def __init__(self, draft: Draft, report: Report, base: Path) -> None:
+        self._base = base
         self._draft = draft
         self._report = report
         self._checks: dict[CheckId, CheckSpec] = {}
@@ -57,6 +62,10 @@ class _Resolver:
             real_servers=servers,
             sorry_server=self._sorry_server(within),
             quorum=draft.table.quorum,
+            comment=draft.table.comment or "",
+            on_stop=draft.table.on_stop or self._draft.agent.on_stop,
+            sorry_command=_sorry_command(draft.table.sorry_command),
+            monitor_file=None if draft.table.monitor_file is None else str(self._base / draft.table.monitor_file),
         )
         if draft.table.quorum > max(1, len(draft.servers)):
             text = f"cannot be reached: the number of real servers is {len(draft.servers)}"
@@ -85,17 +94,19 @@ class _Resolver:
     def _server(self, draft: ServerDraft, table: RealServerTable, within: Surroundings) -> RealServer:
         tunnel_rules(table.tunnel, at=draft.at, report=self._report)
         destination = resolve_real_server(table, within=within, at=draft.at, report=self._report)
+        written = (table, within.table, within.defaults)
         check = None
-        if draft.check is not None:
+        if draft.check is not None and next((each.checked for each in written if each.checked is not None), True):
             lint_check(draft.check, key=within.service.key, report=self._report)
             check = self._check(draft.check, service=within.service.key, server=destination.key)
-        outer = (within.table, within.defaults)
         return RealServer(
             name=str(destination.key),
             destination=destination,
             checks=() if check is None else (check,),
-            on_down=next((each.on_down for each in (table, *outer) if each.on_down), OnDown.REMOVE),
-            initial=next((each.initial for each in (table, *outer) if each.initial), Initial.DOWN),
+            on_down=next((each.on_down for each in written if each.on_down), OnDown.REMOVE),
+            initial=next((each.initial for each in written if each.initial), Initial.DOWN),
+            readd_quiesced=next((each.readd_quiesced for each in written if each.readd_quiesced is not None), True),
+            monitor_label=table.monitor_label or "",
         )
 
     def _check(self, plan: CheckPlan, *, service: ServiceKey, server: DestinationKey) -> CheckId | None:
@@ -120,15 +131,17 @@ class _Resolver:
         harm = weight_zero_harm(within.service)
         if harm is None:
             return
+        allowed = within.table.allow_weight_zero
+        complain, verb = (self._report.warning, "should not") if allowed else (self._report.error, "cannot")
         for at, written in ((draft.at, within.table), *((each.at, each.table) for each in draft.servers)):
             if written is not None and written.on_down is OnDown.QUIESCE:
-                self._report.error((*at, "on_down"), f'cannot be "quiesce": {harm}')
+                complain((*at, "on_down"), f'{verb} be "quiesce": {harm}')
             if written is not None and written.weight == 0:
-                self._report.error((*at, "weight"), f"cannot be 0: {harm}")
+                complain((*at, "weight"), f"{verb} be 0: {harm}")
         if within.defaults.on_down is OnDown.QUIESCE and within.table.on_down is None:
-            self._report.error((*draft.at, "on_down"), f'cannot be "quiesce" as in [defaults]: {harm}')
+            complain((*draft.at, "on_down"), f'{verb} be "quiesce" as in [defaults]: {harm}')
         if within.defaults.weight == 0 and within.table.weight is None:
-            self._report.error((*draft.at, "weight"), f"cannot be 0 as in [defaults]: {harm}")
+            complain((*draft.at, "weight"), f"{verb} be 0 as in [defaults]: {harm}")
 
     def _unique(self, services: list[tuple[Location, VirtualService]]) -> None:
         keys: dict[ServiceKey, str] = {}
@@ -143,6 +156,12 @@ class _Resolver:
                 self._report.error((*at, "name"), text)
             keys.setdefault(key, service.name)
             names.setdefault(service.name, key)
+
+
+def _sorry_command(table: SorryCommandTable | None) -> SorryCommand | None:
+    if table is None:
+        return None
+    return SorryCommand(command=table.command, user=table.user, timeout_s=table.timeout)
 
 
 def _check_port(plan: CheckPlan, *, service: ServiceKey, server: DestinationKey) -> int | None:
@@ -163,4 +182,5 @@ def _spec(plan: CheckPlan, target: Target) -> CheckSpec:
         timeout_s=plan.keys.timeout,
         rise=plan.keys.rise,
         fall=plan.keys.fall,
+        connects_between=plan.keys.connects_between,
     )

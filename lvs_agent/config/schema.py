@@ -15,16 +15,17 @@ from lvs_agent.config.values import (
     FROM_TEXT,
     MAX_PERSISTENCE_S,
     Address,
+    CommandLine,
     EngineWord,
     FamilyWord,
     FlagName,
     Forwarding,
     Fwmark,
     Interval,
+    Line,
     Listen,
     Name,
     Netmask,
-    OnStop,
     Port,
     PortOrAny,
     SchedulerName,
@@ -35,7 +36,7 @@ from lvs_agent.config.values import (
     parse_listen,
 )
 from lvs_agent.log import LogFormat, LogLevel
-from lvs_agent.model.intent import Initial, OnDown
+from lvs_agent.model.intent import Initial, OnDown, OnStop
 from lvs_agent.model.ipvs import Protocol, TunnelChecksum, TunnelType
 
 CheckTable = dict[str, Any]
@@ -62,8 +63,19 @@ class AgentTable(Strict):
     on_stop: Annotated[OnStop, FROM_TEXT] = OnStop.KEEP
     """Whether our services stay in the kernel and go on forwarding when the program stops."""
 
+    reload_on_change: bool = True
+    """Whether a configuration file that was replaced is read again; SIGHUP always does it."""
+
+    maintenance_dir: Annotated[str, Field(min_length=1)] | None = None
+    """Directory in which a file named after a real server ("10.0.0.1", "10.0.0.1:80", "[2001:db8::1]:80", a host name,
+    its first part, each with a port or without) takes it out of service while it is there."""
+
     command_concurrency: Annotated[int, Field(ge=1, le=1_024)] = 16
     """How many programs of command checks may run at once."""
+
+    command_user: Annotated[str, Field(min_length=1)] | None = None
+    """User that commands run as where they name none.  Without it: nobody where lvs-agent is root, else the user that
+    lvs-agent is."""
 
 
 class LogTable(Strict):
@@ -132,6 +144,22 @@ class SorryServerTable(Strict):
     """Its weight while it serves."""
 
 
+class SorryCommandTable(Strict):
+    """A program that learns when the last real server has gone and when the first one is back."""
+
+    model_config = ConfigDict(title="sorry command")
+
+    command: CommandLine
+    """Program (full path) and arguments; no shell.  Three are added: "start" or "stop"; the virtual address and port,
+    like "192.0.2.1:80" (a firewall mark: "10:0"); and "tcp", "udp", "sctp" or "fwm"."""
+
+    user: Annotated[str, Field(min_length=1)] | None = None
+    """User to run as; the default is agent.command_user."""
+
+    timeout: Timeout = 30.0
+    """After this time it is killed, with every process that it has started in its group."""
+
+
 class PoolKeys(Strict):
     """Keys that may stand in [defaults], in a virtual service and in a real server; the innermost one counts."""
 
@@ -149,6 +177,14 @@ class PoolKeys(Strict):
 
     initial: Annotated[Initial, FROM_TEXT] | None = None
     """How a real server counts until its first check has spoken: "down" (the default) or "up"."""
+
+    readd_quiesced: bool | None = None
+    """Whether the row of a real server that is quiesced is added again where somebody else has deleted it (the
+    default), or stays deleted until the real server is up."""
+
+    checked: bool | None = None
+    """Whether the real servers are checked (the default).  One that is not stays as it is in the table, or out of
+    it."""
 
     check: CheckTable | None = None
     """How to find out whether a real server works; keys that are left out come from the table further out."""
@@ -180,6 +216,9 @@ class RealServerTable(PoolKeys):
     lower_threshold: Threshold | None = None
     """Once it was full, it gets new connections again below this many; 0 means three quarters of the upper one."""
 
+    monitor_label: Line | None = None
+    """What stands for it in the service's monitor file; the default tells its check, address, weight and forwarding."""
+
 
 class VirtualServiceTable(PoolKeys):
     """One virtual service: either address and port, or a firewall mark."""
@@ -188,6 +227,9 @@ class VirtualServiceTable(PoolKeys):
 
     name: Name | None = None
     """How logs, metrics and the API call it; the default looks like "tcp/192.0.2.1:443"."""
+
+    comment: Line | None = None
+    """What people should know about it: shown on the status page and in the API, and logged with each change."""
 
     protocol: Annotated[Protocol, FROM_TEXT] | None = None
     """Transport protocol; the default is "tcp"."""
@@ -228,6 +270,19 @@ class VirtualServiceTable(PoolKeys):
     sorry_server: SorryServerTable | None = None
     """The server that answers while no real server can."""
 
+    sorry_command: SorryCommandTable | None = None
+    """Program to run when the last real server has gone, and when the first one is back."""
+
+    on_stop: Annotated[OnStop, FROM_TEXT] | None = None
+    """What becomes of it in the kernel when the program stops; the default is agent.on_stop."""
+
+    monitor_file: Annotated[str, Field(min_length=1)] | None = None
+    """File that gets a line for each result of a check; a relative path starts at the configuration file's
+    directory."""
+
+    allow_weight_zero: bool = False
+    """Take on_down = "quiesce" and weight 0 even where the scheduler then refuses clients (sh, mh, dh)."""
+
     real_server: tuple[RealServerTable, ...] = ()
     """The real servers."""
 
@@ -252,6 +307,10 @@ class CheckKeys(Strict):
 
     timeout: Timeout = 1.0
     """The whole time that a probe has; at most a minute."""
+
+    connects_between: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """This many probes only open a TCP connection before the next one does all that the check is about.  A connection
+    that fails is a failure, and the next probe is a whole one."""
 
     rise: Streak = 2
     """Successes in a row that bring a real server up."""

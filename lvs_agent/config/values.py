@@ -79,6 +79,16 @@ def parse_name(value: str) -> str:
     return value
 
 
+def parse_command(value: object) -> tuple[str, ...]:
+    """The full path of a program, and its arguments.  Raises ValueError for everything else."""
+    words = value if isinstance(value, list | tuple) else ()
+    if not words or not all(isinstance(word, str) for word in words) or not words[0].startswith("/"):
+        raise ValueError('a list is wanted that starts with the full path of a program, like ["/usr/lib/sorry", "-v"]')
+    if any("\0" in word for word in words):
+        raise ValueError("a NUL character cannot be passed to a program")
+    return tuple(words)
+
+
 def one_of(words: Sequence[str]) -> Callable[[str], str]:
     """A validator that takes these words and no other."""
 
@@ -116,24 +126,23 @@ SchedulerName = Annotated[str, AfterValidator(one_of(SCHEDULERS)), Field(json_sc
 Netmask = Annotated[IPv4Address, PlainValidator(parse_netmask), WithJsonSchema({"type": "string", "format": "ipv4"})]
 Listen = Annotated[ListenAddress, PlainValidator(parse_listen), WithJsonSchema({"type": "string"})]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(parse_name)]
+Line = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(parse_name)]
+CommandLine = Annotated[
+    tuple[str, ...],
+    PlainValidator(parse_command),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 PortOrAny = Annotated[int, Field(ge=0, le=65_535)]
 Weight = Annotated[int, Field(ge=0, le=MAX_WEIGHT)]
 Threshold = Annotated[int, Field(ge=0, le=MAX_THRESHOLD)]
 Fwmark = Annotated[int, Field(ge=1, le=MAX_FWMARK)]
 Interval = Annotated[Duration, Field(ge=0.01, le=86_400)]
-Timeout = Annotated[Duration, Field(ge=0.001, le=60)]
+Timeout = Annotated[Duration, Field(ge=0.001, le=3_600)]
 Streak = Annotated[int, Field(ge=1, le=1_000)]
 
 FROM_TEXT = Field(strict=False)
 """Takes an enum's word for its member, and an array for a tuple: TOML has neither enums nor tuples."""
-
-
-class OnStop(Enum):
-    """What becomes of our services in the kernel when the program is stopped."""
-
-    KEEP = "keep"
-    REMOVE = "remove"
 
 
 class FamilyWord(Enum):

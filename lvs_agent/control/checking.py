@@ -79,6 +79,7 @@ class Checking:
         log.log(
             *_EVENTS[health],
             virtual_service=service.name,
+            comment=service.comment or None,
             real_server=server.name,
             previous=before,
             check=spec.kind,

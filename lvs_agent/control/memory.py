@@ -31,11 +31,15 @@ class Memory:
     """What one process leaves to the next.
 
     ``owned``: services that this agent, or one before it, has in its hands.  ``servers``: what was last known of
-    the real servers that have been part of them; health UNKNOWN where they were never settled.
+    the real servers that have been part of them; health UNKNOWN where they were never settled.  ``withdrawn``: those
+    of them whose rows somebody else has deleted, to be left at that.  ``sorry``: services whose sorry command was
+    last told to start.
     """
 
     owned: frozenset[ServiceKey] = frozenset()
     servers: Mapping[ServerKey, ServerStatus] = field(default_factory=dict)
+    withdrawn: frozenset[ServerKey] = frozenset()
+    sorry: frozenset[ServiceKey] = frozenset()
 
 
 def recall(directory: Path) -> Memory:
@@ -70,6 +74,8 @@ def _encode(memory: Memory) -> dict[str, Any]:
             {"service": str(service), "server": str(server), "health": status.health.value, "since": status.since}
             for (service, server), status in memory.servers.items()
         ],
+        "withdrawn": sorted([str(service), str(server)] for service, server in memory.withdrawn),
+        "sorry": sorted(map(str, memory.sorry)),
     }
 
 
@@ -84,6 +90,11 @@ def _decode(document: dict[str, Any]) -> Memory:
             )
             for row in document["servers"]
         },
+        withdrawn=frozenset(
+            (parse_service_key(service), parse_destination_key(server))
+            for service, server in document.get("withdrawn", [])
+        ),
+        sorry=frozenset(map(parse_service_key, document.get("sorry", []))),
     )
 
 

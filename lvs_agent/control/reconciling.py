@@ -7,7 +7,7 @@ over 10 ms, for the services whose pools may have changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,9 @@ from typing import TypeVar
 from lvs_agent.clock import Clock
 from lvs_agent.control.round import RoundInput, RoundResult, account_round, perform
 from lvs_agent.control.state import AgentState
+from lvs_agent.core.decide import withdrawn_after
 from lvs_agent.core.describe import describe
+from lvs_agent.core.pool import Pool
 from lvs_agent.errors import IpvsError
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.log import get_logger
@@ -41,7 +43,8 @@ class Reconciling:
     """Runs rounds; the only place from which the table is written.
 
     ``periods`` may be changed at any time.  ``began_at``: monotonic seconds at which the last round began.
-    ``first_round`` is set once a round has read the table.
+    ``first_round`` is set once a round has read the table.  ``decided`` is called with the pools of each round, then
+    ``remember``.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Reconciling:
         clock: Clock,
         periods: Periods,
         remember: Callable[[], None],
+        decided: Callable[[Mapping[ServiceKey, Pool]], None],
     ) -> None:
         self.periods = periods
         self.began_at = clock.monotonic()
@@ -59,6 +63,7 @@ class Reconciling:
         self._state = state
         self._clock = clock
         self._remember = remember
+        self._decided = decided
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipvs")
         self._woken = asyncio.Event()
         self.first_round = asyncio.Event()
@@ -114,7 +119,7 @@ class Reconciling:
         return RoundInput(
             intent=state.intent,
             healths={key: status.health for key, status in state.servers.items()},
-            seen=frozenset(state.seen),
+            history=state.history(),
             owned=state.owned,
             left=state.reconcile.left,
             scope=scope if state.reconcile.left is not None else None,
@@ -168,6 +173,7 @@ class Reconciling:
             )
         self._log_applied(given, result)
         self._again = result.failed
+        self._state.withdrawn = withdrawn_after(self._state.withdrawn, result.pools)
         self._state.seen.update(key for key in given.healths if given.scope is None or key[0] in given.scope)
         self._state.reconcile = account_round(
             self._state.reconcile, given, result, duration_s=duration_s, now=self._clock.now()
@@ -175,6 +181,7 @@ class Reconciling:
         if given.scope is None and not result.pending and not result.failed:
             self._state.disown(given.owned - {service.service.key for service in given.intent.services})
         self.first_round.set()
+        self._decided(result.pools)
         self._remember()
 
     def _log_applied(self, given: RoundInput, result: RoundResult) -> None:
@@ -196,8 +203,10 @@ class Reconciling:
         """Give the thread back once its last call has ended."""
         self._thread.shutdown(wait=True)
 
-    async def remove_owned(self) -> None:
-        """Delete every owned service: the last act of an agent that is to leave nothing behind."""
-        self._state.intent = replace(self._state.intent, services=())
-        self.wake()
+    async def remove(self, services: frozenset[ServiceKey]) -> None:
+        """Delete ``services``: the last act of an agent that is to leave them behind no longer."""
+        intent = self._state.intent
+        kept = tuple(service for service in intent.services if service.service.key not in services)
+        self._state.intent = replace(intent, services=kept)
+        self.wake(services)
         await self.round()

@@ -33,7 +33,7 @@ def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
 class Reloading:
     """Reads ``path`` again with ``load`` and hands what is new to ``adopt``, both as the composition root wants.
 
-    ``look_s``: seconds between two looks at the file.
+    ``look_s``: seconds between two looks at the file; ``watches`` False: it is read again on request only.
     """
 
     def __init__(
@@ -44,8 +44,10 @@ class Reloading:
         adopt: Callable[[Config], None],
         state: AgentState,
         clock: Clock,
+        watches: bool = True,
         look_s: float = LOOK_S,
     ) -> None:
+        self.watches = watches
         self._path = path
         self._load = load
         self._adopt = adopt
@@ -68,7 +70,7 @@ class Reloading:
             if not await self._request_within(self._look_s):
                 now = self._signature()
                 settled, last = now is not None and now != self._read and now == last, now
-                if not settled:
+                if not settled or not self.watches:
                     continue
                 self._cause = "file_changed"
             self._requested.clear()

@@ -11,10 +11,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from lvs_agent.core.decide import Decision, decide
+from lvs_agent.core.decide import Decision, History, decide
 from lvs_agent.core.health import Health
 from lvs_agent.core.pool import Pool
-from lvs_agent.core.reconcile import Drift, find_drift, plan
+from lvs_agent.core.reconcile import Drift, DriftKind, find_drift, plan
 from lvs_agent.core.snapshot import ReconcileStatus, ServerKey
 from lvs_agent.errors import IpvsError
 from lvs_agent.ipvs.backend import IpvsBackend
@@ -28,13 +28,14 @@ _Kind = TypeVar("_Kind", bound=Hashable)
 class RoundInput:
     """Everything that a round starts from.
 
-    ``scope`` None means every service; ``left`` is the table as the last round left it; ``writes`` False plans and
-    applies nothing; ``all_checked`` False says that a check has not run yet, so that right is not yet for good.
+    ``scope`` None means every service; ``history`` is what was done with real servers before; ``left`` is the table as
+    the last round left it; ``writes`` False plans and applies nothing; ``all_checked`` False says that a check has not
+    run yet, so that right is not yet for good.
     """
 
     intent: Intent
     healths: Mapping[ServerKey, Health]
-    seen: AbstractSet[ServerKey]
+    history: History
     owned: frozenset[ServiceKey]
     left: Table | None
     scope: frozenset[ServiceKey] | None = None
@@ -81,8 +82,8 @@ def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
     concerned = given.owned if given.scope is None else given.owned & given.scope
     before = given.left or Table()
     observed = backend.read_table(given.scope)
-    decision = _decide(given, observed)
     drift = find_drift(left=before, observed=observed, owned=concerned)
+    decision = _decide(given, observed, drift)
     operations = plan(desired=decision.desired, observed=observed, owned=concerned)
     applied = _apply(backend, operations) if given.writes else ()
     try:
@@ -109,8 +110,10 @@ def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
     )
 
 
-def _decide(given: RoundInput, observed: Table) -> Decision:
-    return decide(given.intent, healths=given.healths, seen=given.seen, observed=observed, scope=given.scope)
+def _decide(given: RoundInput, observed: Table, drift: tuple[Drift, ...]) -> Decision:
+    deleted = {(one.service, one.destination) for one in drift if one.kind is DriftKind.MISSING and one.destination}
+    history = replace(given.history, withdrawn=given.history.withdrawn | deleted)
+    return decide(given.intent, healths=given.healths, history=history, observed=observed, scope=given.scope)
 
 
 def _apply(backend: IpvsBackend, operations: tuple[Operation, ...]) -> tuple[Applied, ...]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from lvs_agent.clock import Clock
 from lvs_agent.control.ledger import Ledger
 from lvs_agent.control.memory import Memory
+from lvs_agent.core.decide import History
 from lvs_agent.core.health import Health, combine
 from lvs_agent.core.snapshot import (
     ConfigStatus,
@@ -48,6 +49,9 @@ class AgentState:
         self.owned = memory.owned
         self.names: Mapping[ServiceKey, str] = {}
         self.seen: set[ServerKey] = set(memory.servers)
+        self.withdrawn = memory.withdrawn
+        self.maintained: frozenset[ServerKey] = frozenset()
+        self.sorry_started: Callable[[], frozenset[ServiceKey]] = lambda: memory.sorry
         self.checks: dict[CheckId, Ledger] = {}
         self.servers: dict[ServerKey, ServerStatus] = {}
         self.users: Mapping[CheckId, list[tuple[VirtualService, RealServer]]] = {}
@@ -74,6 +78,10 @@ class AgentState:
         self.intent, self.checks, self.servers, self.users = intent, checks, servers, users
         self.owned |= {service.service.key for service in intent.services}
         self.names = {key: name for key, name in {**self.names, **intent.names}.items() if key in self.owned}
+
+    def history(self) -> History:
+        """What was done with the real servers, apart from their health."""
+        return History(seen=frozenset(self.seen), maintained=self.maintained, withdrawn=self.withdrawn)
 
     def spec(self, check: CheckId) -> CheckSpec | None:
         """The check of that id, or None where the configuration has it no more."""
@@ -102,6 +110,8 @@ class AgentState:
                 for key, status in self.servers.items()
                 if key in self.seen
             },
+            withdrawn=self.withdrawn & self.servers.keys(),
+            sorry=self.sorry_started(),
         )
 
     def snapshot(self) -> Snapshot:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lvs_agent.core.desired import desired_table
 from lvs_agent.core.health import Health
-from lvs_agent.core.pool import Pool, form_pool
+from lvs_agent.core.pool import Membership, Past, Pool, form_pool
 from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.model.intent import Intent, VirtualService
 from lvs_agent.model.ipvs import Destination, DestinationKey, ServiceKey, Table
@@ -22,37 +22,63 @@ class Decision:
     desired: Table
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What was done with real servers, apart from their health: ``Past`` for every service at once."""
+
+    seen: AbstractSet[ServerKey] = frozenset()
+    maintained: AbstractSet[ServerKey] = frozenset()
+    withdrawn: AbstractSet[ServerKey] = frozenset()
+
+
 def decide(
     intent: Intent,
     *,
     healths: Mapping[ServerKey, Health],
-    seen: AbstractSet[ServerKey],
+    history: History,
     observed: Table,
     scope: AbstractSet[ServiceKey] | None = None,
 ) -> Decision:
     """The decision for every virtual service, or for those in ``scope``."""
     pools = [
-        (service, _pool(service, healths=healths, seen=seen, observed=observed))
+        (service, _pool(service, healths=healths, history=history, observed=observed))
         for service in intent.services
         if scope is None or service.service.key in scope
     ]
     return Decision({service.service.key: pool for service, pool in pools}, desired_table(pools))
 
 
+def withdrawn_after(withdrawn: AbstractSet[ServerKey], pools: Mapping[ServiceKey, Pool]) -> frozenset[ServerKey]:
+    """The real servers whose rows stay deleted once the decision ``pools`` holds, where ``withdrawn`` were it before.
+
+    One that waits for its first verdict stays among them: what an earlier process knew still counts.
+    """
+    placements = {
+        (service, server): place for service, pool in pools.items() for server, place in pool.placements.items()
+    }
+    fresh = {key for key, place in placements.items() if place.membership is Membership.WITHDRAWN}
+    kept = {key for key in withdrawn if key not in placements or placements[key].destination is None}
+    return frozenset(fresh | kept)
+
+
 def _pool(
     service: VirtualService,
     *,
     healths: Mapping[ServerKey, Health],
-    seen: AbstractSet[ServerKey],
+    history: History,
     observed: Table,
 ) -> Pool:
     key = service.service.key
     servers = [server.key for server in service.real_servers]
+
+    def among(keys: AbstractSet[ServerKey]) -> set[DestinationKey]:
+        return {server for server in servers if (key, server) in keys}
+
     return form_pool(
         service,
         healths={server: healths[key, server] for server in servers if (key, server) in healths},
         observed=_rows(observed, key),
-        seen={server for server in servers if (key, server) in seen},
+        past=Past(seen=among(history.seen), maintained=among(history.maintained), withdrawn=among(history.withdrawn)),
     )
 
 

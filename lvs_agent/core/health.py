@@ -7,7 +7,8 @@ Rules of this file:
 3. ``fall`` failures in a row take a check down, ``rise`` successes in a row bring it up again.
 4. A state that nobody knows yet is settled by its first success, but not by its first failure: a server that the
    kernel has in service is not taken out on less evidence after a start than at any other time.
-5. A real server is down as soon as one of its checks is down, and up only when all of them are up.
+5. A real server is down as soon as one of its checks is down, and up only when all of them are up.  Of one that
+   nobody checks nothing is known.
 """
 
 from __future__ import annotations
@@ -57,11 +58,8 @@ def _believe(state: CheckState, told: Health, *, wanted: int) -> CheckState:
 
 
 def combine(healths: Iterable[Health]) -> Health:
-    """The health of a real server whose checks say ``healths`` (at least one)."""
-    worst = Health.UP
-    for health in healths:
-        if health is Health.DOWN:
-            return Health.DOWN
-        if health is Health.UNKNOWN:
-            worst = Health.UNKNOWN
-    return worst
+    """The health of a real server whose checks say ``healths``."""
+    told = set(healths)
+    if Health.DOWN in told:
+        return Health.DOWN
+    return Health.UP if told == {Health.UP} else Health.UNKNOWN

@@ -6,7 +6,10 @@ Rules of this file:
 2. Up means its configured row.  Down means no row, or weight 0 where the operator chose to quiesce.
 3. Unknown keeps what the kernel has: in service stays in service, weight 0 stays at weight 0, absent stays absent.
    Only a server that was never seen before follows ``initial``.
-4. The sorry server serves exactly while no real server has a weight above 0.  Where it is a real server too, its
+4. A server in maintenance is treated like one that is down, whatever its checks say.
+5. A row at weight 0 that somebody else has deleted is added again, unless the operator leaves that to others
+   (``readd_quiesced``); then it stays away until the server is to be in service again.
+6. The sorry server serves exactly while no real server has a weight above 0.  Where it is a real server too, its
    row is the sorry server's for that time.
 """
 
@@ -37,6 +40,13 @@ class Membership(Enum):
     """Down: weight 0."""
     REMOVED = "removed"
     """Down: not in the table."""
+    MAINTENANCE = "maintenance"
+    """Taken out of service by the operator, with weight 0 or without a row."""
+    WITHDRAWN = "withdrawn"
+    """To stand at weight 0, but somebody has deleted its row, which is left at that."""
+
+
+_UNDECIDED = frozenset({Membership.HELD, Membership.ADMITTED, Membership.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,28 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The decision for one virtual service."""
+    """The decision for one virtual service.  ``serving``: a real server has a weight above 0."""
 
     placements: Mapping[DestinationKey, Placement]
     sorry_active: bool
+
+    @property
+    def serving(self) -> bool:
+        rows = (placement.destination for placement in self.placements.values())
+        return any(row is not None and row.weight > 0 for row in rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What was done with the real servers of one service, apart from their health.
+
+    ``seen``: they were part of the service before, by this process or an earlier one.  ``maintained``: the operator
+    has taken them out of service.  ``withdrawn``: somebody else has deleted their rows, which stood at weight 0.
+    """
+
+    seen: AbstractSet[DestinationKey] = frozenset()
+    maintained: AbstractSet[DestinationKey] = frozenset()
+    withdrawn: AbstractSet[DestinationKey] = frozenset()
 
 
 def form_pool(
@@ -60,41 +88,55 @@ def form_pool(
     *,
     healths: Mapping[DestinationKey, Health],
     observed: Mapping[DestinationKey, Destination],
-    seen: AbstractSet[DestinationKey],
+    past: Past,
 ) -> Pool:
-    """The pool of ``service``, given what is known of its real servers and what the kernel has.
-
-    ``seen`` are the real servers that were part of this service before, by this process or an earlier one.
-    """
+    """The pool of ``service``, given what is known of its real servers and what the kernel has."""
     placements = {
         server.key: _place(
             server,
             health=healths.get(server.key, Health.UNKNOWN),
             observed=observed.get(server.key),
-            seen=server.key in seen,
+            past=past,
         )
         for server in service.real_servers
     }
-    serving = any(
-        placement.destination is not None and placement.destination.weight > 0 for placement in placements.values()
-    )
-    return Pool(placements, sorry_active=service.sorry_server is not None and not serving)
+    pool = Pool(placements, sorry_active=False)
+    return replace(pool, sorry_active=service.sorry_server is not None and not pool.serving)
 
 
-def _place(server: RealServer, *, health: Health, observed: Destination | None, seen: bool) -> Placement:
+def in_distress(service: VirtualService, pool: Pool) -> bool | None:
+    """Whether no real server can serve; None while a check that could tell has not spoken yet."""
+    if pool.serving:
+        return False
+    checked = {server.key for server in service.real_servers if server.checks}
+    waiting = any(place.membership in _UNDECIDED and key in checked for key, place in pool.placements.items())
+    return None if waiting else True
+
+
+def _place(server: RealServer, *, health: Health, observed: Destination | None, past: Past) -> Placement:
+    if server.key in past.maintained:
+        return _out(server, Membership.MAINTENANCE, observed=observed, past=past)
     match health:
         case Health.UP:
             return Placement(Membership.POOLED, server.destination)
-        case Health.DOWN if server.on_down is OnDown.QUIESCE:
-            return Placement(Membership.QUIESCED, _at_weight_0(server))
         case Health.DOWN:
-            return Placement(Membership.REMOVED, None)
+            out = Membership.QUIESCED if server.on_down is OnDown.QUIESCE else Membership.REMOVED
+            return _out(server, out, observed=observed, past=past)
         case Health.UNKNOWN if observed is not None:
             return Placement(Membership.HELD, server.destination if observed.weight > 0 else _at_weight_0(server))
-        case Health.UNKNOWN if server.initial is Initial.UP and not seen:
+        case Health.UNKNOWN if server.initial is Initial.UP and server.key not in past.seen:
             return Placement(Membership.ADMITTED, server.destination)
         case Health.UNKNOWN:
             return Placement(Membership.WAITING, None)
+
+
+def _out(server: RealServer, membership: Membership, *, observed: Destination | None, past: Past) -> Placement:
+    """The place of a server that must not get new connections."""
+    if server.on_down is OnDown.REMOVE:
+        return Placement(membership, None)
+    if observed is None and server.key in past.withdrawn and not server.readd_quiesced:
+        return Placement(Membership.WITHDRAWN, None)
+    return Placement(membership, _at_weight_0(server))
 
 
 def _at_weight_0(server: RealServer) -> Destination:

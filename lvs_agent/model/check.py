@@ -124,7 +124,8 @@ class CheckSpec:
     """One configured check.  Times in seconds; ``down_interval_s`` holds while the check says down.
 
     ``rise`` successes in a row bring it up, ``fall`` failures in a row take it down (both 1 and up).
-    ``timeout_s`` is the whole time that a probe has from its start to its result.
+    ``timeout_s`` is the whole time that a probe has from its start to its result.  ``connects_between``: so many probes
+    only open a TCP connection before the next one does all of it.
     """
 
     id: CheckId
@@ -135,6 +136,7 @@ class CheckSpec:
     timeout_s: float
     rise: int
     fall: int
+    connects_between: int = 0
 
 
 class CheckReport(NamedTuple):

@@ -27,12 +27,33 @@ class Initial(Enum):
     DOWN = "down"
 
 
+class OnStop(Enum):
+    """What becomes of a service in the kernel when the program is stopped."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SorryCommand:
+    """A program to run when the last real server of a service has gone, and when the first one is back.
+
+    ``command`` is a full path and arguments; ``user`` None leaves the choice to the program.
+    """
+
+    command: tuple[str, ...]
+    user: str | None = None
+    timeout_s: float = 30.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealServer:
     """One real server.
 
     ``destination`` is the row that the kernel has while the server is up.  ``name`` is how logs, metrics and the API
-    call it.  Every check in ``checks`` must pass; there is at least one.
+    call it.  Every check in ``checks`` must pass; where there is none, nothing is ever known of the server and its row
+    stays as the kernel has it.  ``readd_quiesced`` False: a row at weight 0 that somebody else has deleted stays
+    deleted until the server is up.  ``monitor_label`` stands for the server in the service's monitor file.
     """
 
     name: str
@@ -40,6 +61,8 @@ class RealServer:
     checks: tuple[CheckId, ...]
     on_down: OnDown = OnDown.REMOVE
     initial: Initial = Initial.DOWN
+    readd_quiesced: bool = True
+    monitor_label: str = ""
 
     @property
     def key(self) -> DestinationKey:
@@ -48,8 +71,10 @@ class RealServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualService:
-    """One virtual service.  ``sorry_server`` serves while no real server does; ``quorum`` is the number of real
-    servers that must be up for the service to count as healthy (it is reported, nothing depends on it).
+    """One virtual service.  ``sorry_server`` serves while no real server does, and ``sorry_command`` is told of it;
+    ``quorum`` is the number of real servers that must be up for the service to count as healthy (it is reported,
+    nothing depends on it).  ``comment`` is for people.  ``monitor_file``: path of a file that gets a line for each
+    result of a check.
     """
 
     name: str
@@ -57,6 +82,10 @@ class VirtualService:
     real_servers: tuple[RealServer, ...] = ()
     sorry_server: Destination | None = None
     quorum: int = 1
+    comment: str = ""
+    on_stop: OnStop = OnStop.KEEP
+    sorry_command: SorryCommand | None = None
+    monitor_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

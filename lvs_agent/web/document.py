@@ -107,8 +107,11 @@ class ServiceRow(TypedDict):
 
 
 class Service(ServiceRow):
-    """A configured service.  ``up`` counts its real servers that are; ``unexpected`` are rows nobody configured."""
+    """A configured service.  ``up`` counts its real servers that are; ``unexpected`` are rows nobody configured.
+    ``comment`` is the operator's, empty where there is none.
+    """
 
+    comment: str
     in_kernel: bool | None
     quorum: int
     quorum_reached: bool

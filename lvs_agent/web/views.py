@@ -136,6 +136,7 @@ def _service(service: KnownService, inventory: Inventory) -> doc.Service:
     sorry = next((server for server in service.servers if server.fallback), None)
     return doc.Service(
         **_service_row(service),
+        comment=service.configured.comment if service.configured else "",
         in_kernel=service.present is not None if inventory.table_known else None,
         quorum=quorum,
         quorum_reached=up >= quorum,

@@ -42,11 +42,20 @@ def target(kind: str, *, port: int | None = None, address: str = "127.0.0.1", **
     return Target(address=ip_address(address), port=port, settings=checkers()[kind].settings(**settings))
 
 
-def spec(kind: str, *, name: str = "check", timeout_s: float = 1.0, interval_s: float = 60.0, **to: Any) -> CheckSpec:
+def spec(
+    kind: str,
+    *,
+    name: str = "check",
+    timeout_s: float = 1.0,
+    interval_s: float = 60.0,
+    connects_between: int = 0,
+    **to: Any,
+) -> CheckSpec:
     """A check of ``target(kind, **to)``."""
     return CheckSpec(
         id=CheckId(name), kind=kind, target=target(kind, **to),
         interval_s=interval_s, down_interval_s=interval_s, timeout_s=timeout_s, rise=1, fall=1,
+        connects_between=connects_between,
     )  # fmt: skip
 
 

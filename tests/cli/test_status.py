@@ -186,6 +186,7 @@ def test_terminal_gets_colour_and_the_same_words() -> None:
 
     assert "\x1b[1;31mdown" in coloured
     assert "sorry server active" in coloured
+    assert "On call: <web> team" in coloured
 
 
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:

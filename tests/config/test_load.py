@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lvs_agent.config import ListenAddress, OnStop, load_config, parse_config
+from lvs_agent.config import ListenAddress, load_config, parse_config
 from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel
+from lvs_agent.model.intent import OnStop
 
 
 def _problem(path: Path) -> str:

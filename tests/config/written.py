@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from lvs_agent.config import Config
 from lvs_agent.model.check import CheckSpec
-from lvs_agent.model.intent import RealServer, VirtualService
+from lvs_agent.model.intent import OnStop, RealServer, VirtualService
 from lvs_agent.model.ipvs import Destination, SchedulerFlag
 
 
@@ -23,10 +24,23 @@ def _service(each: VirtualService, config: Config) -> Iterator[str]:
     persistence = "" if kept is None else f" persistence={kept.timeout_s},{kept.netmask},{kept.engine}"
     one_packet = " one_packet" if row.one_packet else ""
     yield f"service {each.name} {row.key} {row.scheduler}{flags}{persistence}{one_packet} quorum={each.quorum}"
+    yield from _extras(each)
     for server in each.real_servers:
         yield f"  server {_destination(server.destination)} {_policy(server)} {_checks(server, config)}"
     if each.sorry_server is not None:
         yield f"  sorry {_destination(each.sorry_server)}"
+
+
+def _extras(each: VirtualService) -> Iterator[str]:
+    """What only few services have."""
+    if each.comment:
+        yield f"  comment {each.comment}"
+    if each.on_stop is not OnStop.KEEP:
+        yield f"  on_stop {each.on_stop.value}"
+    if each.monitor_file:
+        yield f"  monitor_file {Path(each.monitor_file).name}"
+    if (told := each.sorry_command) is not None:
+        yield f"  sorry_command {' '.join(told.command)} user={told.user} {told.timeout_s:g}s"
 
 
 def _destination(row: Destination) -> str:
@@ -36,13 +50,16 @@ def _destination(row: Destination) -> str:
 
 
 def _policy(server: RealServer) -> str:
-    return f"on_down={server.on_down.value} initial={server.initial.value}"
+    readd = "" if server.readd_quiesced else " stays_deleted"
+    label = f" label={server.monitor_label}" if server.monitor_label else ""
+    return f"on_down={server.on_down.value} initial={server.initial.value}{readd}{label}"
 
 
 def _checks(server: RealServer, config: Config) -> str:
-    return " ".join(_check(config.intent.checks[each]) for each in server.checks)
+    return " ".join(_check(config.intent.checks[each]) for each in server.checks) or "unchecked"
 
 
 def _check(spec: CheckSpec) -> str:
     times = f"{spec.interval_s:g}/{spec.down_interval_s:g}/{spec.timeout_s:g}s"
-    return f"{spec.kind}@{spec.target.address}#{spec.target.port} {times} rise={spec.rise} fall={spec.fall}"
+    connects = f" connects={spec.connects_between}" if spec.connects_between else ""
+    return f"{spec.kind}@{spec.target.address}#{spec.target.port} {times} rise={spec.rise} fall={spec.fall}{connects}"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,10 +13,20 @@ from lvs_agent.control.memory import Memory
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
+from lvs_agent.core.pool import Membership, Pool
 from lvs_agent.core.snapshot import EngineStatus
-from lvs_agent.model.intent import Intent
-from lvs_agent.model.ipvs import DeleteDestination, DeleteService, Table, UpdateDestination
-from tests.builders import config_status, destination, intent, service, service_key, table_of, virtual_service
+from lvs_agent.model.intent import Intent, OnDown
+from lvs_agent.model.ipvs import DeleteDestination, DeleteService, ServiceKey, Table, UpdateDestination
+from tests.builders import (
+    config_status,
+    destination,
+    intent,
+    real_server,
+    service,
+    service_key,
+    table_of,
+    virtual_service,
+)
 from tests.control.fakes import FlakyIpvs
 
 WEB = virtual_service()
@@ -31,6 +41,7 @@ class Bench:
         self.kernel = FlakyIpvs()
         self.clock = SystemClock()
         self.remembered = 0
+        self.decided: list[Mapping[ServiceKey, Pool]] = []
         self.state = AgentState(
             clock=self.clock,
             writes=writes,
@@ -43,7 +54,12 @@ class Bench:
         for key in self.state.servers:
             self.state.settle_server(key, Health.UP, at=1.0)
         self.loop = Reconciling(
-            backend=self.kernel, state=self.state, clock=self.clock, periods=periods, remember=self._remember
+            backend=self.kernel,
+            state=self.state,
+            clock=self.clock,
+            periods=periods,
+            remember=self._remember,
+            decided=self.decided.append,
         )
 
     def _remember(self) -> None:
@@ -215,19 +231,49 @@ async def test_service_that_left_is_deleted_and_then_no_longer_ours() -> None:
 
 
 @trial
-async def test_everything_owned_can_be_removed_at_the_end() -> None:
-    """The last round of an agent that is to leave nothing behind deletes its services."""
+async def test_services_can_be_removed_at_the_end() -> None:
+    """The last round of an agent that is not to leave its services behind deletes them."""
     bench = Bench()
     async with bench.running():
         await bench.until(lambda: bench.state.reconcile.rounds == 1)
     bench = Bench()
     try:
         await bench.loop.round()
-        await bench.loop.remove_owned()
+        await bench.loop.remove(frozenset({WEB.service.key, DNS.service.key}))
     finally:
         bench.loop.close()
 
     assert bench.kernel.read_table() == Table()
+
+
+@trial
+async def test_row_that_somebody_deleted_stays_deleted_until_the_server_is_up() -> None:
+    """Where the operator wants it so, a quiesced server is not added again, round after round."""
+    server = real_server(on_down=OnDown.QUIESCE, readd_quiesced=False)
+    web = virtual_service(real_servers=[server])
+    key = (web.service.key, server.key)
+    bench = Bench(wanted=intent(services=[web]))
+    try:
+        bench.state.settle_server(key, Health.DOWN, at=2.0)
+        await bench.loop.round()
+        quiesced = bench.kernel.read_table().entries[key[0]].destinations[key[1]]
+        bench.kernel.apply(DeleteDestination(*key))
+        for _ in range(3):
+            bench.loop.wake()
+            await bench.loop.round()
+        deleted = bench.kernel.read_table().entries[key[0]].destinations
+        memory = bench.state.memory()
+        bench.state.settle_server(key, Health.UP, at=3.0)
+        bench.loop.wake()
+        await bench.loop.round()
+        up = bench.kernel.read_table().entries[key[0]].destinations[key[1]]
+    finally:
+        bench.loop.close()
+
+    assert (quiesced.weight, deleted, up.weight) == (0, {}, 1)
+    assert bench.decided[-2][key[0]].placements[key[1]].membership is Membership.WITHDRAWN
+    assert memory.withdrawn == {key}
+    assert bench.state.withdrawn == frozenset()
 
 
 @trial

@@ -73,6 +73,21 @@ def test_replaced_file_is_taken_in(bench: Bench) -> None:
     assert (bench.state.config.reloads, bench.state.config.last_reload_successful) == (1, True)
 
 
+def test_changed_file_waits_for_a_request_where_nobody_watches_it(bench: Bench) -> None:
+    """Who wants to say when a new configuration counts says it with a signal."""
+    bench.reloading.watches = False
+    waiting: list[int] = []
+
+    def ask() -> None:
+        waiting.append(bench.state.config.reloads)
+        bench.reloading.request(cause="sighup")
+
+    asyncio.run(bench.watch(lambda: bench.replace(TWO), ask))
+
+    assert (waiting, bench.state.config.reloads) == ([0], 1)
+    assert [len(config.intent.services) for config in bench.adopted] == [2]
+
+
 def test_untouched_file_is_never_read_again(bench: Bench) -> None:
     """Without a change or a request nothing is reloaded."""
     asyncio.run(bench.watch(lambda: None))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lvs_agent.control.round import RoundInput, account_round, perform
+from lvs_agent.core.decide import History
 from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import DriftKind
 from lvs_agent.core.snapshot import ReconcileStatus, ServerKey
@@ -57,7 +58,7 @@ def given(
     return RoundInput(
         intent=wanted,
         healths=every | dict(healths or {}),
-        seen=frozenset(every),
+        history=History(seen=frozenset(every)),
         owned=frozenset(owned) | {one.service.key for one in services},
         left=left,
         scope=None if scope is None else frozenset(scope),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.core.decide import decide
+from lvs_agent.core.decide import History, decide
 from lvs_agent.core.health import Health
 from lvs_agent.core.pool import Membership
 from lvs_agent.core.reconcile import plan
@@ -25,7 +25,7 @@ SERVERS: list[ServerKey] = [(one.service.key, server.key) for one in (WEB, API) 
 def test_each_service_gets_a_pool_and_a_row() -> None:
     """Who is up serves, in every service on its own account."""
     healths = dict.fromkeys(SERVERS, Health.UP) | {SERVERS[0]: Health.DOWN}
-    decision = decide(WANTED, healths=healths, seen=frozenset(), observed=Table())
+    decision = decide(WANTED, healths=healths, history=History(), observed=Table())
 
     assert [str(key) for key in decision.desired.entries[WEB_KEY].destinations] == ["10.0.0.2:80"]
     assert [str(key) for key in decision.desired.entries[API_KEY].destinations] == ["10.0.0.1:80"]
@@ -35,7 +35,7 @@ def test_each_service_gets_a_pool_and_a_row() -> None:
 def test_server_nobody_knows_is_held_as_its_own_service_has_it() -> None:
     """The same address in another service's rows says nothing."""
     present = table(service_entry(service=API.service, destinations=[destination()]))
-    decision = decide(WANTED, healths={}, seen=frozenset(SERVERS), observed=present)
+    decision = decide(WANTED, healths={}, history=History(seen=frozenset(SERVERS)), observed=present)
 
     assert decision.pools[API_KEY].placements[SERVERS[2][1]].membership is Membership.HELD
     assert decision.pools[WEB_KEY].placements[SERVERS[0][1]].membership is Membership.WAITING
@@ -43,14 +43,14 @@ def test_server_nobody_knows_is_held_as_its_own_service_has_it() -> None:
 
 def test_scope_leaves_the_other_services_alone() -> None:
     """A round for one service decides on one service."""
-    decision = decide(WANTED, healths={}, seen=frozenset(), observed=Table(), scope={API_KEY})
+    decision = decide(WANTED, healths={}, history=History(), observed=Table(), scope={API_KEY})
 
     assert set(decision.pools) == set(decision.desired.entries) == {API_KEY}
 
 
 def test_sorry_server_serves_where_nobody_else_does() -> None:
     """Nobody is known to be up, and the kernel has nobody."""
-    decision = decide(WANTED, healths={}, seen=frozenset(), observed=Table())
+    decision = decide(WANTED, healths={}, history=History(), observed=Table())
     operations = plan(desired=decision.desired, observed=Table(), owned={WEB_KEY, API_KEY})
 
     assert decision.pools[WEB_KEY].sorry_active
@@ -67,8 +67,8 @@ HEALTHS = st.fixed_dictionaries({key: st.sampled_from(Health) for key in SERVERS
 @given(HEALTHS)
 def test_decision_on_its_own_result_is_the_same(healths: dict[ServerKey, Health]) -> None:
     """Once the table is as decided, the next round has nothing to do."""
-    first = decide(WANTED, healths=healths, seen=frozenset(SERVERS), observed=Table())
-    second = decide(WANTED, healths=healths, seen=frozenset(SERVERS), observed=first.desired)
+    first = decide(WANTED, healths=healths, history=History(seen=frozenset(SERVERS)), observed=Table())
+    second = decide(WANTED, healths=healths, history=History(seen=frozenset(SERVERS)), observed=first.desired)
 
     assert plan(desired=second.desired, observed=first.desired, owned={WEB_KEY, API_KEY}) == ()
 
@@ -76,7 +76,7 @@ def test_decision_on_its_own_result_is_the_same(healths: dict[ServerKey, Health]
 @given(HEALTHS)
 def test_service_with_a_sorry_server_is_never_empty(healths: dict[ServerKey, Health]) -> None:
     """Somebody serves, whatever is known of whom; and the sorry server only where nobody else does."""
-    rows = decide(WANTED, healths=healths, seen=frozenset(), observed=Table()).desired.entries[WEB_KEY].destinations
+    rows = decide(WANTED, healths=healths, history=History(), observed=Table()).desired.entries[WEB_KEY].destinations
     names = {str(key) for key, row in rows.items() if row.weight > 0}
 
     assert names == {"10.0.0.99:80"} or (names and "10.0.0.99:80" not in names)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lvs_agent.core.desired import desired_table
 from lvs_agent.core.health import Health
-from lvs_agent.core.pool import Membership, Pool, form_pool
+from lvs_agent.core.pool import Membership, Past, Pool, form_pool, in_distress
 from lvs_agent.model.intent import Initial, OnDown, RealServer, VirtualService
 from lvs_agent.model.ipvs import Destination, DestinationKey
 from tests.builders import destination, real_server, virtual_service
@@ -22,11 +22,15 @@ def formed(
     *,
     healths: Iterable[Health],
     observed: Iterable[Destination] = (),
-    seen: Iterable[DestinationKey] = (),
+    **past: Iterable[DestinationKey],
 ) -> Pool:
     """The pool of ``service`` whose real servers have ``healths`` in their order."""
     known = dict(zip([server.key for server in service.real_servers], healths, strict=False))
-    return form_pool(service, healths=known, observed={row.key: row for row in observed}, seen=set(seen))
+    return form_pool(service, healths=known, observed={row.key: row for row in observed}, past=_past(**past))
+
+
+def _past(**past: Iterable[DestinationKey]) -> Past:
+    return Past(**{word: frozenset(servers) for word, servers in past.items()})
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,78 @@ def test_each_situation_has_one_membership(
 
     assert placement.membership is membership
     assert (placement.destination and placement.destination.weight) == weight
+
+
+@pytest.mark.parametrize("health", [UP, DOWN, UNKNOWN])
+@pytest.mark.parametrize(("on_down", "weight"), [("remove", None), ("quiesce", 0)])
+def test_server_in_maintenance_is_out_whatever_its_checks_say(health: Health, on_down: str, weight: int | None) -> None:
+    """The operator's word comes before every verdict, and the server goes as it would if it were down."""
+    server = real_server(weight=5, on_down=OnDown(on_down), initial=Initial.UP)
+    service = virtual_service(real_servers=[server])
+
+    placement = formed(service, healths=[health], observed=[destination(weight=5)], maintained=[server.key]).placements[
+        server.key
+    ]
+
+    assert placement.membership is Membership.MAINTENANCE
+    assert (placement.destination and placement.destination.weight) == weight
+
+
+@pytest.mark.parametrize(
+    ("readd", "withdrawn", "health", "observed", "membership"),
+    [
+        pytest.param(False, True, DOWN, None, Membership.WITHDRAWN, id="deleted by somebody"),
+        pytest.param(True, True, DOWN, None, Membership.QUIESCED, id="deleted, but to be added again"),
+        pytest.param(False, False, DOWN, None, Membership.QUIESCED, id="never there"),
+        pytest.param(False, True, DOWN, 0, Membership.QUIESCED, id="there again"),
+        pytest.param(False, True, UP, None, Membership.POOLED, id="up again"),
+        pytest.param(False, True, UNKNOWN, None, Membership.WAITING, id="not known after a restart"),
+    ],
+)
+def test_deleted_row_at_weight_0_stays_away_only_where_wanted(
+    readd: bool,  # noqa: FBT001 - a column of the table
+    withdrawn: bool,  # noqa: FBT001 - the same
+    health: Health,
+    observed: int | None,
+    membership: Membership,
+) -> None:
+    """Whoever deletes a quiesced server by hand to break persistence is left in peace, until it is up."""
+    server = real_server(weight=5, on_down=OnDown.QUIESCE, readd_quiesced=readd)
+    rows = [] if observed is None else [destination(weight=observed)]
+
+    pool = formed(
+        virtual_service(real_servers=[server]),
+        healths=[health],
+        observed=rows,
+        seen=[server.key],
+        withdrawn=[server.key] if withdrawn else [],
+    )
+
+    assert pool.placements[server.key].membership is membership
+
+
+@pytest.mark.parametrize(
+    ("healths", "checks", "observed", "distress"),
+    [
+        pytest.param([DOWN, DOWN], ["check"], [], True, id="all down"),
+        pytest.param([DOWN, UP], ["check"], [], False, id="one up"),
+        pytest.param([DOWN, UNKNOWN], ["check"], [], None, id="one has not been checked yet"),
+        pytest.param([DOWN, UNKNOWN], [], [], True, id="nobody will ever check"),
+        pytest.param([DOWN, UNKNOWN], ["check"], ["10.0.0.2"], False, id="one is still in service"),
+    ],
+)
+def test_distress_is_declared_only_when_every_check_has_spoken(
+    healths: list[Health],
+    checks: list[str],
+    observed: list[str],
+    distress: bool | None,  # noqa: FBT001 - a column of the table
+) -> None:
+    """A start must not call for help that nobody needs."""
+    servers = [real_server(address=address, checks=checks) for address in ("10.0.0.1", "10.0.0.2")]
+    service = virtual_service(real_servers=servers)
+    rows = [destination(address=address) for address in observed]
+
+    assert in_distress(service, formed(service, healths=healths, observed=rows)) is distress
 
 
 @pytest.mark.parametrize(

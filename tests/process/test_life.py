@@ -146,18 +146,44 @@ def test_dry_run_reports_and_writes_nothing(config: ConfigFile, start: StartAgen
     assert not (config.path.parent / "state").exists()
 
 
-@pytest.mark.parametrize(("on_stop", "deleted"), [("keep", 0), ("remove", 1)])
+OTHER = """
+[[virtual_service]]
+name = "other"
+fwmark = 7
+on_stop = "{}"
+[[virtual_service.real_server]]
+address = "127.0.0.1"
+checked = false
+"""
+
+
+@pytest.mark.parametrize(
+    ("on_stop", "of_other", "number", "deleted"),
+    [
+        pytest.param("keep", "keep", signal.SIGTERM, [], id="keep"),
+        pytest.param("remove", "remove", signal.SIGTERM, ["web", "other"], id="remove"),
+        pytest.param("keep", "remove", signal.SIGTERM, ["other"], id="only one of them"),
+        pytest.param("remove", "remove", signal.SIGQUIT, [], id="told to keep everything"),
+    ],
+)
 def test_stop_leaves_the_table_unless_told_otherwise(
-    on_stop: str, deleted: int, config: ConfigFile, start: StartAgent, real_servers: StartServers
+    on_stop: str,
+    of_other: str,
+    number: int,
+    deleted: list[str],
+    config: ConfigFile,
+    start: StartAgent,
+    real_servers: StartServers,
 ) -> None:
-    """``remove`` takes our services out as its last act; ``keep`` touches nothing."""
-    agent = start(config.write(real_servers(1), agent=f'on_stop = "{on_stop}"'))
-    agent.wait_for("operation_applied", operation="add_destination")
-    status = agent.end()
+    """``remove`` takes services out as the last act, ``keep`` and SIGQUIT touch nothing; each service has its say."""
+    agent = start(config.write(real_servers(1), agent=f'on_stop = "{on_stop}"', more=OTHER.format(of_other)))
+    agent.wait_for("operation_applied", operation="add_destination", virtual_service="web")
+    status = agent.end(number)
 
     assert status == 0
-    assert agent.lines("stopping")[0]["on_stop"] == on_stop
-    assert len(agent.lines("operation_applied", operation="delete_service", virtual_service="web")) == deleted
+    assert agent.lines("stopping")[0]["services_removed"] == str(len(deleted))
+    gone = [line["virtual_service"] for line in agent.lines("operation_applied", operation="delete_service")]
+    assert sorted(gone) == sorted(deleted)
 
 
 def test_server_that_stayed_down_is_down_since_before_the_restart(

@@ -68,6 +68,7 @@ def test_page_shows_services_servers_states_and_reasons() -> None:
         "tcp errored: no_descriptors",
         "ping has not run yet",
         "sorry server active",
+        "On call: <web> team",
         "The configuration was not loaded: service.shop: no real server",
         "The table could not be made right: add service tcp/192.0.2.1:80: EPERM",
         "not in the configuration: shown, never changed",

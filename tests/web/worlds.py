@@ -40,6 +40,7 @@ SHOP = virtual_service(
     ],
     sorry_server=destination(address="10.0.0.99"),
     quorum=2,
+    comment="On call: <web> team",
 )
 EMPTY = virtual_service(
     name="empty",

@@ -1,0 +1,34 @@
+"""Some connections, then one whole probe: for servers on which the whole one is a burden."""
+
+from __future__ import annotations
+
+from lvs_agent.checks import Checker, checkers
+from lvs_agent.model.check import CheckResult, CheckSpec, Passed
+
+
+class Alternating:
+    """Chooses between a TCP connection and the whole probe of a check.
+
+    ``connects_between`` connections that succeed are followed by a whole probe.  So is one that fails, and so is a
+    whole probe that does not pass: a server in doubt is looked at closely.  The first probe is a whole one.
+    """
+
+    __slots__ = ("_connected", "_connects", "_whole", "_whole_runs")
+
+    def __init__(self, checker: Checker, spec: CheckSpec) -> None:
+        self._whole = checker
+        self._connects = spec.connects_between
+        self._connected = spec.connects_between
+        self._whole_runs = False
+
+    def next(self) -> Checker:
+        """What to run now."""
+        self._whole_runs = self._connected >= self._connects
+        return self._whole if self._whole_runs else checkers()["tcp"]
+
+    def note(self, result: CheckResult) -> None:
+        """Take in the result of what ``next`` gave last."""
+        if not isinstance(result, Passed):
+            self._connected = self._connects
+        else:
+            self._connected = 0 if self._whole_runs else self._connected + 1
