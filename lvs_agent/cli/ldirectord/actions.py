@@ -15,7 +15,7 @@ import click
 from lvs_agent.cli.ldirectord import ask, instance
 from lvs_agent.cli.ldirectord.instance import Instance, Record
 from lvs_agent.cli.ldirectord.launch import check
-from lvs_agent.cli.ldirectord.order import FAILED, SILENT, STOPPED, Action, Order, find_known, record_of, send
+from lvs_agent.cli.ldirectord.order import FAILED, SILENT, STOPPED, Action, Order, Probe, find_known, record_of, send
 from lvs_agent.cli.ldirectord.starting import launch, plan_of, start
 from lvs_agent.errors import NoAnswer, StartError
 
@@ -129,7 +129,7 @@ def _status(order: Order) -> int:
     if found is not None and found.running:
         pid = found.record.pid if found.record else "unknown"
         _say(f"lvs-agent for {config} is running with pid: {pid}")
-        return _probe(found.record) if order.probe else 0
+        return _probe(order.probe, found.record)
     if found is not None:
         # ldirectord's resource agent looks for the words "ldirectord stale pid file".
         _say(f"lvs-ldirectord stale pid file {found.path}: the agent has ended, but not by stop")
@@ -137,18 +137,25 @@ def _status(order: Order) -> int:
     return STOPPED if found is None else FAILED
 
 
-def _probe(record: Record | None) -> int:
+def _probe(probe: Probe | None, record: Record | None) -> int:
     """Whether what runs also works; one that does not serve yet is given the benefit of the doubt."""
-    if record is None or record.address is None:
+    if probe is None or record is None or record.address is None:
         return 0
     try:
-        live = ask.is_live(record.address)
+        trouble = ask.what_is_stuck(record.address) or (
+            ask.what_is_missing(record.address) if probe is Probe.READY else ()
+        )
     except NoAnswer as error:
-        _say(str(error))
-        return SILENT
-    if not live:
-        _say(f"the check loop stands still; its log is {record.log}")
-    return 0 if live else SILENT
+        trouble = (str(error),)
+    for one in trouble:
+        _say(one)
+    return SILENT if trouble else 0
+
+
+def _check_config(order: Order) -> int:
+    code, complaint = check(plan_of(order))
+    click.echo(complaint, err=True, nl=False)
+    return code
 
 
 def _address(record: Record) -> str:
@@ -169,4 +176,5 @@ _ACTIONS: Mapping[Action, Callable[[Order], int]] = {
     Action.RELOAD: _reload,
     Action.FORCE_RELOAD: _reload,
     Action.STATUS: _status,
+    Action.CHECK_CONFIG: _check_config,
 }

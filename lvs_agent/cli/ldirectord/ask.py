@@ -29,9 +29,10 @@ class Reloads:
         return self.taken + self.refused
 
 
-def is_live(address: str) -> bool:
-    """Whether the agent at ``address`` says that its check loop turns.  Raises NoAnswer."""
-    return _get(address, "/livez")[0] == _OK
+def what_is_stuck(address: str) -> tuple[str, ...]:
+    """What keeps the agent at ``address`` from being alive; empty where it is.  Raises NoAnswer."""
+    status, _ = _get(address, "/livez")
+    return () if status == _OK else (f"{address} says that its check loop stands still",)
 
 
 def what_is_missing(address: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import click
 from lvs_agent import __version__
 from lvs_agent.cli.ldirectord.actions import perform
 from lvs_agent.cli.ldirectord.configuration import DEFAULT_NAME
-from lvs_agent.cli.ldirectord.order import FAILED, USAGE, Action, Order
+from lvs_agent.cli.ldirectord.order import FAILED, USAGE, Action, Order, Probe
 from lvs_agent.errors import LvsAgentError
 
 _ACTIONS = {action.value: action for action in Action}
@@ -22,7 +22,11 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
 @click.command(context_settings=_SETTINGS, no_args_is_help=False)
 @click.version_option(__version__, "-v", "--version", prog_name="lvs-ldirectord")
 @click.option("-d", "--debug", is_flag=True, help="Stay in the foreground, and log there.")
-@click.option("--probe", is_flag=True, help="With status: also ask the agent whether it works; if not, exit with 4.")
+@click.option(
+    "--probe",
+    type=click.Choice([probe.value for probe in Probe]),
+    help="With status: also ask the agent whether it works, or has the table right; exit with 4 where it does not.",
+)
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -42,7 +46,7 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
     help="What the agent's log is appended to.",
 )
 @click.argument("words", nargs=-1, metavar=f"[CONFIG] {'|'.join(_ACTIONS)}")
-def cli(words: tuple[str, ...], run_dir: Path, log_file: Path | None, *, debug: bool, probe: bool) -> int:
+def cli(words: tuple[str, ...], run_dir: Path, log_file: Path | None, probe: str | None, *, debug: bool) -> int:
     """Run lvs-agent with a configuration of ldirectord, under ldirectord's command line.
 
     CONFIG is looked for in /etc/ha.d, in /etc/ha.d/conf, and then as it is; without one it is ldirectord.cf.  It may
@@ -59,7 +63,7 @@ def cli(words: tuple[str, ...], run_dir: Path, log_file: Path | None, *, debug: 
     order = Order(
         config=config,
         debug=debug,
-        probe=probe,
+        probe=Probe(probe) if probe else None,
         run_dir=run_dir.absolute(),
         log_dir=Path("/var/log/lvs-agent"),
         log_file=log_file.absolute() if log_file else None,

@@ -19,7 +19,7 @@ does not answer; the command line cannot be used.
 
 
 class Action(Enum):
-    """The words of ldirectord's command line."""
+    """The words of ldirectord's command line, and one that it lacks."""
 
     START = "start"
     STOP = "stop"
@@ -28,6 +28,14 @@ class Action(Enum):
     RELOAD = "reload"
     FORCE_RELOAD = "force-reload"
     STATUS = "status"
+    CHECK_CONFIG = "check-config"
+
+
+class Probe(Enum):
+    """What ``status`` asks of an agent that runs: that its check loop turns; that the table is right, too."""
+
+    LIVE = "live"
+    READY = "ready"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +47,7 @@ class Order:
 
     config: str
     debug: bool
-    probe: bool
+    probe: Probe | None
     run_dir: Path
     log_dir: Path
     log_file: Path | None
