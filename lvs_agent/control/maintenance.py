@@ -1,0 +1,166 @@
+"""Watches the maintenance directory: a file named after a real server takes it out of service while it is there.
+
+``core.maintenance`` says whom a name means.  The directory is read about each second in a thread of its own; host
+names are found in another one, and only where a file is named after a host.
+
+A directory that cannot be read any more (deleted, unmounted, not permitted, hanging) leaves the last answer in force:
+what vanishes with it says nothing about the work on the servers, and a server that comes back by mistake harms users,
+while one that stays out is in the log and on the status page.  Whoever wants the servers back makes the directory
+again, empty.  A directory that could never be read takes nobody out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from lvs_agent.clock import Clock
+from lvs_agent.control.reverse_names import Resolver, ReverseNames, host_names
+from lvs_agent.control.side_thread import SideThread
+from lvs_agent.core.maintenance import has_host_names, in_maintenance
+from lvs_agent.core.snapshot import ServerKey
+from lvs_agent.log import get_logger
+from lvs_agent.model.ipvs import IPAddress
+
+log = get_logger()
+
+LOOK_S = 1.0
+"""Seconds between two looks at the directory."""
+MOST_FILES = 4_096
+"""A directory with more entries than this is somebody else's, and counts as unreadable."""
+FIRST_NAMES_S = 2.0
+"""How long the start waits for host names, where files are named after hosts."""
+_HANGS_S = 5.0
+
+
+class Maintenance:
+    """Calls ``changed`` on the loop with the servers that are in maintenance, each time that the answer is another.
+
+    ``directory`` None: nobody is in maintenance.  ``servers``: the real servers there are, with the ports that their
+    checks go to.  ``resolver`` gives the names of an address.  ``look_s``: seconds between two looks at the directory.
+    """
+
+    def __init__(
+        self,
+        *,
+        changed: Callable[[frozenset[ServerKey]], None],
+        clock: Clock,
+        resolver: Resolver = host_names,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._changed = changed
+        self._look_s = look_s
+        self._directory: Path | None = None
+        self._servers: Mapping[ServerKey, Collection[int]] = {}
+        self._files: frozenset[str] = frozenset()
+        self._answer: frozenset[ServerKey] = frozenset()
+        self._complained = False
+        self._woken = asyncio.Event()
+        self._thread = _thread()
+        self._names = ReverseNames(clock=clock, learned=self._decide, resolver=resolver)
+
+    def adopt(self, *, directory: Path | None, servers: Mapping[ServerKey, Collection[int]]) -> None:
+        """Take over a configuration.
+
+        Where the directory stays the same, what was read of it counts for new servers at once.  Another one is read
+        as soon as ``run`` gets to it; until then the answer stays as it is.
+        """
+        moved = directory != self._directory
+        self._directory, self._servers = directory, servers
+        if directory is None:
+            self._files = frozenset()
+        if moved and directory is not None:
+            self._thread.close()
+            self._thread = _thread()  # the one before may hang in the old directory
+            self._complained = False
+            self._woken.set()
+        else:
+            self._decide()
+
+    async def first(self) -> None:
+        """Read the directory for the first time; to be awaited before the first round.
+
+        Names of hosts are waited for where files are named after hosts, but not longer than ``FIRST_NAMES_S``.
+        """
+        if await self._look():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_NAMES_S):
+                    await self._names.look_up(self._addresses())
+
+    async def run(self) -> None:
+        """Follow the directory until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._names.run(), name="reverse names of servers")
+            while True:
+                self._woken.clear()
+                if await self._look():
+                    self._names.want(self._addresses())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._look_s):
+                        await self._woken.wait()
+
+    def close(self) -> None:
+        """Let the threads end; nobody waits for one that hangs."""
+        self._thread.close()
+        self._names.close()
+
+    async def _look(self) -> bool:
+        """Read the directory and decide; whether host names are wanted."""
+        directory = self._directory
+        if directory is None or self._thread.busy:
+            return False
+        try:
+            files = await self._thread.call(partial(_names_in, directory), limit_s=_HANGS_S)
+        except OSError as problem:  # a TimeoutError is one too
+            self._complain(directory, problem)
+            return False
+        if directory != self._directory:
+            return False  # another configuration has come meanwhile, and asks again
+        self._take(directory, files)
+        self._decide()
+        return has_host_names(files)
+
+    def _take(self, directory: Path, files: frozenset[str]) -> None:
+        self._files = files
+        if self._complained:
+            log.info("maintenance_directory_read_again", directory=directory)
+        self._complained = False
+
+    def _complain(self, directory: Path, problem: OSError) -> None:
+        if not self._complained:
+            log.warning(
+                "maintenance_directory_not_read",
+                directory=directory,
+                error=str(problem) or f"no answer within {_HANGS_S:g} s",
+                consequence="servers in maintenance stay there, and no others go there",
+                remedy="make the directory, or leave out agent.maintenance_dir",
+            )
+        self._complained = True
+
+    def _decide(self) -> None:
+        """Answer with what is known now."""
+        answer = in_maintenance(self._files, servers=self._servers, names=self._names.known)
+        if answer != self._answer:
+            self._answer = answer
+            self._changed(answer)
+
+    def _addresses(self) -> Collection[IPAddress]:
+        return {key[1].address for key in self._servers}
+
+
+def _thread() -> SideThread:
+    return SideThread(name="maintenance-directory")
+
+
+def _names_in(directory: Path) -> frozenset[str]:
+    """The names of everything in ``directory``.  Raises OSError, also where there is too much."""
+    with os.scandir(directory) as entries:
+        names = frozenset(entry.name for entry in islice(entries, MOST_FILES + 1))
+    if len(names) > MOST_FILES:
+        raise OSError(f"more than {MOST_FILES} entries")
+    return names

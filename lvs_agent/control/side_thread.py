@@ -1,0 +1,84 @@
+"""One thread beside the loop, for calls that may hang: a disk, a directory on a network, a resolver.
+
+Unlike the threads of an executor it is nobody's to wait for: a call that never returns holds up neither the loop nor
+the end of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+class _Call(Generic[_Result]):
+    """Work, and where its result goes."""
+
+    def __init__(self, work: Callable[[], _Result]) -> None:
+        self._work = work
+        self.future: Future[_Result] = Future()
+
+    def run(self) -> None:
+        try:
+            result = self._work()
+        except BaseException as problem:  # noqa: BLE001 - handed on to whoever awaits the call
+            self.future.set_exception(problem)
+        else:
+            self.future.set_result(result)
+
+
+class SideThread:
+    """Runs one call at a time.  No thread before the first one.  For one event loop."""
+
+    def __init__(self, *, name: str) -> None:
+        self._name = name
+        self._calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._last: asyncio.Future[Any] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call has not ended yet, even where nobody awaits it any more."""
+        return self._last is not None and not self._last.done()
+
+    async def call(self, work: Callable[[], _Result], *, limit_s: float | None = None) -> _Result:
+        """Wait until the thread is free, then for the result of ``work`` (or what it raises).
+
+        Raises TimeoutError where it takes longer than ``limit_s``.  The thread is not free before it has ended then,
+        and likewise where the caller is cancelled.
+        """
+        while self._last is not None and not self._last.done():
+            await asyncio.wait({self._last})
+        self._last = result = asyncio.wrap_future(self._begin(work))
+        result.add_done_callback(_heard)
+        done, _ = await asyncio.wait({result}, timeout=limit_s)
+        if not done:
+            raise TimeoutError
+        return result.result()
+
+    def close(self) -> None:
+        """Let the thread end after what it has been given; nobody waits for it."""
+        self._calls.put(None)
+
+    def _begin(self, work: Callable[[], _Result]) -> Future[_Result]:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+            self._thread.start()
+        call = _Call(work)
+        self._calls.put(call)
+        return call.future
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call.run()
+
+
+def _heard(result: asyncio.Future[Any]) -> None:
+    """Nobody need be told what a call raised that nobody waited for."""
+    if not result.cancelled():
+        result.exception()

@@ -1,0 +1,100 @@
+"""Which real servers are in maintenance, given the names of the files in the maintenance directory.
+
+A file takes a real server out of service where its name is the server's address or one of its host names, alone or
+followed by a port: the port of its row, a port that its checks go to, or 0.  A host name counts in full and by its
+first part.  Case does not matter, nor how an address is spelt; an IPv6 address may have brackets, and needs them
+before a port.  These are ldirectord's six names (``maintenancedir``), and every other spelling of the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from lvs_agent.core.snapshot import ServerKey
+from lvs_agent.model.intent import Intent
+from lvs_agent.model.ipvs import IPAddress
+
+LONGEST_NAME = 262
+"""A host name (RFC 1035: 253 characters and a dot), a colon and a port: no longer name can stand for a server."""
+
+_PORT = re.compile(r"(.*):([0-9]{1,5})", re.DOTALL)
+_BRACKETS = re.compile(r"\[(.*)\]")
+
+ServerNames = Mapping[IPAddress, Collection[str]]
+"""Host names by address, as far as they are known."""
+
+
+class _Named(NamedTuple):
+    """What a file names: an address or a host name (lower case), and a port or all of them (None)."""
+
+    who: IPAddress | str
+    port: int | None
+
+
+def checked_servers(intent: Intent) -> Mapping[ServerKey, frozenset[int]]:
+    """Every real server of ``intent`` with the ports that its checks go to."""
+    return {
+        (service.service.key, server.key): frozenset(
+            port for check in server.checks if (port := intent.checks[check].target.port) is not None
+        )
+        for service in intent.services
+        for server in service.real_servers
+    }
+
+
+def in_maintenance(
+    files: Iterable[str], *, servers: Mapping[ServerKey, Collection[int]], names: ServerNames
+) -> frozenset[ServerKey]:
+    """The ``servers`` (with the ports that their checks go to) that a file names."""
+    named = {_parse(file) for file in files if len(file) <= LONGEST_NAME}
+    if not named:
+        return frozenset()
+    return frozenset(
+        key
+        for key, ports in servers.items()
+        if any(
+            _Named(who, port) in named
+            for who in _called(key[1].address, names)
+            for port in (None, 0, key[1].port, *ports)
+        )
+    )
+
+
+def has_host_names(files: Iterable[str]) -> bool:
+    """Whether a file's name is none of an address, so that host names must be known to tell whom it means."""
+    return any(isinstance(_parse(file).who, str) for file in files if len(file) <= LONGEST_NAME)
+
+
+def _called(address: IPAddress, names: ServerNames) -> Iterable[IPAddress | str]:
+    """Everything that a file may call the server at ``address``."""
+    yield address
+    for name in names.get(address, ()):
+        plain = _plain(name)
+        yield plain
+        yield plain.partition(".")[0]
+
+
+def _parse(file: str) -> _Named:
+    address = _address(file)
+    if address is not None:
+        return _Named(address, None)
+    with_port = _PORT.fullmatch(file)
+    who, port = (with_port[1], int(with_port[2])) if with_port else (file, None)
+    return _Named(_address(who) or _plain(who), port)
+
+
+def _address(text: str) -> IPAddress | None:
+    brackets = _BRACKETS.fullmatch(text)
+    try:
+        address = ip_address(brackets[1] if brackets else text)
+    except ValueError:
+        return None
+    return address if brackets is None or address.version == 6 else None
+
+
+def _plain(name: str) -> str:
+    """A host name in the one way in which names are compared."""
+    return name.lower().removesuffix(".")
