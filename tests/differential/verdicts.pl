@@ -14,6 +14,9 @@ close($source);
 
 # The first call at the left margin is where the work begins.
 $text =~ s/^ld_init\(\);$/return 1;/m or die "$program is not the ldirectord that this was written for";
+# No monitor file is opened: any path will do, but none at all will not.
+$text =~ s/open\(MONITORFILE, ">>\$monitorfile"\)/(\$monitorfile =~ m{\\S})/;
+$text =~ s/close\(MONITORFILE\)/1/;
 $ENV{PERLIO} = 'perlio';
 @ARGV = ('-d');
 $0 = $program;
