@@ -1,0 +1,222 @@
+"""Runs sorry commands: ``start`` when the last real server of a service has gone, ``stop`` when the first is back.
+
+The calls of one service follow one another and never overlap; a wish that was overtaken while a call ran is left out.
+A call is an attempt: one that fails is logged and counted, and the next one is made when the service turns again.
+Nothing waits for a command, and commands have a runner of their own, so that checks do not wait for its places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from lvs_agent.checks.command_runner import Command, CommandRunner, Ended, RunnerLost
+from lvs_agent.clock import Clock
+from lvs_agent.core.sorry_command import SorryAction, SorryOutcome, call_arguments
+from lvs_agent.log import get_logger
+from lvs_agent.model.intent import SorryCommand
+from lvs_agent.model.ipvs import ServiceKey
+
+log = get_logger()
+
+CONCURRENCY = 8
+"""Commands that run at once; those of further services wait, and their time limit does not begin before they run."""
+
+SorryCounts = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
+"""How many calls were made, by service, action and outcome."""
+
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+_OUTPUT_LIMIT = 4_096
+_SHOWN = 200
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What one service wants of its command, and the task that makes its calls while there are any to make."""
+
+    service: ServiceKey
+    name: str
+    command: SorryCommand
+    active: bool = False
+    leaves: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    outcome: SorryOutcome
+    exit_status: int | None = None
+    signal: str | None = None
+    output: str | None = None
+    error: str | None = None
+
+
+class SorryCommands:
+    """Every method is called on the loop; the properties may be read from any thread.
+
+    ``started``: the services whose last call was ``start``, by this process or an earlier one.  ``remember`` is called
+    when that has changed, before the call is made.  ``user``: whom commands run as that name nobody; None as in
+    ``CommandRunner``.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        started: Collection[ServiceKey] = (),
+        remember: Callable[[], None],
+        user: str | None = None,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
+        self._clock = clock
+        self._started = frozenset(started)
+        self._remember = remember
+        self._runner = CommandRunner(concurrency=concurrency, user=user)
+        self._lanes: dict[ServiceKey, _Lane] = {}
+        self._counts: Counter[tuple[ServiceKey, SorryAction, SorryOutcome]] = Counter()
+        self._finishing = False
+
+    @property
+    def started(self) -> frozenset[ServiceKey]:
+        """The services whose last call was ``start``, whatever came of it."""
+        return self._started
+
+    @property
+    def counts(self) -> SorryCounts:
+        """The calls made so far."""
+        return dict(self._counts)
+
+    def want(self, service: ServiceKey, *, name: str, command: SorryCommand, active: bool) -> None:
+        """Have the last call of ``service`` be ``start`` (``active``) or ``stop``, with ``command`` as it is now."""
+        if self._finishing:
+            return
+        lane = self._lanes.setdefault(service, _Lane(service, name, command))
+        lane.name, lane.command, lane.active, lane.leaves = name, command, active, False
+        self._serve(lane)
+
+    def forget(self, service: ServiceKey) -> None:
+        """``service`` has no sorry command any more: stop what was started, with the command as it was."""
+        lane = self._lanes.get(service)
+        if lane is not None:
+            lane.active, lane.leaves = False, True
+            self._serve(lane)
+        elif service in self._started:
+            _warn_unknown(service)
+            self._note(service, SorryAction.STOP)
+
+    async def finish(self, services: Collection[ServiceKey], *, timeout_s: float) -> None:
+        """Stop what was started for ``services``, let other calls end, and no more is done then.
+
+        What has not ended after ``timeout_s`` altogether is killed.
+        """
+        self._finishing = True
+        for lane in list(self._lanes.values()):
+            ends = lane.leaves or lane.service in services
+            lane.active = not ends and lane.service in self._started
+            self._serve(lane)
+        for service in (self._started - self._lanes.keys()).intersection(services):
+            _warn_unknown(service)
+        tasks = {lane.task: lane for lane in self._lanes.values() if lane.task is not None}
+        try:
+            if tasks:
+                _, late = await asyncio.wait(tasks, timeout=timeout_s)
+                for task in late:
+                    log.error("sorry_command_cut_short", virtual_service=tasks[task].name, limit_s=timeout_s)
+        finally:
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+            await self._runner.close()
+
+    def _serve(self, lane: _Lane) -> None:
+        """See that the calls of ``lane`` are made, unless they are being made."""
+        if lane.task is not None:
+            return
+        if lane.active is not (lane.service in self._started):
+            lane.task = asyncio.get_running_loop().create_task(self._calls(lane), name=f"sorry command of {lane.name}")
+        elif lane.leaves:
+            del self._lanes[lane.service]
+
+    async def _calls(self, lane: _Lane) -> None:
+        """Call until the last call is what is wanted."""
+        try:
+            while lane.active is not (lane.service in self._started):
+                action = SorryAction.START if lane.active else SorryAction.STOP
+                self._note(lane.service, action)
+                await self._call(lane, action)
+        finally:
+            lane.task = None
+        self._serve(lane)
+
+    def _note(self, service: ServiceKey, action: SorryAction) -> None:
+        self._started = self._started | {service} if action is SorryAction.START else self._started - {service}
+        self._remember()
+
+    async def _call(self, lane: _Lane, action: SorryAction) -> None:
+        """Make one call, log and count it."""
+        began = self._clock.monotonic()
+        result = await self._run(lane.command, call_arguments(lane.service, action))
+        self._counts[lane.service, action, result.outcome] += 1
+        succeeded = result.outcome is SorryOutcome.SUCCEEDED
+        (log.info if succeeded else log.error)(
+            "sorry_command_ended" if succeeded else "sorry_command_failed",
+            virtual_service=lane.name,
+            command=lane.command.command[0],
+            action=action,
+            outcome=result.outcome,
+            exit_status=result.exit_status,
+            signal=result.signal,
+            output=result.output,
+            error=result.error,
+            duration_s=self._clock.monotonic() - began,
+        )
+
+    async def _run(self, command: SorryCommand, arguments: tuple[str, ...]) -> _Result:
+        """Run the program to its end, or kill it and its whole group at its time limit."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as limit:
+                ended = await self._runner.run(
+                    Command(
+                        argv=[*command.command, *arguments],
+                        environment=_ENVIRONMENT,
+                        user=command.user,
+                        output_limit=_OUTPUT_LIMIT,
+                    ),
+                    started=lambda _: limit.reschedule(loop.time() + command.timeout_s),
+                )
+        except RunnerLost:
+            return _Result(outcome=SorryOutcome.LOST, error="the process that runs commands has died")
+        except OSError as problem:
+            if limit.expired():
+                return _Result(outcome=SorryOutcome.TIMEOUT, error=f"killed after {command.timeout_s:g} s")
+            return _Result(outcome=SorryOutcome.NOT_STARTED, error=problem.strerror or str(problem))
+        return _result_of(ended)
+
+
+def _warn_unknown(service: ServiceKey) -> None:
+    log.warning(
+        "sorry_command_unknown",
+        virtual_service=service,
+        consequence="an earlier process has started it, and nothing tells how to stop it",
+        remedy="run it with stop by hand",
+    )
+
+
+def _result_of(ended: Ended) -> _Result:
+    line = next((line.strip() for line in ended.output.splitlines() if line.strip()), "")[:_SHOWN] or None
+    if ended.signal is not None:
+        return _Result(outcome=SorryOutcome.SIGNAL, signal=_signal_name(ended.signal), output=line)
+    outcome = SorryOutcome.SUCCEEDED if ended.exit_status == 0 else SorryOutcome.EXIT_STATUS
+    return _Result(outcome=outcome, exit_status=ended.exit_status, output=line)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
