@@ -19,9 +19,8 @@ from lvs_agent.cli.ldirectord.order import FAILED, SILENT, STOPPED, Action, Orde
 from lvs_agent.cli.ldirectord.starting import launch, plan_of, start
 from lvs_agent.errors import NoAnswer, StartError
 
-ENDS_WITHIN_S = 10.0
-"""An agent that needs longer to end is killed."""
 RELOADS_WITHIN_S = 5.0
+_KILLED_WITHIN_S = 5.0
 _LOOK_S = 0.05
 
 
@@ -35,7 +34,7 @@ def perform(action: Action, order: Order) -> int:
 
 def _stop(order: Order) -> int:
     """Returns when the agent has ended.  What becomes of the table is said in its configuration."""
-    return _end(find_known(order), with_signal=signal.SIGTERM)
+    return _end(find_known(order), with_signal=signal.SIGTERM, within_s=order.stop_timeout_s)
 
 
 def _restart(order: Order) -> int:
@@ -47,7 +46,7 @@ def _restart(order: Order) -> int:
             click.echo(complaint, err=True, nl=False)
             _say("not restarted: the running lvs-agent goes on with the configuration that it has")
             return code
-    return _end(found, with_signal=signal.SIGQUIT) or launch(order)
+    return _end(found, with_signal=signal.SIGQUIT, within_s=order.stop_timeout_s) or launch(order)
 
 
 def _try_restart(order: Order) -> int:
@@ -55,7 +54,7 @@ def _try_restart(order: Order) -> int:
     return _restart(order) if found and found.running else 0
 
 
-def _end(found: Instance | None, *, with_signal: signal.Signals) -> int:
+def _end(found: Instance | None, *, with_signal: signal.Signals, within_s: float) -> int:
     """End what runs, wait for it and remove the pid file.  An agent that does not end is killed."""
     if found is None:
         return 0
@@ -65,18 +64,18 @@ def _end(found: Instance | None, *, with_signal: signal.Signals) -> int:
         if seen.running:
             record = record_of(seen)
             send(record, with_signal)
-            if not instance.ended_within(found.path, seconds=ENDS_WITHIN_S):
-                code = _kill(record, found.path, table_was_to_stay=with_signal is signal.SIGQUIT)
+            if not instance.ended_within(found.path, seconds=within_s):
+                _say(f"lvs-agent (pid {record.pid}) has not ended within {within_s:g} s: killed, the table stays")
+                _kill(record, found.path)
+                code = 0 if with_signal is signal.SIGQUIT else FAILED
         instance.forget(found.path)
     return code
 
 
-def _kill(record: Record, path: Path, *, table_was_to_stay: bool) -> int:
+def _kill(record: Record, path: Path) -> None:
     send(record, signal.SIGKILL)
-    if not instance.ended_within(path, seconds=ENDS_WITHIN_S):
+    if not instance.ended_within(path, seconds=_KILLED_WITHIN_S):
         raise StartError(f"lvs-agent (pid {record.pid}) cannot be ended; see what the kernel says of it in dmesg")
-    _say(f"lvs-agent (pid {record.pid}) did not end within {ENDS_WITHIN_S:g} s and was killed; the table is as it was")
-    return 0 if table_was_to_stay else FAILED
 
 
 # --- reload and status ------------------------------------------------------------------------------------------------

@@ -45,9 +45,38 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
     metavar="FILE",
     help="What the agent's log is appended to.",
 )
-@click.argument("words", nargs=-1, metavar=f"[CONFIG] {'|'.join(_ACTIONS)}")
-def cli(words: tuple[str, ...], run_dir: Path, log_file: Path | None, probe: str | None, *, debug: bool) -> int:
+@click.option(
+    "--start-timeout",
+    type=click.FloatRange(min=0.0),
+    default=10.0,
+    envvar="LVS_LDIRECTORD_START_TIMEOUT",
+    show_envvar=True,
+    metavar="SECONDS",
+    help="How long start waits for the first answers of the real servers before it leaves the agent to its work.",
+)
+@click.option(
+    "--stop-timeout",
+    type=click.FloatRange(min=0.0),
+    default=40.0,
+    envvar="LVS_LDIRECTORD_STOP_TIMEOUT",
+    show_envvar=True,
+    metavar="SECONDS",
+    help="How long the agent, and a fallbackcommand that it waits for, may take to end before it is killed.",
+)
+@click.argument("words", nargs=-1, metavar="[CONFIG] ACTION")
+def cli(
+    words: tuple[str, ...],
+    *,
+    run_dir: Path,
+    log_file: Path | None,
+    start_timeout: float,
+    stop_timeout: float,
+    probe: str | None,
+    debug: bool,
+) -> int:
     """Run lvs-agent with a configuration of ldirectord, under ldirectord's command line.
+
+    ACTION is start, stop, restart, try-restart, reload, force-reload, status or check-config.
 
     CONFIG is looked for in /etc/ha.d, in /etc/ha.d/conf, and then as it is; without one it is ldirectord.cf.  It may
     also stand behind the action.
@@ -67,6 +96,8 @@ def cli(words: tuple[str, ...], run_dir: Path, log_file: Path | None, probe: str
         run_dir=run_dir.absolute(),
         log_dir=Path("/var/log/lvs-agent"),
         log_file=log_file.absolute() if log_file else None,
+        start_timeout_s=start_timeout,
+        stop_timeout_s=stop_timeout,
     )
     return perform(action, order)
 

@@ -42,7 +42,9 @@ class Probe(Enum):
 class Order:
     """What the command line says besides the action.
 
-    ``config``: as it was written.  ``log_file`` None: one in ``log_dir``, named after the configuration.
+    ``config``: as it was written.  ``log_file`` None: one in ``log_dir``, named after the configuration.  ``start``
+    waits ``start_timeout_s`` for the first verdicts.  An agent that takes longer than ``stop_timeout_s`` to end is
+    killed.
     """
 
     config: str
@@ -51,6 +53,8 @@ class Order:
     run_dir: Path
     log_dir: Path
     log_file: Path | None
+    start_timeout_s: float
+    stop_timeout_s: float
 
 
 def find(order: Order) -> Instance | None:

@@ -19,8 +19,6 @@ from lvs_agent.errors import NoAnswer
 
 SERVES_WITHIN_S = 30.0
 """A start that takes longer has failed."""
-RIGHT_WITHIN_S = 10.0
-"""How long a start waits for the first verdicts: less than a cluster manager waits for ldirectord (15 s)."""
 _LOOK_S = 0.05
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
@@ -52,14 +50,18 @@ def launch(order: Order) -> int:
                 return 0
             begin = plan.log.stat().st_size if plan.log and plan.log.exists() else 0
             agent = stack.enter_context(launched(plan, pid_file=pid_file))
-        code = _accompany(agent) if plan.log is None else _until_at_work(agent, log=plan.log, begin=begin)
+        code = (
+            _accompany(agent)
+            if plan.log is None
+            else _until_at_work(agent, log=plan.log, begin=begin, right_within_s=order.start_timeout_s)
+        )
     if agent.process.returncode is not None:
         _forget(path, agent.process.pid)
     return code
 
 
-def _until_at_work(agent: Launch, *, log: Path, begin: int) -> int:
-    missing = _missing(agent) if agent.wait(seconds=SERVES_WITHIN_S) else ()
+def _until_at_work(agent: Launch, *, log: Path, begin: int, right_within_s: float) -> int:
+    missing = _missing(agent, within_s=right_within_s) if agent.wait(seconds=SERVES_WITHIN_S) else ()
     ended = agent.process.poll()
     if ended is not None:
         for line in last_words(log, since=begin):
@@ -75,9 +77,9 @@ def _until_at_work(agent: Launch, *, log: Path, begin: int) -> int:
     return 0
 
 
-def _missing(agent: Launch) -> tuple[str, ...]:
-    """What is missing until the table is right, after the time that a start waits for it."""
-    give_up = time.monotonic() + RIGHT_WITHIN_S
+def _missing(agent: Launch, *, within_s: float) -> tuple[str, ...]:
+    """What is missing until the table is right, once ``within_s`` seconds are over."""
+    give_up = time.monotonic() + within_s
     while (missing := _ask(agent.address or "")) and agent.process.poll() is None and time.monotonic() < give_up:
         time.sleep(_LOOK_S)
     return missing
