@@ -10,7 +10,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,13 @@ from lvs_agent.checks.engine import Engine
 from lvs_agent.checks.shared import provide
 from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.config import AgentSettings, Config
+from lvs_agent.control.attending import Attending
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.memory import Keeper, recall
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import Reloading, first_status
 from lvs_agent.control.state import AgentState
+from lvs_agent.core.pool import Pool
 from lvs_agent.core.snapshot import EngineStatus
 from lvs_agent.errors import IpvsError, ModuleMissing, NotPermitted
 from lvs_agent.ipvs.backend import IpvsBackend
@@ -88,7 +90,14 @@ class Daemon:
             clock=self._clock,
             periods=_periods(options.config),
             remember=self._keeper.keep if options.writes else lambda: None,
-            decided=lambda _: None,
+            decided=self._decided,
+        )
+        self._attending = Attending(
+            state=self.state,
+            settings=options.config.agent,
+            clock=self._clock,
+            wake=self._reconciling.wake,
+            remember=self._keeper.keep if options.writes else lambda: None,
         )
         self._engine = Engine(clock=self._clock, report=self._take)
         self._checking = Checking(state=self.state, set_down=self._engine.set_down, wake=self._reconciling.wake)
@@ -117,6 +126,7 @@ class Daemon:
         agent = self._config.agent
         provide(CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user))
         try:
+            await self._attending.first()
             self._engine.configure(self._config.intent.checks.values())
             self._handle_signals()
             self._announce_start()
@@ -124,6 +134,7 @@ class Daemon:
                 self._engine.run,
                 self._reconciling.run,
                 self._reloading.run,
+                self._attending.run,
                 self._heart,
                 self._serve,
                 self._announce_ready,
@@ -143,8 +154,10 @@ class Daemon:
 
     async def _take_down(self) -> None:
         """Stop in this order: the last word to the table, the files, the readers, the sockets."""
-        if self._stop.is_set() and (services := self._to_remove()):
+        services = self._to_remove() if self._stop.is_set() else frozenset()
+        if services:
             await self._reconciling.remove(services)
+        await self._attending.finish(services)
         self._reconciling.close()
         if self.state.writes:
             self._keeper.close()
@@ -160,6 +173,9 @@ class Daemon:
         services = self.state.intent.services
         return frozenset(service.service.key for service in services if service.on_stop is OnStop.REMOVE)
 
+    def _decided(self, pools: Mapping[ServiceKey, Pool]) -> None:
+        self._attending.decided(pools)
+
     def _take(self, reports: Sequence[CheckReport]) -> None:
         self._checking.take(reports)
 
@@ -169,6 +185,7 @@ class Daemon:
             log.warning("configuration_needs_restart", keys=", ".join(keys))
         self._config = config
         self.state.adopt(config.intent)
+        self._attending.adopt(config.agent)
         self._engine.configure(config.intent.checks.values())
         self._reconciling.periods = _periods(config)
         self._reloading.watches = config.agent.reload_on_change

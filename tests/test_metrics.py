@@ -142,6 +142,7 @@ NAMES = {
     "lvs_agent_collector_duration_seconds": "collector",
     "lvs_agent_collector_success": "collector",
     "lvs_agent_hidden_entries": "",
+    "lvs_agent_sorry_command_calls_total": "virtual_service action outcome",
     "lvs_agent_log_messages_total": "level",
 }
 """Alerts, dashboards and other people's queries rest on these."""

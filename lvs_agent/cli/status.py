@@ -23,7 +23,14 @@ _PLAIN_WIDTH = 10_000
 """Wide enough that a line for another program is never wrapped."""
 _ROOMY_WIDTH = 120
 """Narrower terminals are not told since when."""
-_COLOURS = {"up": "green", "down": "bold red", "unknown": "yellow", "active": "bold yellow", "foreign": "cyan"}
+_COLOURS = {
+    "up": "green",
+    "down": "bold red",
+    "unknown": "yellow",
+    "active": "bold yellow",
+    "foreign": "cyan",
+    "maintenance": "magenta",
+}
 
 
 @click.command()
@@ -138,7 +145,8 @@ def _servers(service: Service, *, roomy: bool) -> Table:
     since = ("SINCE",) if roomy else ()
     table = _table("REAL SERVER", "STATE", "POOL", "WEIGHT", "KERNEL", "ACTIVE", "INACTIVE", *since, "LAST CHECK")
     for server in service["real_servers"]:
-        state = Text(server["health"], _COLOURS[server["health"]])
+        word = "maintenance" if server["membership"] == "maintenance" else server["health"]
+        state = Text(word, _COLOURS[word])
         times = (_instant(server["since"]),) if roomy else ()
         pool = _said(server["membership"] or "-")
         table.add_row(_said(server["name"]), state, pool, *_numbers(server), *times, _last_checks(server))

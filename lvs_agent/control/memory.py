@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from lvs_agent.core.health import Health
@@ -106,31 +107,46 @@ class Keeper:
         self._read = read
         self._kept: Memory | None = None
         self._complained = False
-        self._writing: Future[None] | None = None
+        self._lock = Lock()
+        self._writing = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state-file")
 
     def keep(self) -> None:
-        """Write what is known now, unless it is what was written last or a writing is under way."""
-        if self._writing is not None and not self._writing.done():
-            return
+        """Write what is known now, unless it is what was written last; what is overtaken meanwhile is left out."""
         memory = self._read()
-        if memory != self._kept:
+        with self._lock:
+            if memory == self._kept:
+                return
             self._kept = memory
-            self._writing = self._thread.submit(self._write, memory)
+            if not self._writing:
+                self._writing = True
+                self._thread.submit(self._write, memory)
 
     def _write(self, memory: Memory) -> None:
+        """Write ``memory``, and whatever has come after it."""
+        latest: Memory | None = memory
+        while latest is not None:
+            written = self._written(latest)
+            with self._lock:
+                overtaken = self._kept is not latest
+                if not written and not overtaken:
+                    self._kept = None
+                latest = self._kept if overtaken else None
+                self._writing = latest is not None
+
+    def _written(self, memory: Memory) -> bool:
         try:
             remember(memory, self._directory)
         except OSError as error:
-            self._kept = None
             if not self._complained:
                 log.warning(
                     "state_file_not_written", directory=self._directory, error=error, remedy="set agent.state_dir"
                 )
             self._complained = True
+            return False
+        return True
 
     def close(self) -> None:
         """Write what is known now, and end."""
-        self._thread.submit(lambda: None).result()
         self.keep()
         self._thread.shutdown(wait=True)

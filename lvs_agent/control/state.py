@@ -22,6 +22,7 @@ from lvs_agent.core.snapshot import (
     ServerKey,
     ServerStatus,
     Snapshot,
+    SorryCalls,
 )
 from lvs_agent.core.tally import settle
 from lvs_agent.model.check import CheckId, CheckSpec
@@ -52,6 +53,7 @@ class AgentState:
         self.withdrawn = memory.withdrawn
         self.maintained: frozenset[ServerKey] = frozenset()
         self.sorry_started: Callable[[], frozenset[ServiceKey]] = lambda: memory.sorry
+        self.sorry_calls: Callable[[], SorryCalls] = dict
         self.checks: dict[CheckId, Ledger] = {}
         self.servers: dict[ServerKey, ServerStatus] = {}
         self.users: Mapping[CheckId, list[tuple[VirtualService, RealServer]]] = {}
@@ -127,4 +129,5 @@ class AgentState:
             reconcile=self.reconcile,
             engine=self._engine(),
             log_messages=self._log_messages(),
+            sorry_calls=self.sorry_calls(),
         )

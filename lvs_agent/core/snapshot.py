@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from lvs_agent.core.health import UNKNOWN, CheckState, Health
 from lvs_agent.core.pool import Pool
 from lvs_agent.core.reconcile import Drift
+from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
 from lvs_agent.model.check import CheckId, CheckReport, ErrorReason, FailureReason
 from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import DestinationKey, Operation, ServiceKey, Table
@@ -76,6 +77,9 @@ class ServerStatus:
 
 ServerKey = tuple[ServiceKey, DestinationKey]
 
+SorryCalls = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
+"""How many calls of sorry commands were made, by service, action and outcome."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileStatus:
@@ -138,6 +142,7 @@ class Snapshot:
     reconcile: ReconcileStatus
     engine: EngineStatus
     log_messages: Mapping[str, int] = field(default_factory=dict)
+    sorry_calls: SorryCalls = field(default_factory=dict)
 
     @property
     def all_checked(self) -> bool:

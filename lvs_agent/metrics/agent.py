@@ -62,6 +62,12 @@ def _log_messages(reading: Reading) -> Samples:
     yield from (((level,), count) for level, count in counts.items())
 
 
+def _sorry_calls(reading: Reading) -> Samples:
+    names = reading.snapshot.intent.names
+    for (service, action, outcome), count in reading.snapshot.sorry_calls.items():
+        yield (names.get(service, str(service)), action.value, outcome.value), count
+
+
 METRICS = (
     Metric(
         name="lvs_agent_build_info",
@@ -171,6 +177,12 @@ METRICS = (
         "lvs_agent_hidden_entries",
         "Services and servers that are not exported because another one has the same name.",
         of_agent(lambda reading: reading.inventory.hidden),
+    ),
+    counter(
+        "lvs_agent_sorry_command_calls_total",
+        "Calls of sorry commands, by how they ended.",
+        _sorry_calls,
+        labels=("virtual_service", "action", "outcome"),
     ),
     counter("lvs_agent_log_messages_total", "Lines logged.", _log_messages, labels=("level",)),
 )

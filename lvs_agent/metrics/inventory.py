@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lvs_agent.core.pool import Placement, Pool
+from lvs_agent.core.pool import Membership, Placement, Pool
 from lvs_agent.core.snapshot import CheckStatus, ServerStatus, Snapshot
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.intent import RealServer, VirtualService
@@ -41,6 +41,16 @@ class KnownServer:
         """The forwarding method that the kernel has, else the one that the row will have."""
         row = self.present or self.wanted or (self.configured.destination if self.configured else self.sorry)
         return "" if row is None else row.forwarding.value
+
+    @property
+    def maintained(self) -> bool:
+        """The operator has taken it out of service, as decided last."""
+        return self.placement is not None and self.placement.membership is Membership.MAINTENANCE
+
+    @property
+    def state(self) -> str:
+        """``"maintenance"``, else what is known of its health."""
+        return Membership.MAINTENANCE.value if self.maintained else self.status.health.value
 
     @property
     def fallback(self) -> bool:

@@ -161,7 +161,7 @@ METRICS = (
     gauge(
         "lvs_real_server_maintenance",
         "1 if an operator took the server out of service.",
-        _of_configured(lambda *_: 0),
+        _of_configured(lambda _, server: int(server.maintained)),
         labels=SERVER,
     ),
     counter(

@@ -74,13 +74,13 @@ def _of_configured(value: Callable[[VirtualService], Value | None]) -> Callable[
 
 
 def _ups(service: KnownService) -> int:
-    return sum(server.status.health is Health.UP for server in service.real_servers)
+    return sum(server.state == Health.UP.value for server in service.real_servers)
 
 
 def _states(reading: Reading) -> Samples:
     for service in reading.inventory.services:
         if service.configured is not None:
-            counts = Counter(server.status.health.value for server in service.real_servers)
+            counts = Counter(server.state for server in service.real_servers)
             yield from (((service.name, state), counts[state]) for state in STATES)
 
 

@@ -132,7 +132,7 @@ def _persistence(service: ServiceInTable) -> doc.Persistence | None:
 def _service(service: KnownService, inventory: Inventory) -> doc.Service:
     real_servers = service.real_servers
     quorum = service.configured.quorum if service.configured else 0
-    up = sum(server.status.health is Health.UP for server in real_servers)
+    up = sum(server.state == Health.UP.value for server in real_servers)
     sorry = next((server for server in service.servers if server.fallback), None)
     return doc.Service(
         **_service_row(service),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ MEMORY = Memory(
         (service_key(), destination_key()): ServerStatus(Health.DOWN, since=12.5),
         (fwmark_key(), destination_key(address="2001:db8::2", port=0)): ServerStatus(),
     },
+    withdrawn=frozenset({(service_key(), destination_key())}),
+    sorry=frozenset({fwmark_key()}),
 )
 
 
@@ -97,6 +100,21 @@ def test_keeper_writes_the_last_word(tmp_path: Path) -> None:
     keeper.close()
 
     assert recall(tmp_path) == MEMORY
+
+
+def test_keeper_writes_what_it_learnt_while_it_wrote(tmp_path: Path) -> None:
+    """Nothing is lost because a writing was under way: the last word is on the disk soon."""
+    known = [Memory()]
+    keeper = Keeper(directory=tmp_path, read=lambda: known[0])
+    keeper.keep()
+    known[0] = MEMORY
+    keeper.keep()
+    until = time.monotonic() + 5
+    while recall(tmp_path) != MEMORY and time.monotonic() < until:
+        time.sleep(0.01)
+
+    assert recall(tmp_path) == MEMORY
+    keeper.close()
 
 
 def test_keeper_complains_once_about_a_directory_it_cannot_use(tmp_path: Path) -> None:

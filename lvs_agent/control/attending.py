@@ -1,0 +1,90 @@
+"""What is done for real servers and services beside checks and rounds: maintenance, sorry commands, monitor files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lvs_agent.clock import Clock
+from lvs_agent.config import AgentSettings
+from lvs_agent.control.maintenance import Maintenance
+from lvs_agent.control.sorry_commands import SorryCommands
+from lvs_agent.control.state import AgentState
+from lvs_agent.core.maintenance import checked_servers
+from lvs_agent.core.pool import Pool, in_distress
+from lvs_agent.core.snapshot import ServerKey
+from lvs_agent.log import get_logger
+from lvs_agent.model.ipvs import ServiceKey
+
+log = get_logger()
+
+FINISH_S = 5.0
+"""How long sorry commands may take altogether when the agent stops."""
+
+
+class Attending:
+    """Follows the configuration in ``state``; every method is called on the loop.
+
+    ``wake(services)`` tells the reconcile loop whose pools may have changed, ``remember`` that what outlives the
+    process has.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: AgentState,
+        settings: AgentSettings,
+        clock: Clock,
+        wake: Callable[[frozenset[ServiceKey]], None],
+        remember: Callable[[], None],
+    ) -> None:
+        self._state = state
+        self._wake = wake
+        self._maintenance = Maintenance(changed=self._maintain, clock=clock)
+        self._commands = SorryCommands(
+            clock=clock, started=state.sorry_started(), remember=remember, user=settings.command_user
+        )
+        self._told: frozenset[ServiceKey] = frozenset()
+        state.sorry_started = lambda: self._commands.started
+        state.sorry_calls = lambda: self._commands.counts
+        self.adopt(settings)
+
+    def adopt(self, settings: AgentSettings) -> None:
+        """Take over a configuration that ``state`` has adopted."""
+        intent = self._state.intent
+        self._maintenance.adopt(directory=settings.maintenance_dir, servers=checked_servers(intent))
+
+    async def first(self) -> None:
+        """What must be known before the first round."""
+        await self._maintenance.first()
+
+    async def run(self) -> None:
+        """Follow the maintenance directory until cancelled."""
+        await self._maintenance.run()
+
+    def decided(self, pools: Mapping[ServiceKey, Pool]) -> None:
+        """Tell sorry commands what a round has decided."""
+        if not self._state.writes:
+            return
+        wanted = {service.service.key: service for service in self._state.intent.services if service.sorry_command}
+        for key in (self._told | self._commands.started) - wanted.keys():
+            self._commands.forget(key)
+        self._told = frozenset(wanted)
+        for key, service in wanted.items():
+            distress = in_distress(service, pools[key]) if key in pools else None
+            if distress is not None and service.sorry_command is not None:
+                self._commands.want(key, name=service.name, command=service.sorry_command, active=distress)
+
+    async def finish(self, removed: frozenset[ServiceKey]) -> None:
+        """Take everything down; the sorry commands of services that have left the table are told to stop."""
+        await self._commands.finish(removed, timeout_s=FINISH_S)
+        self._maintenance.close()
+
+    def _maintain(self, servers: frozenset[ServerKey]) -> None:
+        before, self._state.maintained = self._state.maintained, servers
+        for key in sorted(servers ^ before, key=str):
+            log.info(
+                "maintenance_begun" if key in servers else "maintenance_ended",
+                virtual_service=self._state.names.get(key[0], key[0]),
+                real_server=key[1],
+            )
+        self._wake(frozenset(service for service, _ in servers ^ before))
