@@ -6,5 +6,7 @@
 ``checking``     reports of the engine to the state
 ``round``        one round: read, decide, apply, read back; the one writer
 ``reconciling``  when a round is due, and what its result means
+``attending``    what is done beside checks and rounds: ``maintenance`` (with ``reverse_names`` and ``side_thread``),
+                 ``sorry_commands``
 ``reloading``    a new configuration, on demand and when the file was replaced
 """
