@@ -14,6 +14,7 @@ from lvs_agent.checks.http_response import ProtocolViolation, ResponseReader
 from lvs_agent.checks.http_settings import HttpSettings
 from lvs_agent.checks.outcome import outcome_of
 from lvs_agent.checks.tls import failure_of
+from lvs_agent.core.http_status import reason_phrase
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Progress, Target
 from lvs_agent.model.ipvs import IPAddress, address_and_port
 
@@ -87,11 +88,19 @@ def _right_status(status: int) -> Passed:
     return Passed(f"status {status}")
 
 
+def _wrong_status(response: ResponseReader) -> Failed:
+    """With the server's own words for its status, where they are not the usual ones."""
+    words = [f"status {response.status}"]
+    if response.phrase not in {"", reason_phrase(response.status)}:
+        words.append(response.phrase)
+    return Failed(FailureReason.STATUS, " ".join(words))
+
+
 def judge(settings: HttpSettings, response: ResponseReader) -> Passed | Failed:
     """Whether this answer is a healthy server's."""
     status = response.status
     if status not in settings.accepted:
-        return Failed(FailureReason.STATUS, f"status {status}")
+        return _wrong_status(response)
     if not settings.wants_body:
         return _right_status(status)
     body = response.body

@@ -12,6 +12,9 @@ from enum import Enum
 HEAD_LIMIT = 32_768
 """Bytes that the status line, the headers and any interim responses may have together."""
 
+_PHRASE_LIMIT = 128
+"""Bytes of the status line that are looked at for its phrase."""
+
 _LINE_LIMIT = 1_024
 """Bytes of a chunk's size line."""
 
@@ -65,6 +68,13 @@ class ResponseReader:
     def body(self) -> bytes:
         """What was read of the body, decoded; never more than the limit."""
         return bytes(self._body)
+
+    @property
+    def phrase(self) -> str:
+        """What the server calls its status, printable and not too long; empty where it does not say."""
+        words = self.head[:_PHRASE_LIMIT].partition(b"\n")[0].split(maxsplit=2)[2:]
+        text = b" ".join(words).decode("utf-8", "replace").strip()
+        return "".join(letter if letter.isprintable() else "?" for letter in text)
 
     def take(self, data: bytes) -> bool:
         """Take what came, nothing meaning that the server has closed; whether nothing more is wanted.

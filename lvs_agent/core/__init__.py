@@ -8,4 +8,6 @@
 ``describe``   operations in words
 ``tally``      what a verdict adds to the status of a real server
 ``snapshot``   what readers see, frozen
+``maintenance``, ``sorry_command``, ``monitor_line``   whom a file in the maintenance directory means, what a sorry
+               command is called with, a result as a line of a monitor file (with ``http_status``)
 """

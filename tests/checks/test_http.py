@@ -87,7 +87,7 @@ def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> Non
     ("response", "settings", "failure"),
     [
         pytest.param(
-            b"HTTP/1.1 503 Busy\r\n\r\n", {}, Failed(FailureReason.STATUS, "status 503"), id="status"
+            b"HTTP/1.1 503 Busy\r\n\r\n", {}, Failed(FailureReason.STATUS, "status 503 Busy"), id="status"
         ),
         pytest.param(
             ok(b"other"), {"body_contains": "test"},

@@ -184,3 +184,18 @@ def test_header_is_found_by_any_case() -> None:
     assert reader.header("location") == "/a b"
     assert reader.header("x-a") == "1, 2"
     assert reader.header("missing") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "phrase"),
+    [
+        pytest.param(b"HTTP/1.1 503 Backend fetch failed", "Backend fetch failed", id="several words"),
+        pytest.param(b"HTTP/1.1 200", "", id="none"),
+        pytest.param(b"HTTP/1.1 200 ", "", id="a blank"),
+        pytest.param(b"HTTP/1.1 404 \x1b[31mNot\tFound\xff", "?[31mNot?Found\ufffd", id="nothing unprintable"),
+        pytest.param(b"HTTP/1.1 500 " + b"x" * 1_000, "x" * 115, id="long"),
+    ],
+)
+def test_phrase_is_the_servers_own(line: bytes, phrase: str) -> None:
+    """What the server calls its status is there to be shown, whatever it sends."""
+    assert read([line + b"\r\n\r\n"]).phrase == phrase

@@ -1,0 +1,133 @@
+"""Writes monitor files: lines are collected on the loop, and written about each second in a thread of their own.
+
+A file is opened for each batch, so that it may be rotated at any time.  A disk that is full, gone or hanging costs
+lines, never a check: what waits is bounded, and the oldest goes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+
+from lvs_agent.control.side_thread import SideThread
+from lvs_agent.core.monitor_line import IN_MAINTENANCE, label_of, monitor_line, told
+from lvs_agent.core.snapshot import ServerKey
+from lvs_agent.log import get_logger
+from lvs_agent.model.check import CheckReport, CheckSpec
+from lvs_agent.model.intent import RealServer, VirtualService
+
+log = get_logger()
+
+BATCH_S = 1.0
+"""Seconds between two batches."""
+MOST_LINES = 20_000
+"""Lines that may wait, of all files together."""
+_MODE = 0o644
+# Neither a pipe without a reader nor a terminal may hold us up or become ours.
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class MonitorFiles:
+    """Every method is called on the loop; the counts may be read from any thread.
+
+    ``dropped``: lines lost because too many waited; ``lost``: batches of a file that could not be written.
+    ``batch_s``: seconds between two batches.  ``most_lines``: how many may wait.
+    """
+
+    def __init__(self, *, batch_s: float = BATCH_S, most_lines: int = MOST_LINES) -> None:
+        self.dropped = 0
+        self.lost = 0
+        self._batch_s = batch_s
+        self._waiting: deque[tuple[str, str]] = deque(maxlen=most_lines)
+        self._thread = SideThread(name="monitor-files")
+        self._failing: set[str] = set()
+        self._drops = False
+
+    def write(self, path: str, line: str) -> None:
+        """Have ``line`` appended to the file at ``path``."""
+        if len(self._waiting) == self._waiting.maxlen:
+            self._note_drop()
+        self._waiting.append((path, line))
+
+    def take(
+        self,
+        report: CheckReport,
+        spec: CheckSpec,
+        *,
+        users: Iterable[tuple[VirtualService, RealServer]],
+        in_maintenance: AbstractSet[ServerKey],
+    ) -> None:
+        """Write what ``report`` says of its ``users``, for those whose service has a monitor file."""
+        said = told(spec, report.result)
+        if said is None:
+            return
+        for service, server in users:
+            if service.monitor_file is None:
+                continue
+            resting = (service.service.key, server.key) in in_maintenance
+            line = monitor_line(
+                when=datetime.fromtimestamp(report.ended_at, tz=UTC).astimezone(),
+                pid=os.getpid(),
+                label=label_of(service, server, spec),
+                told=IN_MAINTENANCE if resting else said,
+            )
+            self.write(service.monitor_file, line)
+
+    async def run(self) -> None:
+        """Write a batch from time to time, until cancelled."""
+        while True:
+            await asyncio.sleep(self._batch_s)
+            await self._write_waiting()
+
+    async def close(self, *, timeout_s: float) -> None:
+        """Write what waits, but wait no longer than ``timeout_s`` for it, and end."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._write_waiting()
+        except TimeoutError:
+            log.warning("monitor_files_cut_short", limit_s=timeout_s, lines=len(self._waiting))
+        self._thread.close()
+
+    async def _write_waiting(self) -> None:
+        if not self._waiting:
+            return
+        ended = await self._thread.call(self._write_batch)
+        failures = {path: problem for path, problem in ended.items() if problem is not None}
+        for path in failures.keys() - self._failing:
+            log.error("monitor_file_not_written", path=path, error=failures[path], consequence="its lines are lost")
+        self._failing = (self._failing - ended.keys()) | failures.keys()
+        self.lost += len(failures)
+        self._drops = False
+
+    def _write_batch(self) -> Mapping[str, Exception | None]:
+        """Append everything that waits now, file by file; what went wrong with each.  Runs in the thread."""
+        batch: dict[str, list[str]] = {}
+        for _ in range(len(self._waiting)):
+            path, line = self._waiting.popleft()
+            batch.setdefault(path, []).append(f"{line}\n")
+        return {path: _append(path, "".join(lines)) for path, lines in batch.items()}
+
+    def _note_drop(self) -> None:
+        self.dropped += 1
+        if not self._drops:
+            log.error("monitor_lines_dropped", waiting=len(self._waiting), consequence="the oldest lines are lost")
+        self._drops = True
+
+
+def _append(path: str, text: str) -> Exception | None:
+    """Append ``text`` to the file at ``path``, which is made where it is not there; what went wrong, if anything."""
+    try:
+        descriptor = os.open(path, _FLAGS, _MODE)
+        try:
+            left = memoryview(text.encode("utf-8", "replace"))
+            while left:
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as problem:  # ValueError: a path that cannot be one
+        return problem
+    return None
