@@ -333,7 +333,13 @@ def test_fault_35_one_configuration_has_one_pid_file(ldirectord: Ldirectord, run
     link = running.with_name("link.toml")
     link.symlink_to(running)
     (running.parent / "directory").symlink_to(running.parent)
-    names = [running, running.name, link, f"directory/{running.name}", f"./directory/../{running.name}"]
+    names: list[str | Path] = [
+        running,
+        running.name,
+        link,
+        f"directory/{running.name}",
+        f"./directory/../{running.name}",
+    ]
     pids = {ldirectord.pid_by_name(Path(name)) for name in names}
     codes = [ldirectord("start", name).code for name in names]
 
