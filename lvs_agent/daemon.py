@@ -178,6 +178,7 @@ class Daemon:
 
     def _take(self, reports: Sequence[CheckReport]) -> None:
         self._checking.take(reports)
+        self._attending.take(reports)
 
     def _adopt(self, config: Config) -> None:
         """Put a new configuration in force; what only a start can change is said."""

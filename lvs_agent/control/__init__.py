@@ -7,6 +7,6 @@
 ``round``        one round: read, decide, apply, read back; the one writer
 ``reconciling``  when a round is due, and what its result means
 ``attending``    what is done beside checks and rounds: ``maintenance`` (with ``reverse_names`` and ``side_thread``),
-                 ``sorry_commands``
+                 ``sorry_commands``, ``monitor_files``
 ``reloading``    a new configuration, on demand and when the file was replaced
 """

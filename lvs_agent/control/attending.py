@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
 from lvs_agent.clock import Clock
 from lvs_agent.config import AgentSettings
 from lvs_agent.control.maintenance import Maintenance
+from lvs_agent.control.monitor_files import MonitorFiles
 from lvs_agent.control.sorry_commands import SorryCommands
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.maintenance import checked_servers
 from lvs_agent.core.pool import Pool, in_distress
 from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.log import get_logger
+from lvs_agent.model.check import CheckId, CheckReport
 from lvs_agent.model.ipvs import ServiceKey
 
 log = get_logger()
 
 FINISH_S = 5.0
 """How long sorry commands may take altogether when the agent stops."""
+CLOSE_S = 1.0
+"""How long the last lines of monitor files may take then."""
 
 
 class Attending:
@@ -43,6 +48,8 @@ class Attending:
         self._commands = SorryCommands(
             clock=clock, started=state.sorry_started(), remember=remember, user=settings.command_user
         )
+        self._files = MonitorFiles()
+        self._monitored: frozenset[CheckId] = frozenset()
         self._told: frozenset[ServiceKey] = frozenset()
         state.sorry_started = lambda: self._commands.started
         state.sorry_calls = lambda: self._commands.counts
@@ -52,14 +59,31 @@ class Attending:
         """Take over a configuration that ``state`` has adopted."""
         intent = self._state.intent
         self._maintenance.adopt(directory=settings.maintenance_dir, servers=checked_servers(intent))
+        monitored = [service for service in intent.services if service.monitor_file is not None]
+        self._monitored = frozenset(
+            check for service in monitored for server in service.real_servers for check in server.checks
+        )
 
     async def first(self) -> None:
         """What must be known before the first round."""
         await self._maintenance.first()
 
     async def run(self) -> None:
-        """Follow the maintenance directory until cancelled."""
-        await self._maintenance.run()
+        """Follow the maintenance directory and write monitor files until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._maintenance.run(), name="maintenance")
+            group.create_task(self._files.run(), name="monitor files")
+
+    def take(self, reports: Sequence[CheckReport]) -> None:
+        """Write what ``reports`` say into the monitor files of the services that have one."""
+        for report in reports:
+            if report.check in self._monitored:
+                self._files.take(
+                    report,
+                    self._state.intent.checks[report.check],
+                    users=self._state.users[report.check],
+                    in_maintenance=self._state.maintained,
+                )
 
     def decided(self, pools: Mapping[ServiceKey, Pool]) -> None:
         """Tell sorry commands what a round has decided."""
@@ -77,6 +101,7 @@ class Attending:
     async def finish(self, removed: frozenset[ServiceKey]) -> None:
         """Take everything down; the sorry commands of services that have left the table are told to stop."""
         await self._commands.finish(removed, timeout_s=FINISH_S)
+        await self._files.close(timeout_s=CLOSE_S)
         self._maintenance.close()
 
     def _maintain(self, servers: frozenset[ServerKey]) -> None:

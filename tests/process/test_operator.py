@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -117,3 +118,22 @@ def test_server_that_comes_into_maintenance_under_way_is_taken_out(
 
     assert server.since(asked)
     assert memberships(agent) == {server.name: "maintenance"}
+
+
+def test_monitor_file_has_a_line_for_each_result(
+    config: ConfigFile, start: StartAgent, real_servers: StartServers
+) -> None:
+    """Time, process, server, word and what was found, also the last lines before the end."""
+    (server,) = real_servers(1)
+    path = config.write([server])
+    path.write_text(path.read_text().replace("port = 80\n", 'port = 80\nmonitor_file = "web.log"\n', 1))
+    agent = start(path)
+    agent.wait_for("real_server_up")
+    server.stop()
+    agent.wait_for("real_server_down")
+    agent.end()
+    lines = (path.parent / "web.log").read_text().splitlines()
+
+    label = rf"http tcp 127\.0\.0\.1 {server.port} 1 masquerade"
+    assert re.fullmatch(rf"\[\w{{3}} \w{{3}} .\d \d\d:\d\d:\d\d \d{{4}}\] \[\d+\] {label} \[up\] 200 OK", lines[0])
+    assert re.fullmatch(rf".*{label} \[down\] 500 Can't connect to .* \(Connection refused\)", lines[-1])
