@@ -22,6 +22,7 @@ from lvs_agent.config.values import (
     Forwarding,
     Fwmark,
     Interval,
+    Label,
     Line,
     Listen,
     Name,
@@ -216,7 +217,7 @@ class RealServerTable(PoolKeys):
     lower_threshold: Threshold | None = None
     """Once it was full, it gets new connections again below this many; 0 means three quarters of the upper one."""
 
-    monitor_label: Line | None = None
+    monitor_label: Label | None = None
     """What stands for it in the service's monitor file; the default tells its check, address, weight and forwarding."""
 
 

@@ -79,6 +79,13 @@ def parse_name(value: str) -> str:
     return value
 
 
+def parse_label(value: str) -> str:
+    """A label for the lines of a file; blanks around it are a part of it.  Raises ValueError."""
+    if not value.isprintable():
+        raise ValueError("must be printable text on one line")
+    return value
+
+
 def parse_command(value: object) -> tuple[str, ...]:
     """The full path of a program, and its arguments.  Raises ValueError for everything else."""
     words = value if isinstance(value, list | tuple) else ()
@@ -127,6 +134,7 @@ Netmask = Annotated[IPv4Address, PlainValidator(parse_netmask), WithJsonSchema({
 Listen = Annotated[ListenAddress, PlainValidator(parse_listen), WithJsonSchema({"type": "string"})]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(parse_name)]
 Line = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(parse_name)]
+Label = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(parse_label)]
 CommandLine = Annotated[
     tuple[str, ...],
     PlainValidator(parse_command),
