@@ -9,6 +9,7 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from lvs_agent.errors import StartError
@@ -52,17 +53,22 @@ def _variables(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise StartError(f"{path} cannot be read: {error}; make it readable, or name another in {DEFAULTS}") from error
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = _words(line, place=f"{path}, line {number}")
-        if words[:1] == ["export"]:
-            del words[0]
-        found |= dict(_pair(word, place=f"{path}, line {number}") for word in words)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.lstrip().startswith(("#", ";")):
+            found |= _assignments(line, place=f"{path}, line {number}")
     return found
+
+
+def _assignments(line: str, *, place: str) -> dict[str, str]:
+    words = _words(line, place=place)
+    if words[:1] == ["export"]:
+        del words[0]
+    return dict(_pair(word, place=place) for word in takewhile(lambda word: not word.startswith("#"), words))
 
 
 def _words(text: str, *, place: str) -> list[str]:
     try:
-        return shlex.split(text, comments=True)
+        return shlex.split(text)
     except ValueError as error:
         raise StartError(f"{place}: {str(error).lower()}; write it as a shell would take it") from error
 
