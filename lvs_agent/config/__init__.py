@@ -3,20 +3,23 @@
 The way of a file: ``load`` reads it, ``draft`` validates table by table (models in ``schema``, single values in
 ``values``, check tables in ``inheritance``, ``checks`` and ``secrets``), ``resolve`` makes the intent (rules in
 ``services`` and ``destinations``, doubts in ``lints``).  ``findings``, ``sentences`` and ``suggest`` make problems
-readable.  Nothing here knows the kernel, the network or the time.
+readable.  ``ldirectord`` makes the same tables of an ldirectord.cf.  Nothing here knows the kernel or the time, and
+nothing but ``ldirectord.names`` the network.
 """
 
 from __future__ import annotations
 
-from lvs_agent.config.load import config_from_tables, load_config, parse_config
+from lvs_agent.config.load import ConfigForm, config_from_tables, form_of, load_config, parse_config
 from lvs_agent.config.settings import AgentSettings, Config
 from lvs_agent.config.values import ListenAddress, parse_listen
 
 __all__ = [
     "AgentSettings",
     "Config",
+    "ConfigForm",
     "ListenAddress",
     "config_from_tables",
+    "form_of",
     "load_config",
     "parse_config",
     "parse_listen",

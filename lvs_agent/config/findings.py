@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,10 @@ class Finding:
     location: Location
     text: str
     on_table: bool = False
+
+
+Told = Callable[[Iterable[Finding], Mapping[str, Any]], tuple[Problem, ...]]
+"""Makes problems of findings about tables: their order, and how their places are called."""
 
 
 class Report:
@@ -51,13 +55,13 @@ class Report:
         """Add errors; the same one twice counts once."""
         self._errors.update(dict.fromkeys(findings))
 
-    def errors(self, tables: Mapping[str, Any]) -> tuple[Problem, ...]:
-        """Every error in the order of the file that ``tables`` were read from."""
-        return _problems(self._errors, tables)
+    def errors(self, tables: Mapping[str, Any], *, told: Told | None = None) -> tuple[Problem, ...]:
+        """Every error in the order of the file that ``tables`` were read from; ``told`` says how a place is named."""
+        return (told or by_path)(self._errors, tables)
 
-    def warnings(self, tables: Mapping[str, Any]) -> tuple[Problem, ...]:
-        """Every warning in the order of the file that ``tables`` were read from."""
-        return _problems(self._warnings, tables)
+    def warnings(self, tables: Mapping[str, Any], *, told: Told | None = None) -> tuple[Problem, ...]:
+        """Every warning, likewise."""
+        return (told or by_path)(self._warnings, tables)
 
 
 def readable_path(location: Location, tables: Mapping[str, Any]) -> str:
@@ -75,7 +79,8 @@ def readable_path(location: Location, tables: Mapping[str, Any]) -> str:
     return path
 
 
-def _problems(findings: Iterable[Finding], tables: Mapping[str, Any]) -> tuple[Problem, ...]:
+def by_path(findings: Iterable[Finding], tables: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """``findings`` in the order of ``tables``, each with its place as a path of keys."""
     ordered = sorted(findings, key=lambda finding: _position(finding.location, tables))
     return tuple(
         Problem(readable_path(found.location[:-1] if found.on_table else found.location, tables), found.text)

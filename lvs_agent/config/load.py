@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import tomli
 from lvs_agent.checks import checkers
 from lvs_agent.config.checks import CheckReader
 from lvs_agent.config.draft import Draft, read_draft
-from lvs_agent.config.findings import Report
+from lvs_agent.config.findings import Location, Report, Told
 from lvs_agent.config.inheritance import Checkers
 from lvs_agent.config.meaning import fingerprint
 from lvs_agent.config.resolve import resolve
@@ -38,9 +40,28 @@ _REMEDIES = (
 )
 
 
-def load_config(path: Path) -> Config:
-    """The configuration in the TOML file ``path``.  Raises ConfigError with everything that is wrong."""
-    return parse_config(_read_text(path), base=path.absolute().parent)
+class ConfigForm(Enum):
+    """How a configuration file is written."""
+
+    TOML = "toml"
+    LDIRECTORD = "ldirectord"
+
+
+def form_of(path: Path) -> ConfigForm:
+    """What the file's name says: ``.cf`` is an ldirectord.cf, every other one is TOML."""
+    return ConfigForm.LDIRECTORD if path.suffix == ".cf" else ConfigForm.TOML
+
+
+def load_config(path: Path, form: ConfigForm | None = None, *, strict: bool = False) -> Config:
+    """The configuration in the file ``path``, which is written in ``form`` (None: as its name says).
+
+    ``strict``: of an ldirectord.cf only what ldirectord itself takes.  Raises ConfigError with everything that is
+    wrong.
+    """
+    content, base = _read(path), path.absolute().parent
+    if (form or form_of(path)) is ConfigForm.LDIRECTORD:
+        return _ldirectord(content, name=path.name, base=base, strict=strict)
+    return parse_config(_text(content, path), base=base)
 
 
 def parse_config(text: str, *, base: Path) -> Config:
@@ -51,27 +72,63 @@ def parse_config(text: str, *, base: Path) -> Config:
     return config_from_tables(_tables(text), source=SecretSource.of_process(base))
 
 
-def config_from_tables(tables: Mapping[str, Any], *, source: SecretSource, kinds: Checkers | None = None) -> Config:
+def config_from_tables(
+    tables: Mapping[str, Any],
+    *,
+    source: SecretSource,
+    kinds: Checkers | None = None,
+    places: Mapping[Location, int] | None = None,
+) -> Config:
     """The configuration in ``tables``, which are laid out like the TOML file; every format is first made into them.
 
-    ``kinds``: the checkers that there are, by default all that are installed.
+    ``kinds``: the checkers that there are, by default all that are installed.  ``places``: the lines that the tables
+    come from, where these and not their keys are known to whom problems are told.
 
     Raises ConfigError with everything that is wrong.
     """
+    told = None if places is None else _by_line(places)
     report = Report()
     reader = CheckReader(checkers=checkers() if kinds is None else kinds, source=source, report=report)
     draft = read_draft(tables, checks=reader, report=report)
     intent = resolve(draft, report, base=source.base)
-    errors = report.errors(tables)
+    errors = report.errors(tables, told=told)
     if errors:
         raise ConfigError(errors)
     agent = _agent(draft, base=source.base)
-    return Config(intent=intent, agent=agent, digest=_digest(intent, agent), warnings=report.warnings(tables))
+    return Config(
+        intent=intent, agent=agent, digest=_digest(intent, agent), warnings=report.warnings(tables, told=told)
+    )
 
 
-def _read_text(path: Path) -> str:
+def _ldirectord(content: bytes, *, name: str, base: Path, strict: bool) -> Config:
+    """Everything wrong at once: with the text, with what it means, and with what ldirectord refuses."""
+    # An agent with a TOML file need not wait at its start for some thirty modules, here and below.
+    from lvs_agent.config.ldirectord.names import SystemNames  # noqa: PLC0415
+    from lvs_agent.config.ldirectord.reading import together, understand  # noqa: PLC0415
+    from lvs_agent.config.ldirectord.strict import refusal  # noqa: PLC0415
+
+    names = SystemNames()
+    understood = understand(content, name=name, names=names)
+    reading, errors = understood.reading, understood.errors
+    refused = refusal(content, names=names) if strict else None
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        config = config_from_tables(reading.tables, source=SecretSource.of_process(base), places=reading.places)
+    except ConfigError as error:
+        raise ConfigError(together(errors, error.problems, refused)) from None
+    if errors or refused:
+        raise ConfigError(together(errors, (), refused))
+    return replace(config, warnings=together(reading.warnings, config.warnings))
+
+
+def _by_line(places: Mapping[Location, int]) -> Told:
+    from lvs_agent.config.ldirectord.places import by_line  # noqa: PLC0415
+
+    return by_line(places)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         reason = "there is no such file; give its path with --config"
     except IsADirectoryError:
@@ -80,10 +137,15 @@ def _read_text(path: Path) -> str:
         reason = "cannot be read: permission denied; let the user that runs lvs-agent read it"
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        reason = f"line {line}: is not UTF-8 text; save the file in UTF-8"
     raise ConfigError([Problem(str(path), reason)])
+
+
+def _text(content: bytes, path: Path) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(str(path), f"line {line}: is not UTF-8 text; save the file in UTF-8")]) from None
 
 
 def _tables(text: str) -> dict[str, Any]:

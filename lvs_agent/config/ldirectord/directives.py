@@ -256,10 +256,10 @@ _ALL = (
         Fate.REPLACED,
         "standard error, which systemd writes to the journal",
     ),
-    Directive("emailalert", Scope.BOTH, Shape.TEXT, "addresses to write to", Fate.REPLACED, _MAIL),
+    Directive("emailalert", Scope.BOTH, Shape.WORDS, "addresses to write to", Fate.REPLACED, _MAIL),
     Directive("emailalertfreq", Scope.BOTH, Shape.NUMBER, "seconds between reminders", Fate.REPLACED, _MAIL),
     Directive("emailalertstatus", Scope.BOTH, Shape.WORDS, "in which states to write", Fate.REPLACED, _MAIL),
-    Directive("emailalertfrom", Scope.GLOBAL, Shape.TEXT, "sender of the mails", Fate.REPLACED, _MAIL),
+    Directive("emailalertfrom", Scope.GLOBAL, Shape.WORDS, "sender of the mails", Fate.REPLACED, _MAIL),
     Directive("smtp", Scope.BOTH, Shape.WORD, "server that takes the mails", Fate.REPLACED, _MAIL),
     Directive(
         "connecttimeout",
