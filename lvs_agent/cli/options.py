@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 
 import click
 
-from lvs_agent.config import Config, load_config, parse_listen
+from lvs_agent.config import Config, ConfigForm, load_config, parse_listen
 from lvs_agent.errors import ConfigError, Problem
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.netlink import KernelIpvs
 
 DEFAULT_CONFIG = Path("/etc/lvs-agent/config.toml")
+LISTEN_VARIABLE = "LVS_AGENT_LISTEN"
+"""Variable of the environment that says where an agent listens, rather than its configuration."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -27,24 +29,40 @@ class Ipvs(Enum):
 
 
 def config_option(command: _Command) -> _Command:
-    """``--config FILE``."""
-    return click.option(
-        "--config",
-        "path",
-        type=click.Path(path_type=Path, readable=False),
-        default=DEFAULT_CONFIG,
-        envvar="LVS_AGENT_CONFIG",
-        show_default=True,
-        show_envvar=True,
-        metavar="FILE",
-        help="Configuration in TOML.",
-    )(command)
+    """``--config FILE`` and ``--config-format FORM``, which read_config takes as ``path`` and ``config_format``."""
+    return _config_path(config_format_option(command))
 
 
-def read_config(path: Path) -> Config:
+_config_path = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, readable=False),
+    default=DEFAULT_CONFIG,
+    envvar="LVS_AGENT_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    metavar="FILE",
+    help="Configuration in TOML, or an ldirectord.cf.",
+)
+config_format_option = click.option(
+    "--config-format",
+    type=click.Choice([form.value for form in ConfigForm]),
+    show_default="ldirectord for a name in .cf, else toml",
+    help="How the configuration is written.",
+)
+
+
+def strict_option(command: _Command) -> _Command:
+    """``--strict``, for commands that have nothing else to be strict about."""
+    return click.option("--strict", is_flag=True, help="Refuse what ldirectord itself refuses in an ldirectord.cf.")(
+        command
+    )
+
+
+def read_config(path: Path, config_format: str | None, *, strict: bool = False) -> Config:
     """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
     try:
-        return load_config(path)
+        return load_config(path, None if config_format is None else ConfigForm(config_format), strict=strict)
     except ConfigError as error:
         raise problems_of(path, error.problems) from error
 
@@ -86,12 +104,14 @@ def backend_opener(where: Ipvs, *, procfs: Path) -> Callable[[], IpvsBackend]:
     return lambda: table
 
 
-def listen_option(*, default: str, text: str) -> Callable[[_Command], _Command]:
+def listen_option(*, default: str, text: str, envvar: str | None = None) -> Callable[[_Command], _Command]:
     """``--listen ADDR:PORT``, an address and a port as in the configuration; ``default`` says what None means."""
-    return click.option("--listen", type=_listen, metavar="ADDR:PORT", show_default=default, help=text)
+    return click.option("--listen", type=listening, metavar="ADDR:PORT", show_default=default, show_envvar=True,
+                        envvar=envvar, help=text)  # fmt: skip
 
 
-def _listen(text: str) -> tuple[str, int]:
+def listening(text: str) -> tuple[str, int]:
+    """The address and port that ``text`` is.  Raises BadParameter."""
     try:
         listen = parse_listen(text)
     except ValueError as error:

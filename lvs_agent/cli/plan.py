@@ -10,7 +10,15 @@ import click
 from rich.console import Console
 from rich.table import Table as Grid
 
-from lvs_agent.cli.options import Ipvs, backend_opener, config_option, ipvs_option, procfs_option, read_config
+from lvs_agent.cli.options import (
+    Ipvs,
+    backend_opener,
+    config_option,
+    ipvs_option,
+    procfs_option,
+    read_config,
+    strict_option,
+)
 from lvs_agent.control.memory import recall
 from lvs_agent.core.decide import Decision, History, decide
 from lvs_agent.core.describe import describe
@@ -41,6 +49,7 @@ class Form(Enum):
 
 @click.command()
 @config_option
+@strict_option
 @ipvs_option
 @procfs_option
 @click.option(
@@ -59,12 +68,22 @@ class Form(Enum):
     help="The operations, or the wanted table as 'ipvsadm -S -n' would print it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The operations as JSON.")
-def plan(path: Path, ipvs: str, procfs: Path, assume: str, form: str, *, as_json: bool) -> None:
+def plan(
+    path: Path,
+    config_format: str | None,
+    ipvs: str,
+    procfs: Path,
+    assume: str,
+    *,
+    form: str,
+    strict: bool,
+    as_json: bool,
+) -> None:
     """Print the operations that would make the table right.  Nothing is checked and nothing is written.
 
     Services that the agent had in its hands before, and the configuration no longer names, are among them.
     """
-    config = read_config(path)
+    config = read_config(path, config_format, strict=strict)
     intent, memory = config.intent, recall(config.agent.state_dir)
     backend = backend_opener(Ipvs(ipvs), procfs=procfs)()
     try:

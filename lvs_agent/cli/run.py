@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 import uvloop
 
 from lvs_agent.cli.options import (
+    LISTEN_VARIABLE,
     Ipvs,
     backend_opener,
     config_option,
@@ -15,8 +18,9 @@ from lvs_agent.cli.options import (
     listen_option,
     procfs_option,
     read_config,
+    strict_option,
 )
-from lvs_agent.config import load_config
+from lvs_agent.config import Config, ConfigForm, load_config
 from lvs_agent.daemon import Daemon, Options
 from lvs_agent.log import LogFormat, LogLevel, configure
 from lvs_agent.web.server import bind
@@ -24,9 +28,18 @@ from lvs_agent.web.server import bind
 
 @click.command()
 @config_option
-@listen_option(default="agent.listen", text="Serve /metrics and the API there.")
+@strict_option
+@listen_option(default="agent.listen", text="Serve /metrics and the API there.", envvar=LISTEN_VARIABLE)
 @ipvs_option
 @procfs_option
+@click.option(
+    "--command-user",
+    envvar="LVS_AGENT_COMMAND_USER",
+    show_envvar=True,
+    metavar="NAME",
+    show_default="agent.command_user",
+    help="Run commands that name no user as this one.",
+)
 @click.option("--dry-run", is_flag=True, help="Check and plan, but write nothing to the table.")
 @click.option(
     "--log-format",
@@ -42,10 +55,13 @@ from lvs_agent.web.server import bind
 )
 def run(
     path: Path,
+    config_format: str | None,
     listen: tuple[str, int] | None,
     ipvs: str,
     procfs: Path,
     *,
+    command_user: str | None,
+    strict: bool,
     dry_run: bool,
     log_format: str | None,
     log_level: str | None,
@@ -55,7 +71,7 @@ def run(
     SIGHUP, or a changed file, reloads the configuration; SIGTERM stops.  The table outlives the agent unless
     agent.on_stop says otherwise.  Defaults named like agent.listen are what the configuration says there.
     """
-    config = read_config(path)
+    config = _for_commands(command_user, read_config(path, config_format, strict=strict))
     counts = configure(
         form=LogFormat(log_format) if log_format else config.agent.log_format,
         level=LogLevel(log_level) if log_level else config.agent.log_level,
@@ -63,13 +79,23 @@ def run(
     options = Options(
         path=path,
         config=config,
-        load=load_config,
+        load=partial(_load, config_format, command_user, strict=strict),
         open_backend=backend_opener(Ipvs(ipvs), procfs=procfs),
         listener=bind(listen or (str(config.agent.listen.address), config.agent.listen.port)),
         writes=not dry_run,
         log_messages=counts,
     )
     uvloop.run(_run(options))
+
+
+def _load(config_format: str | None, command_user: str | None, path: Path, *, strict: bool) -> Config:
+    """What a reload reads: the same file in the same form as at the start."""
+    form = None if config_format is None else ConfigForm(config_format)
+    return _for_commands(command_user, load_config(path, form, strict=strict))
+
+
+def _for_commands(user: str | None, config: Config) -> Config:
+    return config if user is None else replace(config, agent=replace(config.agent, command_user=user))
 
 
 async def _run(options: Options) -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
 
 import click
 import httpx
+from click.core import ParameterSource
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lvs_agent.cli.options import LISTEN_VARIABLE, config_format_option, listening, read_config
 from lvs_agent.errors import NoAnswer
+from lvs_agent.model.ipvs import address_and_port
 from lvs_agent.web.document import SCHEMA, Check, ForeignService, RealServer, Row, Service, ServiceRow, StatusDocument
 
 DEFAULT_URL = "http://127.0.0.1:9659"
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - who listens everywhere is asked here
 
 _DOCUMENT = TypeAdapter(StatusDocument)
 _PATH = "/api/v1/status"
@@ -34,16 +41,42 @@ _COLOURS = {
 
 
 @click.command()
-@click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the agent listens.")
+@click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the agent listens, unless --config says it.")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="The agent's configuration, in TOML or an ldirectord.cf, which says where it listens.",
+)
+@config_format_option
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for its answer.")
 @click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/status.")
-def status(url: str, timeout: float, *, as_json: bool) -> None:
-    """Show what a running agent knows of its services and servers."""
+def status(url: str, path: Path | None, config_format: str | None, timeout: float, *, as_json: bool) -> None:
+    """Show what a running agent knows of its services and servers.
+
+    An agent that was started with another --listen than its configuration says is found where LVS_AGENT_LISTEN says, or
+    by --url.
+    """
+    url_is_given = click.get_current_context().get_parameter_source("url") is not ParameterSource.DEFAULT
+    if path is not None and not url_is_given:
+        url = _url_of(path, config_format)
     document = fetch_status(url, timeout)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         show_status(document)
+
+
+def _url_of(path: Path, config_format: str | None) -> str:
+    """Where the agent that runs with this configuration, and in this environment, listens."""
+    if written := os.environ.get(LISTEN_VARIABLE):
+        host, port = listening(written)
+    else:
+        listen = read_config(path, config_format).agent.listen
+        host, port = str(listen.address), listen.port
+    address = ip_address(_LOOPBACK.get(host, host))
+    return f"http://{address_and_port(address, port)}"
 
 
 def fetch_status(url: str, timeout: float) -> StatusDocument:

@@ -33,7 +33,7 @@ _POSIX: Mapping[str, str] = MappingProxyType(
 )
 _NOT_POSIX: Mapping[str, str] = MappingProxyType({"digit": r"\D", "space": r"\S", "word": r"\W"})
 _PROPERTIES: Mapping[str, str] = MappingProxyType(
-    {"L": r"[^\W\d_]", "Alpha": r"[^\W\d_]", "N": r"\d", "Nd": r"\d", "Digit": r"\d", "Space": r"\s", "Word": r"\w"}
+    {"L": r"[^\W\d_]", "Alpha": r"[^\W\d_]", "N": r"\d", "Digit": r"\d", "Space": r"\s", "Word": r"\w"}
 )
 _PLAIN: Mapping[str, str] = MappingProxyType(
     {
