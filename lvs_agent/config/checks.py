@@ -118,7 +118,8 @@ class CheckReader:
 
 def _fingerprint(checker: Checker, keys: CheckKeys, settings: CheckSettings) -> str:
     down_interval = keys.interval if keys.down_interval is None else keys.down_interval
-    return fingerprint([checker.kind, settings, keys.interval, down_interval, keys.timeout, keys.rise, keys.fall])
+    times = [keys.interval, down_interval, keys.timeout, keys.rise, keys.fall, keys.connects_between]
+    return fingerprint([checker.kind, settings, *times])
 
 
 def _in_file(found: Finding, places: Mapping[str, Location], lacking: Location) -> Finding:
