@@ -72,7 +72,7 @@ def glued_in_comment(line: Line, *, notes: Notes) -> Parts | None:
 
 def _entries(code: str, *, line: int, notes: Notes) -> tuple[Entry, ...]:
     starts = _directives(code)
-    ends = [*(found.start() for found in starts[1:]), len(code)]
+    ends = [*(found.start() for found in starts[1:]), len(code)] if starts else []
     entries = []
     for found, end in zip(starts, ends, strict=True):
         directive = DIRECTIVES[found[1].lower()]
