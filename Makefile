@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 ROUNDS ?= 1
 TESTS  ?= tests
 
-.PHONY: help demo test check format cov bench lab clean
+.PHONY: help demo test check format cov docs bench lab clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ format: $(VENV)/.dev  ## put the code into its form
 
 cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
 	$(BIN)/pytest -m "not ipvs" --cov --cov-report=term-missing $(TESTS)
+
+docs: $(VENV)/.run  ## write anew what the documentation takes from the code
+	$(BIN)/python -m tests.config.convert.directive_table
 
 bench: $(VENV)/.dev  ## speed beside the peers, in one run
 	scripts/setup bench $(PYTHON) $(VENV)

@@ -23,7 +23,7 @@ EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
-_COMMANDS = ("check-config", "completion", "demo", "plan", "run", "schema", "status")
+_COMMANDS = ("check-config", "completion", "convert", "demo", "plan", "run", "schema", "status")
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 

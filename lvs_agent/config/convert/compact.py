@@ -41,7 +41,12 @@ class _Service:
 
 
 def compact(tables: Table, *, checkers: Checkers) -> dict[str, Any]:
-    """``tables``, which are laid out like the TOML file and free of errors, shorter and with the same meaning."""
+    """``tables``, which are laid out like the TOML file and free of errors, shorter and with the same meaning.
+
+    Defaults without a service are left as they are: there may be services later.
+    """
+    if not tables.get("virtual_service"):
+        return {key: value for key, value in tables.items() if value}
     defaults: Table = tables.get("defaults", {})
     services = [_service(each, defaults, checkers) for each in tables.get("virtual_service", ())]
     habit = Habit(least=2, written=defaults)

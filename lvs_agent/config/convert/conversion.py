@@ -34,11 +34,12 @@ class Conversion:
         return to_toml(with_files(self.tables, self.secrets, directory=secrets_dir), notes=moved)
 
 
-def conversion(reading: Reading, *, lines: Sequence[str], file: str, base: Path, checkers: Checkers) -> Conversion:
-    """The conversion of ``reading``, which was made of the ``lines`` of ``file`` in the directory ``base``.
+def conversion(reading: Reading, *, content: bytes, file: str, base: Path, checkers: Checkers) -> Conversion:
+    """The conversion of ``reading``, which was made of the ``content`` of ``file`` in the directory ``base``.
 
     Its tables must be free of errors.
     """
+    lines = [line.decode(errors="replace") for line in content.split(b"\n" if b"\n" in content else b"\r")]
     tables = compact(_anchored(reading.tables, base), checkers=checkers)
     found = notes(reading, tables, lines=lines, file=file)
     head = Note((f"Made of {file} by lvs-agent convert.", *found.get((), Note()).before))

@@ -75,8 +75,9 @@ def factor_checks(
 
     ``of_servers``: whether address and port, which belong to servers, may be moved out too.
     """
-    type_ = habit.common("type", [check.type for check in checks]) or DEFAULT_TYPE
-    explicit = any("type" in check.values for check in checks if check.type == type_)
+    common_type = habit.common("type", [check.type for check in checks])
+    type_ = common_type or DEFAULT_TYPE
+    explicit = common_type and any("type" in check.values for check in checks if check.type == type_)
     values = {"type": type_} if explicit else {}
     for key in dict.fromkeys(key for check in checks for key in check.values):
         if key == "type" or not _can_have(key, checkers[type_]) or (key in _OF_A_SERVER and not of_servers):
@@ -89,8 +90,9 @@ def factor_checks(
 
 
 def check_table(check: WrittenCheck, *, below: WrittenCheck, checkers: Checkers) -> dict[str, Any]:
-    """What to write inside ``below`` so that ``check`` holds there."""
-    table = {"type": check.type} if check.type != below.type else {}
+    """What to write inside ``below`` so that ``check`` holds there; a type that was named stays named."""
+    unnamed = "type" in check.values and "type" not in below.values
+    table = {"type": check.type} if unnamed or check.type != below.type else {}
     inherited = inherit(below, table, at=(), checkers=checkers).values
     wanted, there = {**CHECK_DEFAULTS, **check.values}, {**CHECK_DEFAULTS, **inherited}
     return table | {key: value for key, value in wanted.items() if key != "type" and there.get(key) != value}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from textwrap import wrap
 from typing import Any
 
+from lvs_agent.config.convert.unused import without_secrets
 from lvs_agent.config.findings import Location
 from lvs_agent.config.ldirectord import Reading
+from lvs_agent.config.ldirectord.notes import line_of
 
+_WIDTH = 116
 _ON_ONE_LINE = frozenset({"real_server", "sorry_server", "sorry_command", "persistence"})
 
 
@@ -33,17 +37,23 @@ def notes(reading: Reading, tables: Mapping[str, Any], *, lines: Sequence[str], 
     behind: dict[Location, str] = {}
     for location, texts in reading.comments.items():
         place, itself = settled(location, tables)
-        line = lines[reading.places[location] - 1].rstrip() if itself and location in reading.places else ""
+        line = _line(lines, reading.places.get(location, 0)) if itself else ""
         for text in texts:
             if text is texts[-1] and place not in behind and text and line.endswith(text):
-                behind[place] = text
+                behind[place] = without_secrets(text)
             else:
-                before.setdefault(place, {})[text] = None
+                before.setdefault(place, {})[without_secrets(text)] = None
+    made = _Made(reading.places)
     for warning in reading.warnings:
-        place, _ = settled(_place_of_line(_number(warning.path), reading), tables)
-        before.setdefault(place, {})[f"{file} {warning}"] = None
+        place, _ = settled(made.of_line(line_of(warning)) if warning.path else (), tables)
+        lines_of_it = wrap(f"{file} {warning}", _WIDTH, subsequent_indent="  ")
+        before.setdefault(place, {}).update(dict.fromkeys(lines_of_it))
     found = dict.fromkeys([*before, *behind])
     return {place: Note(tuple(before.get(place, ())), behind.get(place)) for place in found}
+
+
+def _line(lines: Sequence[str], number: int) -> str:
+    return lines[number - 1].rstrip() if 0 < number <= len(lines) else ""
 
 
 def settled(location: Location, tables: Mapping[str, Any]) -> tuple[Location, bool]:
@@ -90,18 +100,22 @@ def _on_line(location: Location) -> Location:
     return location[:4]
 
 
-def _number(path: str) -> int:
-    return int(path.removeprefix("line "))
+class _Made:
+    """What was made of each line."""
 
+    def __init__(self, places: Mapping[Location, int]) -> None:
+        self._of_line: dict[int, Location] = {}
+        for location, line in places.items():
+            if line not in self._of_line or len(location) < len(self._of_line[line]):
+                self._of_line[line] = location
+        self._services = sorted((line, location) for location, line in places.items() if _is_service(location))
 
-def _place_of_line(number: int, reading: Reading) -> Location:
-    """What was made of the line; else the virtual service that it stands in; else the whole file."""
-    made = [location for location, line in reading.places.items() if line == number]
-    if made:
-        return min(made, key=len)
-    starts = [(line, location) for location, line in reading.places.items() if _is_service(location)]
-    ends = pairwise([*sorted(starts, key=lambda start: start[0]), (number + 1, ())])
-    return next((location for (line, location), (end, _) in ends if line <= number < end), ())
+    def of_line(self, number: int) -> Location:
+        """What was made of the line; else the virtual service that it stands in; else the whole file."""
+        if number in self._of_line:
+            return self._of_line[number]
+        around = bisect_right(self._services, number, key=lambda start: start[0])
+        return self._services[around - 1][1] if around else ()
 
 
 def _is_service(location: Location) -> bool:

@@ -10,13 +10,23 @@ from typing import Any
 from lvs_agent.config.convert.notes import Note, Notes
 from lvs_agent.config.findings import Location
 from lvs_agent.config.inheritance import COMMON_KEYS
-from lvs_agent.config.schema import CheckKeys, DefaultsTable, File, PoolKeys, VirtualServiceTable
+from lvs_agent.config.schema import CheckKeys, File, PoolKeys, VirtualServiceTable
 from lvs_agent.config.sentences import known_keys
 
 _WIDTH = 120
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_BEHIND_POOL = ("upper_threshold", "lower_threshold", "quorum", "on_stop", "monitor_file", "allow_weight_zero")
 _LAST = ("real_server", "sorry_server", "sorry_command", "check")
+_POOL = tuple(PoolKeys.model_fields)
+_DEFAULTS_ORDER = ("scheduler", *_POOL)
+_SERVER_ORDER = ("address", "port", *_POOL[:-1], "upper_threshold", "lower_threshold", "monitor_label", "check")
+_SERVICE_ORDER = (
+    *(key for key in VirtualServiceTable.model_fields if key not in {*_POOL, *_LAST, *_BEHIND_POOL}),
+    *_POOL[:-1],
+    *_BEHIND_POOL,
+    *_LAST,
+)
 _NO_NOTE = Note()
 
 Table = Mapping[str, Any]
@@ -63,7 +73,7 @@ class _Writer:
 
     def _table(self, header: str, table: Table, *, at: Location) -> Iterator[list[str]]:
         """A table that has at most a check inside it."""
-        table = _ordered(table, DefaultsTable.model_fields)
+        table = _ordered(table, _DEFAULTS_ORDER)
         plain = {key: value for key, value in table.items() if key != "check"}
         if plain or at in self._notes:
             yield self._section(header, plain, at=at)
@@ -71,9 +81,7 @@ class _Writer:
             yield self._section(f"{header[:-1]}.check]", _ordered_check(table["check"]), at=(*at, "check"))
 
     def _service(self, service: Table, *, at: Location) -> Iterator[list[str]]:
-        pool = PoolKeys.model_fields
-        order = [*(key for key in VirtualServiceTable.model_fields if key not in pool), *pool]
-        service = _ordered(service, [*(key for key in order if key not in _LAST), *_LAST])
+        service = _ordered(service, _SERVICE_ORDER)
         if "check" in service:
             service = {**service, "check": _ordered_check(service["check"])}
         apart = [key for key, value in service.items() if key in _LAST and not self._fits(key, value, at=(*at, key))]
@@ -83,14 +91,16 @@ class _Writer:
             inside = (*at, key)
             if key == "real_server":
                 for index, server in enumerate(service[key]):
-                    yield self._section("[[virtual_service.real_server]]", server, at=(*inside, index))
+                    yield self._section(
+                        "[[virtual_service.real_server]]", _ordered(server, _SERVER_ORDER), at=(*inside, index)
+                    )
             else:
                 yield self._section(f"[virtual_service.{key}]", service[key], at=inside)
 
     def _fits(self, key: str, value: Any, *, at: Location) -> bool:
         """Whether ``value`` can stand on one line, and an array of servers on one line each."""
         if key == "real_server":
-            return all(len(inline(server)) + 3 <= _WIDTH for server in value)
+            return all(len(_server(server)) <= _WIDTH for server in value)
         noted = any(place[: len(at)] == at and place != at for place in self._notes)
         return not noted and len(f"{key} = {inline(value)}") <= _WIDTH
 
@@ -109,7 +119,7 @@ class _Writer:
         yield "real_server = ["
         for index, server in enumerate(servers):
             yield from (f"  {line}" for line in self._before((*at, index)))
-            yield self._with_note(f"  {inline(server)},", (*at, index))
+            yield self._with_note(_server(server), (*at, index))
         yield "]"
 
     def _before(self, at: Location) -> list[str]:
@@ -118,6 +128,10 @@ class _Writer:
     def _with_note(self, line: str, at: Location) -> str:
         text = self._notes.get(at, _NO_NOTE).behind
         return line if text is None else f"{line}  # {_printable(text)}"
+
+
+def _server(server: Table) -> str:
+    return f"  {inline(_ordered(server, _SERVER_ORDER))},"
 
 
 def _ordered(table: Table, order: Iterable[str]) -> Table:

@@ -89,10 +89,11 @@ def test_warning_stands_where_its_line_went() -> None:
 
 def test_warning_of_a_line_that_made_nothing_stands_before_its_service() -> None:
     """Or at the head of the file, where the line is before every service."""
-    made = found({}, Problem("line 3", "fork is not needed"), Problem("line 7", "smtp"), Problem("line 99", "late"))
+    of_file = Problem("", "odd as a whole")
+    made = found({}, of_file, Problem("line 3", "fork"), Problem("line 7", "smtp"), Problem("line 99", "late"))
 
     assert made == {
-        (): Note(("a.cf line 3: fork is not needed",)),
+        (): Note(("a.cf odd as a whole", "a.cf line 3: fork")),
         FIRST: Note(("a.cf line 7: smtp",)),
         ("virtual_service", 1): Note(("a.cf line 99: late",)),
     }
