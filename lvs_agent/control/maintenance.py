@@ -57,9 +57,11 @@ class Maintenance:
         self._look_s = look_s
         self._directory: Path | None = None
         self._servers: Mapping[ServerKey, Collection[int]] = {}
+        self._addresses: frozenset[IPAddress] = frozenset()
         self._files: frozenset[str] = frozenset()
         self._answer: frozenset[ServerKey] = frozenset()
         self._complained = False
+        self._undecided = False
         self._woken = asyncio.Event()
         self._thread = _thread()
         self._names = ReverseNames(clock=clock, learned=self._decide, resolver=resolver)
@@ -72,12 +74,14 @@ class Maintenance:
         """
         moved = directory != self._directory
         self._directory, self._servers = directory, servers
+        self._addresses = frozenset(key[1].address for key in servers)
         if directory is None:
             self._files = frozenset()
         if moved and directory is not None:
             self._thread.close()
             self._thread = _thread()  # the one before may hang in the old directory
             self._complained = False
+            self._undecided = True
             self._woken.set()
         else:
             self._decide()
@@ -90,7 +94,7 @@ class Maintenance:
         if await self._look():
             with suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_NAMES_S):
-                    await self._names.look_up(self._addresses())
+                    await self._names.look_up(self._addresses)
 
     async def run(self) -> None:
         """Follow the directory until cancelled."""
@@ -99,7 +103,7 @@ class Maintenance:
             while True:
                 self._woken.clear()
                 if await self._look():
-                    self._names.want(self._addresses())
+                    self._names.want(self._addresses)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._look_s):
                         await self._woken.wait()
@@ -122,14 +126,16 @@ class Maintenance:
         if directory != self._directory:
             return False  # another configuration has come meanwhile, and asks again
         self._take(directory, files)
-        self._decide()
         return has_host_names(files)
 
     def _take(self, directory: Path, files: frozenset[str]) -> None:
-        self._files = files
         if self._complained:
             log.info("maintenance_directory_read_again", directory=directory)
         self._complained = False
+        if self._undecided or files != self._files:
+            self._undecided = False
+            self._files = files
+            self._decide()
 
     def _complain(self, directory: Path, problem: OSError) -> None:
         if not self._complained:
@@ -148,9 +154,6 @@ class Maintenance:
         if answer != self._answer:
             self._answer = answer
             self._changed(answer)
-
-    def _addresses(self) -> Collection[IPAddress]:
-        return {key[1].address for key in self._servers}
 
 
 def _thread() -> SideThread:

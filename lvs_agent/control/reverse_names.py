@@ -7,6 +7,7 @@ known by it stays known by it.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable, Collection
 from functools import partial
@@ -56,6 +57,8 @@ class ReverseNames:
         self._look_up_s = look_up_s
         self._thread = SideThread(name="reverse-names")
         self._due: dict[IPAddress, float] = {}
+        self._settled: Collection[IPAddress] = ()
+        self._next_due = math.inf
         self._known: dict[IPAddress, Collection[str]] = {}
         self._wanted: Collection[IPAddress] = ()
         self._asked = asyncio.Event()
@@ -79,9 +82,13 @@ class ReverseNames:
 
     async def look_up(self, addresses: Collection[IPAddress]) -> None:
         """Look up those of ``addresses`` whose time has come."""
+        if addresses is self._settled and self._clock.monotonic() < self._next_due:
+            return
         for address in addresses:
             if self._due.get(address, 0.0) <= self._clock.monotonic():
                 await self._look_up(address)
+        self._settled = addresses
+        self._next_due = min((self._due[address] for address in addresses), default=math.inf)
 
     def close(self) -> None:
         """Look up no more; a look-up that hangs is left alone."""

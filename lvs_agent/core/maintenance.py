@@ -49,23 +49,31 @@ def in_maintenance(
     files: Iterable[str], *, servers: Mapping[ServerKey, Collection[int]], names: ServerNames
 ) -> frozenset[ServerKey]:
     """The ``servers`` (with the ports that their checks go to) that a file names."""
-    named = {_parse(file) for file in files if len(file) <= LONGEST_NAME}
-    if not named:
+    ports_of = _ports_of(files)
+    if not ports_of:
         return frozenset()
+    asked = names if any(isinstance(who, str) for who in ports_of) else {}
     return frozenset(
         key
-        for key, ports in servers.items()
-        if any(
-            _Named(who, port) in named
-            for who in _called(key[1].address, names)
-            for port in (None, 0, key[1].port, *ports)
-        )
+        for key, checked in servers.items()
+        for who in _called(key[1].address, asked)
+        if who in ports_of and not ports_of[who].isdisjoint((None, 0, key[1].port, *checked))
     )
 
 
 def has_host_names(files: Iterable[str]) -> bool:
     """Whether a file's name is none of an address, so that host names must be known to tell whom it means."""
     return any(isinstance(_parse(file).who, str) for file in files if len(file) <= LONGEST_NAME)
+
+
+def _ports_of(files: Iterable[str]) -> Mapping[IPAddress | str, set[int | None]]:
+    """The ports that go with each address and host name; None stands for all of them."""
+    ports: dict[IPAddress | str, set[int | None]] = {}
+    for file in files:
+        if len(file) <= LONGEST_NAME:
+            named = _parse(file)
+            ports.setdefault(named.who, set()).add(named.port)
+    return ports
 
 
 def _called(address: IPAddress, names: ServerNames) -> Iterable[IPAddress | str]:

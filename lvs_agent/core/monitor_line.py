@@ -5,6 +5,7 @@ that scripts that read the file go on working.  Where it is not:
 
 * ldirectord writes the whole body where a text was missed in it; here it is said that it was missed.
 * A successful HTTP answer has the registered phrase of its status, whatever the server says.
+* Of a connection that fails between two whole probes (``checktype=N``) ldirectord tells no reason.
 * ldirectord writes nothing where a ping fails, and nothing for ``external-perl`` and ``on``; here there is a line.
 * A server that speaks no HTTP is ``200 Assumed OK`` to ldirectord; here it is down, and the message says why.
 * A probe that could not be made says nothing about the server, and has no line.

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from structlog.testing import capture_logs
 
@@ -244,3 +245,45 @@ def test_other_directory_is_read_before_the_answer_changes(tmp_path: Path) -> No
 
     asyncio.run(scenario())
     assert bench.answers == [{ONE}, {ONE, TWO}, NOBODY]
+
+
+def test_other_directory_counts_for_other_servers_too(tmp_path: Path) -> None:
+    """A reload that changes directory and servers at once is decided anew, even where the files are called the same."""
+    new: ServerKey = (service_key(), destination_key(address="10.0.0.9"))
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "10.0.0.9").touch()
+    bench = Bench(tmp_path / "old")
+
+    async def scenario() -> None:
+        async with bench.running():
+            await asyncio.sleep(0.1)
+            bench.maintenance.adopt(directory=tmp_path / "new", servers={new: ()})
+            await bench.until(new)
+
+    asyncio.run(scenario())
+
+
+def test_many_servers_are_decided_on_only_when_something_has_changed(tmp_path: Path) -> None:
+    """A directory that stays as it is costs a look at it and no more, however many servers there are."""
+    bench = Bench(tmp_path)
+    bench.touch("10.0.0.1")
+    decided: list[object] = []
+
+    class Watched(dict[ServerKey, Collection[int]]):
+        """Notes each time that somebody goes through the servers."""
+
+        def items(self) -> Any:
+            decided.append(None)
+            return super().items()
+
+    bench.maintenance.adopt(directory=tmp_path, servers=Watched(SERVERS))
+    decided.clear()
+
+    async def scenario() -> None:
+        async with bench.running():
+            await bench.until(ONE)
+            await asyncio.sleep(0.1)
+
+    asyncio.run(scenario())
+    assert len(decided) == 1
