@@ -13,7 +13,7 @@ _WHERE = {Scope.GLOBAL: "global", Scope.VIRTUAL: "service", Scope.BOTH: "both"}
 _FATES = {
     Fate.SAME: "same",
     Fate.BETTER: "better: {}",
-    Fate.REPLACED: "replaced by {}",
+    Fate.REPLACED: "replaced: {}",
     Fate.IGNORED: "ignored: {}",
 }
 
