@@ -165,10 +165,10 @@ def _is_bare_ipv6(value: str) -> bool:
 def _head(value: str) -> tuple[str, str]:
     """The address of a real server, where blanks may stand around the arrow of a range, and the rest."""
     first, arrow, more = value.partition("->")
-    if arrow and not first.rstrip().count(" "):
+    if arrow and len(first.split()) == 1:
         value = f"{first.rstrip()}->{more.lstrip()}"
-    head, _, rest = value.partition(" ")
-    return head, rest
+    head = (value.split(None, 1) or [""])[0]
+    return head, value.lstrip()[len(head) :]
 
 
 def _doubled_colon(colons: str | None, *, line: int, notes: Notes) -> None:

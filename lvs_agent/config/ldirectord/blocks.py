@@ -130,7 +130,7 @@ class _Reader:
             self._notes.oddity(Oddity.NOT_INDENTED, entry.line)
         elif gap:
             self._notes.oddity(Oddity.GAP, entry.line)
-        elif line.indentation is Indentation.ODD:
+        elif line.indentation is Indentation.TOO_LITTLE:
             self._notes.oddity(Oddity.INDENTATION, entry.line)
 
     def _into_file(self, entry: Entry, *, line: Line, first: bool) -> None:

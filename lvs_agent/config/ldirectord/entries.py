@@ -108,7 +108,9 @@ def _without_directive(line: Line, found: re.Match[str] | None, notes: Notes) ->
     bare = _BARE.match(line.plain)
     if bare is not None:
         return Parts((Entry(line.number, DIRECTIVES["supervised"], "yes"),), None)
-    if notes.full:
+    if not any(map(str.isalnum, line.text)):
+        notes.oddity(Oddity.NOTHING, line.number)
+    elif notes.full:
         notes.error(line.number, "")
     elif found is not None:
         guess = nearest(found[1], known=DIRECTIVES)

@@ -26,9 +26,9 @@ class Indentation(Enum):
     """How a line begins."""
 
     NONE = "none"
-    PROPER = "proper"
-    """As ldirectord wants it within a virtual service."""
-    ODD = "odd"
+    ENOUGH = "enough"
+    """As ldirectord wants it within a virtual service, but perhaps with blanks that it knows nothing of."""
+    TOO_LITTLE = "too little"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Line:
         if not self.blanks:
             return Indentation.NONE
         wide = len(self.blanks) + 3 * self.blanks.count("\t") >= _LEAST_INDENTATION
-        return Indentation.PROPER if wide and not self.blanks.strip(" \t") else Indentation.ODD
+        return Indentation.ENOUGH if wide or self.blanks.strip(" \t") else Indentation.TOO_LITTLE
 
 
 def read_lines(content: bytes, notes: Notes) -> tuple[Line, ...]:

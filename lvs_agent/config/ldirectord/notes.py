@@ -24,6 +24,7 @@ class Oddity(Enum):
     GAP = "goes on with the virtual service above after a line that ends it for ldirectord"
     BEHIND = "what stands behind the value (blanks or a comment) is passed over; ldirectord takes it for a part of it"
     HASH = "the # inside quotes belongs to the text; ldirectord cuts there"
+    NOTHING = "has no letter and no digit, and is passed over; ldirectord refuses it"
     UPPER_CASE = "upper case is taken for lower case; ldirectord refuses it"
     WITHOUT_EFFECT = "{}"
     UNVERIFIED = (
