@@ -145,6 +145,14 @@ def test_stop_does_to_the_table_what_the_configuration_says(
     assert ldirectord.pid_files == []
 
 
+def test_stop_can_be_told_to_keep_the_table(ldirectord: Ldirectord, running: Path) -> None:
+    """For a way back to ldirectord, without a change of the configuration."""
+    said = ldirectord(running, "stop", "--keep-table")
+
+    assert said == (0, "", "")
+    assert "delete_service" not in [one["operation"] for one in ldirectord.events("operation_applied")]
+
+
 def test_agent_that_does_not_end_is_killed(ldirectord: Ldirectord, running: Path) -> None:
     """Stop has failed then, says so, and nothing is left."""
     pid = ldirectord.pid
@@ -155,6 +163,20 @@ def test_agent_that_does_not_end_is_killed(ldirectord: Ldirectord, running: Path
     assert f"lvs-agent (pid {pid}) has not ended within 0.2 s: killed, the table stays" in said.err
     assert not is_alive(pid)
     assert ldirectord(running, "status").code == 3
+
+
+@pytest.mark.parametrize("name", ["web.cf", "web", "web.conf"])
+def test_file_of_any_name_is_read_as_ldirectords(ldirectord: Ldirectord, tmp_path: Path, name: str) -> None:
+    """Only one that ends in .toml is not."""
+    path = tmp_path / name
+    path.write_text("virtual=192.0.2.1:80\n    real=192.0.2.2:80 gate\n    checktype=on\n")
+    good = ldirectord(name, "check-config")
+    path.write_text("virtual=192.0.2.1:80\n    real=192.0.2.2:80 plough\n")
+    bad = ldirectord(name, "check-config")
+
+    assert good.code == 0
+    assert bad.code == 2
+    assert f"{name}: line 2: " in bad.err
 
 
 # --- restart ----------------------------------------------------------------------------------------------------------

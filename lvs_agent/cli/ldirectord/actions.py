@@ -33,8 +33,9 @@ def perform(action: Action, order: Order) -> int:
 
 
 def _stop(order: Order) -> int:
-    """Returns when the agent has ended.  What becomes of the table is said in its configuration."""
-    return _end(find_known(order), with_signal=signal.SIGTERM, within_s=order.stop_timeout_s)
+    """Returns when the agent has ended.  What becomes of the table is said in its configuration, or by the order."""
+    number = signal.SIGQUIT if order.keep_table else signal.SIGTERM
+    return _end(find_known(order), with_signal=number, within_s=order.stop_timeout_s)
 
 
 def _restart(order: Order) -> int:

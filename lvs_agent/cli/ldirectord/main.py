@@ -22,6 +22,7 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
 @click.command(context_settings=_SETTINGS, no_args_is_help=False)
 @click.version_option(__version__, "-v", "--version", prog_name="lvs-ldirectord")
 @click.option("-d", "--debug", is_flag=True, help="Stay in the foreground, and log there.")
+@click.option("--keep-table", is_flag=True, help="With stop: leave the table as it is, whatever cleanstop says.")
 @click.option(
     "--probe",
     type=click.Choice([probe.value for probe in Probe]),
@@ -67,12 +68,13 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
 def cli(
     words: tuple[str, ...],
     *,
+    debug: bool,
+    keep_table: bool,
     run_dir: Path,
     log_file: Path | None,
     start_timeout: float,
     stop_timeout: float,
     probe: str | None,
-    debug: bool,
 ) -> int:
     """Run lvs-agent with a configuration of ldirectord, under ldirectord's command line.
 
@@ -92,6 +94,7 @@ def cli(
     order = Order(
         config=config,
         debug=debug,
+        keep_table=keep_table,
         probe=Probe(probe) if probe else None,
         run_dir=run_dir.absolute(),
         log_dir=Path("/var/log/lvs-agent"),

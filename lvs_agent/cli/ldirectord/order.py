@@ -42,13 +42,15 @@ class Probe(Enum):
 class Order:
     """What the command line says besides the action.
 
-    ``config``: as it was written.  ``log_file`` None: one in ``log_dir``, named after the configuration.  ``start``
+    ``config``: as it was written.  ``keep_table``: ``stop`` leaves the table as it is, whatever the configuration says.
+    ``log_file`` None: one in ``log_dir``, named after the configuration.  ``start``
     waits ``start_timeout_s`` for the first verdicts.  An agent that takes longer than ``stop_timeout_s`` to end is
     killed.
     """
 
     config: str
     debug: bool
+    keep_table: bool
     probe: Probe | None
     run_dir: Path
     log_dir: Path
