@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -10,15 +12,31 @@ from hypothesis import HealthCheck, assume, given, settings
 from lvs_agent.checks import checkers
 from lvs_agent.config import Config, config_from_tables, parse_config
 from lvs_agent.config.convert.conversion import Conversion, conversion
-from lvs_agent.config.convert.unused import with_unused
+from lvs_agent.config.convert.toml import _UNPRINTABLE
+from lvs_agent.config.convert.unused import with_unused, without_secrets
 from lvs_agent.config.ldirectord import Reading, read_ldirectord
 from lvs_agent.config.ldirectord.names import FixedNames
 from lvs_agent.config.secrets import SecretSource
 from lvs_agent.errors import ConfigError
+from lvs_agent.model.ipvs import IPAddress
 from tests.differential.texts import texts
 
 BASE = Path("/etc/ha.d")
-NAMES = FixedNames({"localhost": "127.0.0.1"})
+SAMPLES = Path(__file__).parents[2] / "data" / "ldirectord"
+
+
+class EveryName(FixedNames):
+    """Knows a host by every name."""
+
+    def host(self, name: str, family: socket.AddressFamily) -> IPAddress:
+        try:
+            return super().host(name, family)
+        except LookupError:
+            prefix = "2001:db8::" if family is socket.AF_INET6 else "192.0.2."
+            return ip_address(f"{prefix}{sum(name.encode()) % 250 + 1}")
+
+
+NAMES = EveryName({"localhost": "127.0.0.1"})
 
 WEB = b"""# The web site.
 
@@ -67,13 +85,35 @@ def converted(content: bytes) -> Conversion:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
 @given(texts())
 def test_toml_means_the_same(content: bytes) -> None:
-    """Whatever file can be used, also where the TOML is in another directory."""
+    """Whatever file can be used, also where the TOML is in another directory; and nothing that was said is lost."""
     try:
-        _, config = read(content)
+        reading, config = read(content)
     except ConfigError:
         assume(condition=False)
+    text = converted(content).toml()
 
-    assert parse_config(converted(content).toml(), base=Path("/elsewhere")).digest == config.digest
+    assert parse_config(text, base=Path("/elsewhere")).digest == config.digest
+    assert lost(reading, text) == []
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.cf")), ids=lambda path: path.stem)
+def test_files_of_users_mean_the_same(path: Path) -> None:
+    """With the oddities that people write."""
+    content = path.read_bytes()
+    reading, config = read(content)
+    text = converted(content).toml()
+
+    assert parse_config(text, base=Path("/elsewhere")).digest == config.digest
+    assert lost(reading, text) == []
+
+
+def lost(reading: Reading, text: str) -> list[str]:
+    """The comments and warnings that are not in ``text``."""
+    comments = [
+        _UNPRINTABLE.sub("\ufffd", without_secrets(comment)) for each in reading.comments.values() for comment in each
+    ]
+    said = [f"# site.cf {warning.path}: " for warning in reading.warnings]
+    return [one for one in (*comments, *said) if one not in text]
 
 
 def test_toml_reads_like_written_by_hand() -> None:
