@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from tests.process.agent import PATIENCE_S
 from tests.process.conftest import ConfigFile, StartServers
-from tests.process.ldirectord import Ldirectord, is_alive
+from tests.process.ldirectord import OPTIONS, Ldirectord, is_alive
 
 ALWAYS_UP = """
 [agent]
@@ -29,6 +30,8 @@ check = {{ type = "none" }}
 [[virtual_service.real_server]]
 address = "127.0.0.1"
 """
+RULES = Path(__file__).parents[2] / "packaging" / "logrotate" / "lvs-agent"
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 BROKEN = '[[virtual_service]]\naddress = "192.0.2.1"\nport = 80\nschedular = "rr"\nweight = -1\n'
 
 
@@ -177,6 +180,35 @@ def test_file_of_any_name_is_read_as_ldirectords(ldirectord: Ldirectord, tmp_pat
     assert good.code == 0
     assert bad.code == 2
     assert f"{name}: line 2: " in bad.err
+
+
+@pytest.mark.parametrize(("strict", "code"), [("", 0), (" --strict", 2)])
+def test_agent_that_is_to_be_strict_is_checked_strictly(
+    ldirectord: Ldirectord, tmp_path: Path, strict: str, code: int
+) -> None:
+    """A restart must not end what it cannot start again."""
+    (tmp_path / "web.cf").write_text("virtual=192.0.2.1:80\n  real=192.0.2.2:80 gate\n  checktype=on\n")
+
+    assert ldirectord("web.cf", "check-config", LVS_AGENT_OPTIONS=OPTIONS + strict).code == code
+
+
+@pytest.mark.skipif(
+    shutil.which("logrotate", path=SYSTEM_PATH) is None, reason="needs logrotate; make test installs it"
+)
+def test_log_is_rotated_while_the_agent_writes_on(ldirectord: Ldirectord, running: Path) -> None:
+    """With the rules that are installed: nothing is lost, and no process has to be told."""
+    rules = ldirectord.directory / "rules"
+    rules.write_text(RULES.read_text().replace("/var/log/lvs-agent", str(ldirectord.log.parent)))
+    rules.chmod(0o644)
+    command: list[str | Path] = ["logrotate", "--force", "--state", ldirectord.directory / "logrotate.state", rules]
+    done = subprocess.run(command, env={"PATH": SYSTEM_PATH}, capture_output=True, text=True, check=False)
+    ldirectord(running, "reload")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert '"event": "started"' in ldirectord.log.with_name("agent.log.1").read_text()
+    assert "started" not in ldirectord.log.read_text()
+    assert len(ldirectord.events("configuration_reloaded")) == 1
+    assert "\0" not in ldirectord.log.read_text()
 
 
 # --- restart ----------------------------------------------------------------------------------------------------------
@@ -457,7 +489,7 @@ def test_missing_configuration_of_nothing_is_an_error(ldirectord: Ldirectord, wo
     assert said.err == f"error: there is no configuration nothing.cf: looked for {places}\n"
 
 
-WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
 """Not even root may write everywhere then."""
 
 
