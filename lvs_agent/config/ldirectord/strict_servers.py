@@ -18,7 +18,7 @@ _PORT = r"[-_0-9A-Za-z]+"
 _REAL = re.compile(rf"({_HOST})(?:->({_HOST}))?(?::({_PORT}))?[{BLANKS}]+(.*)")
 _WITH_PORT = re.compile(rf"(.*?)(?::({_PORT}))?", re.DOTALL)
 _WEIGHT = re.compile(rf"[{BLANKS}][0-9]+")
-_REQUEST_AND_RECEIVE = re.compile(rf'[{BLANKS}]".*"[, ][{BLANKS}]*".*"')
+_REQUEST_AND_RECEIVE = re.compile(rf'[{BLANKS}]"(.*)"[, ][{BLANKS}]*".*"')
 _LOWER, _UPPER = re.compile(rf"[{BLANKS}]l:[0-9]+"), re.compile(rf"[{BLANKS}]u:[0-9]+")
 _BAD_METHOD = "the forwarding method must be one of gate, masq and ipip"
 
@@ -114,14 +114,19 @@ def _range(first: int, last: int, *, rest: str) -> str | None:
 
 
 def _settings(text: str) -> str | None:
-    """What is wrong behind the address: method, weight, request and response, thresholds, in this order."""
+    """What is wrong behind the address: method, weight, request and response, thresholds, in this order.
+
+    Behind a request that begins with a slash ldirectord forgets whatever comes.
+    """
     method = WORD.search(text)
     if method is None or method[0] not in _FORWARDING:
         return f"{_BAD_METHOD}; write one of them behind the address"
     rest = text[method.end() :]
     for part in (_WEIGHT, _REQUEST_AND_RECEIVE, _LOWER, _UPPER):
-        found = part.search(rest)
-        rest = rest[found.end() :] if found else rest
+        if found := part.search(rest):
+            if part is _REQUEST_AND_RECEIVE and found[1].startswith("/"):
+                return None
+            rest = rest[found.end() :]
     return f"what is {rest.strip(BLANKS)!r}? delete it" if rest.strip(BLANKS) else None
 
 

@@ -67,6 +67,8 @@ CASES: dict[str, tuple[int | None, bytes]] = {
     "no weight but another word": (2, lines(HEAD, "    real=10.0.0.5:80 gate x")),
     "another word before the weight": (None, lines(HEAD, "    real=10.0.0.5:80 gate x 5")),
     "upper threshold first": (None, lines(HEAD, "    real=10.0.0.5:80 gate 5 u:9 l:1")),
+    "nonsense behind a request with a slash": (None, lines(HEAD, f'{REAL} 1 "/a", "b" x')),
+    "nonsense behind a request without": (2, lines(HEAD, f'{REAL} 1 "a", "b" x')),
     "two colons": (None, lines(HEAD, "    real=10.0.0.5::5060 gate")),
     "range from its end": (2, lines(HEAD, "    real=10.0.0.9->10.0.0.5:80 gate")),
     "nonsense behind a range in which nobody is": (None, lines(HEAD, "    real=5.245.224.255->5.245.225.0:80 x")),
