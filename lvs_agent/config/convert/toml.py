@@ -59,6 +59,7 @@ def inline(value: object) -> str:
 class _Writer:
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
+        self._around_notes = {place[:length] for place in notes for length in range(len(place))}
 
     def head(self) -> Iterator[list[str]]:
         yield self._before(())
@@ -101,8 +102,7 @@ class _Writer:
         """Whether ``value`` can stand on one line, and an array of servers on one line each."""
         if key == "real_server":
             return all(len(_server(server)) <= _WIDTH for server in value)
-        noted = any(place[: len(at)] == at and place != at for place in self._notes)
-        return not noted and len(f"{key} = {inline(value)}") <= _WIDTH
+        return at not in self._around_notes and len(f"{key} = {inline(value)}") <= _WIDTH
 
     def _section(self, header: str, table: Table, *, at: Location) -> list[str]:
         lines = [*self._before(at), self._with_note(header, at)]
