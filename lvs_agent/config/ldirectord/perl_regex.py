@@ -105,7 +105,7 @@ class _Translation:
             take.get(self._pattern[self._at], self._letter)()
         if len(self._opened) != 1:
             raise Untranslatable("a parenthesis is not closed")
-        return "".join(self._out) + ")" * len(self._opened[0])
+        return "".join(self._out) + _closed(self._opened[0])
 
     def _letter(self) -> None:
         self._out.append(self._pattern[self._at])
@@ -160,13 +160,13 @@ class _Translation:
     def _close(self) -> None:
         if len(self._opened) == 1:
             raise Untranslatable("a parenthesis is closed that was not opened")
-        self._out.append(")" * (1 + len(self._opened.pop())))
+        self._out.append(_closed(self._opened.pop()) + ")")
         self._at += 1
 
     def _alternative(self) -> None:
         """Flags that were set in the middle of a group hold for its other alternatives too."""
         flags = self._opened[-1]
-        self._out.append(")" * len(flags) + "|" + "".join(flags))
+        self._out.append(_closed(flags) + "|" + "".join(flags))
         self._at += 1
 
     # --- escapes ---------------------------------------------------------------------------------------------------
@@ -243,6 +243,11 @@ class _Translation:
         if not letter or letter in "pPHVNRX":
             raise Untranslatable(f"\\{letter} within [] has no counterpart in Python")
         return re.escape(letter) if letter != "-" else r"\-"
+
+
+def _closed(flags: list[str]) -> str:
+    """The end of the groups that stand for flags; a comment of the flag x ends with its line."""
+    return "".join("\n)" if "x" in start else ")" for start in reversed(flags))
 
 
 def _simple(letter: str) -> str:

@@ -60,7 +60,7 @@ class Servers:
         port = 0 if written.port is None else self.resolver.port(written.port, protocol=None, line=line)
         if first is None or last is None or port is None:
             return ()
-        self._values(written, line=line)
+        fits = self._fits(written, line=line)
         weight = min(written.weight, MAX_WEIGHT)
         return tuple(
             Real(
@@ -71,7 +71,7 @@ class Servers:
                 weight=weight,
                 request=written.request,
                 receive=written.receive,
-                lower=written.lower,
+                lower=written.lower if fits else None,
                 upper=written.upper,
             )
             for address in self._range(first, last, line=line)
@@ -88,13 +88,15 @@ class Servers:
             return None
         return Real(line=entry.line, address=address, port=port, method=written.method)
 
-    def _values(self, written: RealText, *, line: int) -> None:
+    def _fits(self, written: RealText, *, line: int) -> bool:
+        """Whether the kernel takes the thresholds together; like a weight that it refuses, told if not."""
         if written.weight > MAX_WEIGHT:
             self.notes.error(line, f"the weight must be at most {MAX_WEIGHT}; the kernel refuses {written.weight}")
         lower, upper = written.lower or 0, written.upper or 0
         if lower > upper:
             wrong = f"must not be above u: ({upper})" if upper else "needs u: as well"
             self.notes.error(line, f"the lower threshold l: ({lower}) {wrong}; the kernel refuses it")
+        return lower <= upper
 
     def _range(self, first: IPAddress, last: IPAddress, *, line: int) -> Iterator[IPAddress]:
         if first.version != last.version or int(last) < int(first):
