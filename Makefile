@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ROUNDS ?= 1
 TESTS  ?= tests
+FILES  ?= 300
 
 .PHONY: help demo test check format cov docs bench lab clean
 
@@ -40,6 +41,10 @@ cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
 
 docs: $(VENV)/.run  ## write anew what the documentation takes from the code
 	$(BIN)/python -m tests.config.convert.directive_table
+
+differential: $(VENV)/.dev  ## the same configurations for ldirectord and lvs-agent, and every difference in their tables
+	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/config/ldirectord/test_strict.py
+	$(BIN)/python -m tests.differential --files $(FILES)
 
 bench: $(VENV)/.dev  ## speed beside the peers, in one run
 	scripts/setup bench $(PYTHON) $(VENV)

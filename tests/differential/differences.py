@@ -16,6 +16,7 @@ _DIRECTIVE = re.compile(r"([a-z_]+6?)\s*=\s*(.*)")
 _REAL = re.compile(
     r"(?P<host>\[[^]]+\]|[^\s:>\[]+?)(?:->(?P<last>[^\s:]+))?(?::(?P<port>[\w-]+))?\s+(?P<method>\w+)(?P<rest>.*)"
 )
+_GLUED = re.compile(rb"^\s*#.*\bvirtual6?\s*=.*\breal6?\s*=", re.MULTILINE)
 _PORTS = {"http": "80", "www": "80", "mysql": "3306", "domain": "53"}
 
 
@@ -111,12 +112,6 @@ def _mapped(service: Service, row: Row) -> bool:
     )
 
 
-def _mapped_fallback(service: Service, row: Row) -> bool:
-    host, _, _ = service.fallback.partition(" ")
-    port = re.search(r":(\w+)$", host)
-    return bool(_is_fallback(service, row) and port and port[1] != service.port and "masq" not in service.fallback)
-
-
 def _duplicate(service: Service, row: Row) -> bool:
     return len(service.of(row.host)) > 1
 
@@ -151,7 +146,6 @@ EXPLAINED: Mapping[str, Predicate] = {
     "threshold-alone": _thresholds,
     "real-without-port": _portless,
     "mapped-port": _mapped,
-    "mapped-fallback": _mapped_fallback,
     "same-server-twice": _duplicate,
     "ping-of-ipv6": _ping_6,
     "global-fallback-of-a-mark": _mark_fallback,
@@ -171,11 +165,14 @@ def names_of_rows(files: Iterable[bytes], theirs: Iterable[str], ours: Iterable[
 
     ``files``: the configuration in force, and the one before it.
     """
-    services = [service for text in files for service in services_of(text)]
+    texts = tuple(files)
+    services = [service for text in texts for service in services_of(text)]
     rows = rows_of(theirs, ours)
     names: set[str] = set()
     for row in rows:
         found = _names(row, services)
+        if row.service not in {service.key for service in services} and any(map(_GLUED.search, texts)):
+            found = {"directives-in-a-comment"}
         if not found and any(_is_fallback(service, row) for service in services if service.key == row.service):
             # It stands in for whoever the other rows are about.
             others = [other for other in rows if other.service == row.service and other != row]

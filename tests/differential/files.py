@@ -40,10 +40,10 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """A configuration, the one that replaces it, and the hosts that are down in the story's second part."""
+    """A configuration, the one that replaces it, the host that is down first, and how the change is noticed."""
 
-    before: File
-    after: File
+    before: bytes
+    after: bytes
     down: str
     down_at_reload: bool
     by_signal: bool
@@ -268,8 +268,8 @@ def stories(draw: st.DrawFn, *, most: int = 3) -> Story:
     if not by_signal:
         before = replace(before, lines=(*before.lines, "autoreload=yes"))
     return Story(
-        before=before,
-        after=draw(_changed(before, most=most)),
+        before=before.text(),
+        after=draw(_changed(before, most=most)).text(),
         down=draw(st.sampled_from(SERVER_HOSTS[:3])),
         down_at_reload=draw(st.booleans()),
         by_signal=by_signal,

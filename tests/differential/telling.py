@@ -56,7 +56,7 @@ def story(number: int, *, most: int = 3) -> Story:
 
 def tell(one: Story, *, world: World) -> Iterator[Ending]:
     """The endings of a story's steps."""
-    before, after = one.before.text(), one.after.text()
+    before, after = one.before, one.after
     world.take_down([])
     with tempfile.TemporaryDirectory(prefix="lvs-differential-") as name, Ldirectord(Path(name), before) as theirs:
         try:

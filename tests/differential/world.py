@@ -44,9 +44,11 @@ class World:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.take_down([])
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        _batch(_address("del", host) for host in self.hosts)
 
     def take_down(self, down: Iterable[str]) -> None:
         """Exactly the hosts in ``down`` are down from now on."""
