@@ -193,7 +193,7 @@ def test_time_limits_stand_in_for_each_other(around: list[str], own: list[str], 
     ("directive", "problem"),
     [
         ("service=htpp", "; did you mean http?"),
-        ("checktype=negociate", "; did you mean negotiate?"),
+        ("checktype=negotiates", "; did you mean negotiate?"),
         ("checkport=70000", "checkport must be from 1 to 65535"),
         ("checkport=x", "checkport must be a whole number from 1 up"),
         ("httpmethod=POST", "httpmethod must be GET or HEAD"),
@@ -219,7 +219,7 @@ def test_time_limits_stand_in_for_each_other(around: list[str], own: list[str], 
         ("smtp=???", "smtp must be the name of a server, or its IPv4 address"),
         ("quiescent=perhaps", "quiescent must be yes or no"),
         ("ops=", "ops needs a value behind the ="),
-        ("recieve=x", "unknown directive 'recieve'; did you mean 'receive'?"),
+        ("receiver=x", "unknown directive 'receiver'; did you mean 'receive'?"),
         ("xyzzy=x", "unknown directive 'xyzzy'; put # before it if it is a remark"),
         ("scheduler wrr", "'scheduler' needs = and a value behind it"),
         ("some words", "is no directive (name = value); put # before it if it is a remark"),
@@ -231,3 +231,50 @@ def test_value_that_cannot_be_used_is_refused_with_a_remedy(directive: str, prob
     found = told(f"virtual=203.0.113.1:80\n{REAL}\t{directive}\n")
 
     assert [line.startswith("error line ") and problem in line for line in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("directive", "keys"),
+    [
+        ("scheduler=RR", {"scheduler": "rr"}),
+        ("scheduler=rr9", {"scheduler": "rr"}),
+        ("protocol=UDP", {"protocol": "udp"}),
+        ("service=HTTP", {}),
+        ("checktype=Ping", {"check": {"type": "ping", "timeout": "5s"}}),
+        ("checktype=negotiate 3 times", {"check": HTTP | {"connects_between": 3}}),
+        ("quiescent=YES", {"on_down": "quiesce"}),
+        ("quiescent=off", {"on_down": "remove"}),
+        ("ops=yes", {}),
+        ("fallback6=127.0.0.1", {"sorry_server": {"address": "127.0.0.1"}}),
+        ("persistent=5\n\tnetmask=24", {"persistence": {"timeout": "5s", "prefix_length": 24}}),
+        (f"comment={'x' * 1001}", {"comment": "x" * 1000}),
+        ("checktype=external", {"check": {"type": "none"}}),
+    ],
+)
+def test_value_that_is_written_otherwise_is_taken_with_a_warning(directive: str, keys: dict[str, Any]) -> None:
+    """What was plainly meant, and one sentence about it."""
+    text = f"virtual=203.0.113.1:80\n{REAL}\t{directive}\n"
+    service = tables_of(text)["virtual_service"][0]
+
+    assert {key: service.get(key) for key in keys} == keys
+    assert len(told(text)) == 1
+
+
+def test_server_without_any_port_to_check_is_down_as_with_ldirectord() -> None:
+    """Where neither the mark nor the server nor the service has a port."""
+    text = "virtual=5\n\treal=192.0.2.1 gate\n\tchecktype=connect\n"
+
+    assert tables_of(text)["virtual_service"][0]["check"] == {"type": "none", "result": "down"}
+    assert told(text) == [
+        "warning line 2: there is no port to check, so that it is always down, as with ldirectord; write checkport="
+    ]
+
+
+@pytest.mark.parametrize("command", ["'/x", "/x 'y"])
+def test_command_line_that_is_none_is_refused(command: str) -> None:
+    """With an open quote nobody knows where a word ends."""
+    checks = f"\tchecktype=external\n\tcheckcommand={command} z\n"
+    found = [*told(f"virtual=203.0.113.1:80\n{REAL}\tfallbackcommand={command}\n"), *told(f"virtual=5\n{REAL}{checks}")]
+
+    assert len(found) == 2
+    assert all(line.startswith("error line ") for line in found)

@@ -78,6 +78,10 @@ PATTERNS = (
     "(?^:All)",
     r"l\K Well",
     r"\p{L}\pL",
+    r"\N{U+41}ll",
+    r"[\x41\101]ll",
+    r"[\w\s]{9}",
+    r"(a)\1\1",
 )
 _PERL = """
 use strict; no warnings; binmode STDIN; local $/; my $case = JSON::PP::decode_json(<STDIN>);
@@ -131,6 +135,7 @@ def test_quoted_part_is_literal() -> None:
     ("pattern", "reason"),
     [
         ("(a", "a parenthesis is not closed"),
+        ("(?#a", "a parenthesis is not closed"),
         ("a)", "a parenthesis is closed that was not opened"),
         ("[a", "a [ is not closed"),
         ("a\\", "it ends in a backslash"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lvs_agent.config.ldirectord.addresses import Resolver
+from lvs_agent.config.ldirectord.names import SystemNames
+from lvs_agent.config.ldirectord.notes import Notes
 from lvs_agent.core.health import Health
+from lvs_agent.model.ipvs import Family
 from tests.config.ldirectord.expected import config_of, lines_of, table_of
 
 WEB = "virtual=203.0.113.1:80\n\tchecktype=connect\n"
@@ -120,6 +124,12 @@ def test_thresholds_count_in_either_order_and_in_quotes() -> None:
             'line 3: the ends of the range "192.0.2.1:10->192.0.2.2:20" have different ports; write FIRST->LAST:PORT',
         ),
         (
+            f"{WEB}\treal=http://192.0.2.1/ gate\n",
+            'line 3: "http://192.0.2.1/" is no real server; write ADDRESS:PORT, then gate, masq or ipip',
+        ),
+        (f"{WEB}\treal=192.0.2.1:99999 gate\n", "line 3: the port 99999 is larger than 65535"),
+        (f"{WEB}\tfallback=127.0.0.1:99999\n", "line 3: the port 99999 is larger than 65535"),
+        (
             f"{WEB}\treal=192.0.2.9->192.0.2.1:80 gate\n",
             "line 3: the range from 192.0.2.9 to 192.0.2.1 has no end; write FIRST->LAST with whole addresses",
         ),
@@ -230,3 +240,14 @@ def test_fallback_is_what_serves_when_all_are_down(text: str, sorry: str) -> Non
     rule = table_of(config_of(text), Health.DOWN)[1]
 
     assert rule.partition(" -r ")[2].removesuffix(" --tun-type ipip") == f"{sorry} -w 1"
+
+
+def test_octal_numbers_are_what_the_system_takes_them_for() -> None:
+    """As ldirectord does, but with a word about it."""
+    notes = Notes()
+    resolver = Resolver(SystemNames(), notes)
+
+    assert str(resolver.host("192.0.2.010", family=Family.INET, line=1)) == "192.0.2.8"
+    assert [str(each) for each in notes.warnings()] == [
+        "line 1: 192.0.2.010 is taken for 192.0.2.8: numbers that begin with 0 are octal"
+    ]
