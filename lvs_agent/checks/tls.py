@@ -79,20 +79,28 @@ class ContextUnusable(Exception):
         self.result = result
 
 
-def context_for(settings: TlsSettings) -> ssl.SSLContext:
-    """The context for these settings, as its files are now.  Raises ContextUnusable."""
+def context_for(settings: TlsSettings, *, alpn: tuple[str, ...]) -> ssl.SSLContext:
+    """The context for these settings, as its files are now.  Raises ContextUnusable.
+
+    ``alpn``: the protocols to offer (RFC 7301); none where the protocol has no name there.
+    """
     named = (settings.ca_file, settings.client_certificate, settings.client_key)
-    return _context(settings, tuple(_state(path) for path in named if path is not None))
+    return _context(settings, alpn, tuple(_state(path) for path in named if path is not None))
 
 
 async def start_tls(
-    connection: Connection, settings: TlsSettings, *, server_name: str | None, address: IPAddress
+    connection: Connection,
+    settings: TlsSettings,
+    *,
+    server_name: str | None,
+    address: IPAddress,
+    alpn: tuple[str, ...] = ("http/1.1",),
 ) -> float | None:
     """Shake hands; seconds since 1970 at which the server's certificate expires.
 
     Raises ContextUnusable, OSError (with ssl.SSLError).
     """
-    context = context_for(settings)
+    context = context_for(settings, alpn=alpn)
     wrapped = await connection.encrypt(context, server_name=server_name or str(address))
     certificate = wrapped.getpeercert(binary_form=True)
     return None if certificate is None else not_after(certificate)
@@ -119,7 +127,7 @@ def failure_of(problem: ssl.SSLError) -> Failed:
 
 
 @lru_cache(maxsize=256)
-def _context(settings: TlsSettings, states: tuple[tuple[int, int, int], ...]) -> ssl.SSLContext:
+def _context(settings: TlsSettings, alpn: tuple[str, ...], states: tuple[tuple[int, int, int], ...]) -> ssl.SSLContext:
     """A new context.  ``states`` is part of the key only: a file that has changed makes a new one."""
     del states
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -128,6 +136,8 @@ def _context(settings: TlsSettings, states: tuple[tuple[int, int, int], ...]) ->
         context.verify_mode = ssl.CERT_NONE
     try:
         _load(context, settings)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
     except ssl.SSLError as problem:
         detail = f"a file of the tls table is not usable: {problem.reason or problem}"
         raise ContextUnusable(Errored(ErrorReason.FILE_MISSING, detail)) from None
@@ -136,7 +146,6 @@ def _context(settings: TlsSettings, states: tuple[tuple[int, int, int], ...]) ->
 
 def _load(context: ssl.SSLContext, settings: TlsSettings) -> None:
     context.minimum_version = _VERSIONS[settings.minimum_version]
-    context.set_alpn_protocols(["http/1.1"])
     if settings.verify:
         context.load_verify_locations(settings.ca_file) if settings.ca_file else context.load_default_certs()
     if settings.client_certificate:
