@@ -42,6 +42,7 @@ cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
 docs: $(VENV)/.run  ## write anew what the documentation takes from the code
 	$(BIN)/python -m tests.config.convert.directive_table
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
+	$(BIN)/python -m tests.ldirectord_faults.catalogue
 
 differential: $(VENV)/.dev  ## the same configurations for ldirectord and lvs-agent, and every difference in their tables
 	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/config/ldirectord/test_strict.py

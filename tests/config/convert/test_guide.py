@@ -30,13 +30,15 @@ def test_every_directive_is_in_the_guide() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """To headings of the guide."""
+    """To files of the repository and to headings of the guide."""
     text = GUIDE.read_text(encoding="utf-8")
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
     links = re.findall(r"\]\(([^)]+)\)", text)
 
     assert {link for link in links if link.startswith("#") and link[1:] not in anchors} == set()
+    files = {link.partition("#")[0] for link in links if not link.startswith("#")}
+    assert {file for file in files if not (GUIDE.parent / file).is_file()} == set()
 
 
 def test_rules_for_prometheus_can_be_used(tmp_path: Path) -> None:
