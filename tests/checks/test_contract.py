@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from contextlib import suppress
 
 import pytest
 
@@ -17,99 +13,11 @@ from lvs_agent.checks.shared import close_shared
 from lvs_agent.config.jsonschema import json_schema
 from lvs_agent.model.check import CheckSpec, Failed, FailureReason, Passed
 from tests.checks import servers
+from tests.checks.cases import TIMEOUT_S, TOLERANCE_S, all_cases
 from tests.checks.conftest import Certificates
-from tests.checks.servers import children, descriptors, engine_running, result_of, run, serving, spec, threads, until
+from tests.checks.servers import children, descriptors, engine_running, result_of, run, threads, until
 
-TIMEOUT_S = 0.3
-TOLERANCE_S = 0.05
-"""How much later than its deadline a result may come: two slots, and a scheduler that shares its machine."""
-
-Setting = Callable[[Certificates], AbstractAsyncContextManager[CheckSpec]]
-"""Starts what is to be checked and gives the check of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """How to try one checker: ``hanging`` is a setting in which a probe goes on until it is cancelled."""
-
-    healthy: Setting
-    hostile: Mapping[str, Setting] = field(default_factory=dict)
-    hanging: Setting | None = None
-
-
-@asynccontextmanager
-async def at_server(
-    certificates: Certificates, *, kind: str, handler: servers.Handler, encrypted: bool = False, **settings: Any
-) -> AsyncIterator[CheckSpec]:
-    """A server, and the check of it."""
-    async with serving(handler, tls=certificates.good.server_context() if encrypted else None) as port:
-        yield spec(kind, port=port, timeout_s=TIMEOUT_S, **settings)
-
-
-@asynccontextmanager
-async def without_server(_: Certificates, *, kind: str, **settings: Any) -> AsyncIterator[CheckSpec]:
-    """A check that needs no server of ours."""
-    yield spec(kind, timeout_s=TIMEOUT_S, **settings)
-
-
-@asynccontextmanager
-async def at_unused_port(_: Certificates, *, kind: str) -> AsyncIterator[CheckSpec]:
-    """A check of a port that refuses."""
-    yield spec(kind, timeout_s=TIMEOUT_S, port=servers.unused_port())
-
-
-WANTED: dict[str, Any] = {"body_contains": "test", "body_limit": "1MiB"}
-UNVERIFIED: dict[str, Any] = {"tls": {"verify": False}, **WANTED}
-HOSTILE_TO_HTTP = {
-    "silent": servers.silent,
-    "dripping": servers.dripping,
-    "dripping body": servers.dripping_body,
-    "flooding": servers.flooding,
-    "flooding garbage": servers.flooding_garbage,
-    "flooding body": servers.flooding_body,
-    "resetting": servers.resetting,
-    "garbage": servers.garbage,
-    "closing early": servers.closing_early,
-}
-HEALTHY = servers.answering(servers.ok())
-SLEEPING = partial(without_server, kind="command", command=["/bin/sleep", "60"])
-
-CASES = {
-    "http": Case(
-        healthy=partial(at_server, kind="http", handler=HEALTHY, **WANTED),
-        hostile={"refused": partial(at_unused_port, kind="http")}
-        | {name: partial(at_server, kind="http", handler=it, **WANTED) for name, it in HOSTILE_TO_HTTP.items()},
-        hanging=partial(at_server, kind="http", handler=servers.silent),
-    ),
-    "https": Case(
-        healthy=partial(at_server, kind="https", handler=HEALTHY, encrypted=True, **UNVERIFIED),
-        hostile={"refused": partial(at_unused_port, kind="https")}
-        | {f"{name} before TLS": partial(at_server, kind="https", handler=it) for name, it in HOSTILE_TO_HTTP.items()}
-        | {
-            f"{name} within TLS": partial(at_server, kind="https", handler=it, encrypted=True, **UNVERIFIED)
-            for name, it in HOSTILE_TO_HTTP.items()
-        },
-        hanging=partial(at_server, kind="https", handler=servers.silent),
-    ),
-    "tcp": Case(
-        healthy=partial(at_server, kind="tcp", handler=servers.silent),
-        hostile={"refused": partial(at_unused_port, kind="tcp")},
-    ),
-    "ping": Case(healthy=partial(without_server, kind="ping")),
-    "none": Case(
-        healthy=partial(without_server, kind="none"),
-        hostile={"down": partial(without_server, kind="none", result="down")},
-    ),
-    "command": Case(
-        healthy=partial(without_server, kind="command", command=["/bin/true"]),
-        hostile={
-            "sleeping": SLEEPING,
-            "failing": partial(without_server, kind="command", command=["/bin/false"]),
-            "flooding": partial(without_server, kind="command", command=["/usr/bin/yes"]),
-        },
-        hanging=SLEEPING,
-    ),
-}
+CASES = all_cases()
 HOSTILE = [(kind, name) for kind, case in CASES.items() for name in case.hostile]
 KINDS = sorted(checkers())
 
