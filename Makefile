@@ -39,9 +39,8 @@ format: $(VENV)/.dev  ## put the code into its form
 cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
 	$(BIN)/pytest -m "not ipvs" --cov --cov-report=term-missing $(TESTS)
 
-docs: $(VENV)/.run  ## write anew what the documentation takes from the code
+docs: $(VENV)/.dev  ## write anew what the documentation takes from the code
 	$(BIN)/python -m tests.config.convert.directive_table
-	$(BIN)/python -m tests.ldirectord_faults.catalogue
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
 
 differential: $(VENV)/.dev  ## the same configurations for ldirectord and lvs-agent, and every difference in their tables
