@@ -11,6 +11,7 @@ from lvs_agent.config.ldirectord.values import Placed, Values, shown
 STATUSES = ("starting", "running", "stopping", "reloading")
 
 _SEPARATORS = re.compile(r"[\s,;]+")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 _SERVER = re.compile(r"[0-9A-Za-z._+-]+")
 
 
@@ -35,8 +36,12 @@ def alert_settings(own: Values, around: Values, *, name: str, notes: Notes) -> A
 
 
 def _recipients(values: Values) -> tuple[str, ...]:
+    """Addresses, or else local users; beside addresses a bare word is a remark."""
     found = values.text("emailalert")
-    return () if found is None else tuple(word for word in _SEPARATORS.split(found.value.strip('"')) if "@" in word)
+    if found is None:
+        return ()
+    words = _SEPARATORS.split(found.value.strip('"'))
+    return tuple(word for word in words if "@" in word) or tuple(word for word in words if _USER.fullmatch(word))
 
 
 def _statuses(values: Values, *, notes: Notes) -> frozenset[str] | None:

@@ -322,6 +322,22 @@ def test_comments_stay_with_what_they_are_about() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "recipients"),
+    [
+        ("root", ("root",)),
+        ('"root, operator"', ("root", "operator")),
+        ("admin@example.net when down", ("admin@example.net",)),
+        ("管理员", None),
+    ],
+)
+def test_local_users_get_mail_too(written: str, recipients: tuple[str, ...] | None) -> None:
+    """A name without a host is a user of the mail server; behind an address it is a remark."""
+    alerts = reading_of(f"emailalert={written}\n{BLOCK}").alerts
+
+    assert [each.recipients for each in alerts] == ([] if recipients is None else [recipients])
+
+
 def test_mail_settings_are_kept_for_each_service() -> None:
     """Own ones before global ones; "all" is every status."""
     text = (
