@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ldirectord-differences.md"
@@ -18,6 +18,10 @@ _REAL = re.compile(
 )
 _GLUED = re.compile(rb"^\s*#.*\bvirtual6?\s*=.*\breal6?\s*=", re.MULTILINE)
 _PORTS = {"http": "80", "www": "80", "mysql": "3306", "domain": "53"}
+_OTHER_SERVICES = frozenset(
+    "21 25 53 110 119 143 389 587 636 993 995 1521 1812 3128 3306 5060 5432".split()  # noqa: SIM905 - a list of ports
+)
+"""Ports for which ldirectord has a service of its own, but for http and https."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Service:
     settings: Mapping[str, str]
     around: Mapping[str, str]
     reals: tuple[Real, ...]
+    others: tuple[Real, ...] = ()
+    """Those of the file's other services."""
 
     def get(self, name: str) -> str:
         """The service's own setting, else the global one, else nothing."""
@@ -140,6 +146,20 @@ def _off(service: Service, row: Row) -> bool:
     return service.get("checktype") == "off"
 
 
+def _shared(service: Service, row: Row) -> bool:
+    shared = bool(service.of(row.host)) and any(real.has(row.host) for real in service.others)
+    return shared and service.get("quiescent") == "yes" and row.theirs is None and "-w 0" in (row.ours or "")
+
+
+def _unavailable(service: Service, row: Row) -> bool:
+    checks = service.get("checktype")
+    negotiates = not checks or checks == "negotiate" or checks.isdigit()
+    named = service.get("service")
+    port = _PORTS.get(service.port, service.port).lstrip("0")
+    unavailable = named not in {"http", "https", "none"} if named else port in _OTHER_SERVICES
+    return negotiates and unavailable and bool(service.of(row.host))
+
+
 EXPLAINED: Mapping[str, Predicate] = {
     "port-with-zeros": _zeros,
     "request-with-slash": _slash,
@@ -152,6 +172,8 @@ EXPLAINED: Mapping[str, Predicate] = {
     "head-with-receive": _head,
     "checks-off": _off,
     "weight-zero-and-fallback": _weight_0,
+    "shared-server-at-start": _shared,
+    "service-not-available-yet": _unavailable,
 }
 REFUSED: Mapping[str, re.Pattern[str]] = {
     "threshold-alone": re.compile("lower threshold"),
@@ -249,7 +271,11 @@ def services_of(text: bytes) -> list[Service]:
             found[-1][1].append((name, value.partition("#")[0].strip()))
         else:
             around[name] = value.strip()
-    return [_service(head, lines, around) for head, lines in found]
+    services = [_service(head, lines, around) for head, lines in found]
+    return [
+        replace(one, others=tuple(real for other in services if other is not one for real in other.reals))
+        for one in services
+    ]
 
 
 def _service(head: str, lines: list[tuple[str, str]], around: Mapping[str, str]) -> Service:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-pytestmark = [pytest.mark.ipvs, pytest.mark.usefixtures("network_namespace")]
+from lvs_agent.config.ldirectord.reading import STATE_DIR
+from lvs_agent.errors import ConfigError
+from tests.differential.differences import names_of_problems, names_of_rows
+from tests.differential.files import Story
+from tests.differential.ldirectord import Ldirectord
+from tests.differential.oracle import installed
+from tests.differential.ours import intent_of
+from tests.differential.telling import story
+from tests.differential.world import World
+from tests.lab.namespace import new_network_namespace
+
+pytestmark = pytest.mark.ipvs
 
 STUB = Path(__file__).parents[1] / "differential" / "ipvsadm.pl"
 
@@ -76,6 +94,7 @@ def output(program: str | Path, directory: Path, *arguments: str) -> tuple[int, 
     return done.returncode, sorted(lines)
 
 
+@pytest.mark.usefixtures("network_namespace")
 def test_stub_of_ipvsadm_is_like_ipvsadm(tmp_path: Path) -> None:
     """Whatever is asked of it, it takes and refuses what ipvsadm and the kernel do, and prints the same table."""
     stub = tmp_path / "ipvsadm"
@@ -93,3 +112,143 @@ def test_stub_of_ipvsadm_is_like_ipvsadm(tmp_path: Path) -> None:
             assert output(stub, tmp_path, *listing) == output("ipvsadm", tmp_path, *listing)
 
     ask()
+
+
+FILES = int(os.environ.get("LVS_DIFFERENTIAL_LAB_FILES", "25"))
+FIRST = 1_000
+MOST = 2
+"""Virtual services in a file, and real servers in each: ldirectord starts a program for each change, slowly here."""
+SCENARIOS = ("one down", "all down", "reload")
+PATIENCE_S, QUIET_S = 12.0, 4.0
+"""How long a table may take to be right, and how long it stays as it is when it is as it will be: lvs-agent checks
+each second, and needs up to two failures."""
+
+
+class Director:
+    """One lvs-agent for all files: each is put in force by a reload, on an empty table."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / f"differential-{os.getpid()}.cf"
+        self._log = directory / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, text: bytes) -> None:
+        """Put ``text`` in force."""
+        fresh = self._file.with_suffix(".new")
+        fresh.write_bytes(text)
+        fresh.rename(self._file)
+        if self._process is None:
+            self._process = self._started()
+        else:
+            self._process.send_signal(signal.SIGHUP)
+            self._process.send_signal(signal.SIGCONT)
+
+    def pause(self) -> None:
+        """Let it do nothing until it is configured again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def settled(self, wanted: Sequence[str]) -> list[str]:
+        """The table once it is ``wanted``, or nothing changes any more, or all patience is at its end."""
+        found, changed = table(), time.monotonic()
+        give_up = changed + PATIENCE_S
+        while found != wanted and time.monotonic() < min(give_up, changed + QUIET_S):
+            time.sleep(0.1)
+            if (now := table()) != found:
+                found, changed = now, time.monotonic()
+        return found
+
+    def close(self) -> None:
+        """End it, and forget what it has kept."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(STATE_DIR / self._file.name, ignore_errors=True)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        command = ("run", "--config", self._file, "--config-format", "ldirectord", "--listen", "127.0.0.1:9659")
+        with self._log.open("wb") as log:
+            return subprocess.Popen([sys.executable, "-m", "lvs_agent", *command], stdout=log, stderr=log)
+
+
+def table() -> list[str]:
+    """The lines of ``ipvsadm -S -n``, sorted."""
+    printed = subprocess.run(["ipvsadm", "-S", "-n"], capture_output=True, text=True, check=True).stdout
+    return sorted(line.strip() for line in printed.splitlines())
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """The hosts to check, in a network namespace of their own."""
+    with new_network_namespace(), World() as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def director(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Director]:
+    """lvs-agent, to be configured."""
+    director = Director(tmp_path_factory.mktemp("director"))
+    yield director
+    director.close()
+
+
+def lab_story(number: int) -> Story:
+    """A small story in which everything is checked each second."""
+    one = story(number, most=MOST)
+    before, after = (text.replace(b"\nvirtual", b"\ncheckinterval=1\nvirtual", 1) for text in (one.before, one.after))
+    return replace(one, before=before, after=after)
+
+
+def problems_of(text: bytes) -> list[str]:
+    """What lvs-agent says where it does not take a file."""
+    try:
+        intent_of(text)
+    except ConfigError as error:
+        return list(map(str, error.problems))
+    return []
+
+
+def ldirectord_s(one: Story, scenario: str, world: World) -> list[list[str]]:
+    """The tables with which the real ldirectord ends: with everything up, and after the scenario."""
+    world.take_down([])
+    subprocess.run(["ipvsadm", "-C"], check=True)
+    with tempfile.TemporaryDirectory() as name, Ldirectord(Path(name), one.before, stub=False) as theirs:
+        found = [theirs.rules()]
+        if scenario == "reload":
+            theirs.reload(one.after, by_signal=one.by_signal)
+        else:
+            world.take_down([one.down] if scenario == "one down" else world.hosts)
+        theirs.rounds(3)
+        return [*found, theirs.rules()]
+
+
+def lvs_agent_s(
+    one: Story, scenario: str, world: World, director: Director, wanted: list[list[str]]
+) -> list[list[str]]:
+    """The same from lvs-agent, which gets time to end with what is ``wanted``."""
+    world.take_down([])
+    subprocess.run(["ipvsadm", "-C"], check=True)
+    director.configure(one.before)
+    found = [director.settled(wanted[0])]
+    if scenario == "reload":
+        director.configure(one.after)
+    else:
+        world.take_down([one.down] if scenario == "one down" else world.hosts)
+    return [*found, director.settled(wanted[1])]
+
+
+@pytest.mark.skipif(not installed(), reason="needs the package ldirectord")
+@pytest.mark.parametrize("number", range(FIRST, FIRST + FILES))
+def test_tables_in_the_kernel_are_those_of_ldirectord(number: int, world: World, director: Director) -> None:
+    """ldirectord and lvs-agent, one after the other on one kernel, end alike but for differences with a name."""
+    one, scenario = lab_story(number), SCENARIOS[number % len(SCENARIOS)]
+    if untaken := [problem for text in (one.before, one.after) for problem in problems_of(text)]:
+        assert "" not in names_of_problems(untaken)
+        return
+    director.pause()
+    theirs = ldirectord_s(one, scenario, world)
+
+    ours = lvs_agent_s(one, scenario, world, director, theirs)
+
+    assert "" not in names_of_rows([one.before], theirs[0], ours[0]), one.before.decode()
+    assert "" not in names_of_rows([one.before, one.after], theirs[1], ours[1]), (one.before + one.after).decode()
