@@ -129,21 +129,22 @@ def test_server_must_prove_itself_before_it_is_back(
 
 
 @pytest.mark.fault(7)
-def test_help_may_come_before_the_last_server_is_lost(
+def test_service_with_too_few_servers_is_told(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """ldirectord calls its fallback server when no real server is left; lvs-agent can call it as soon as fewer than
-    ``quorum`` are well.
+    """ldirectord takes a service for well as long as a single server is left; lvs-agent reports that it has fewer than
+    its ``quorum``.
     """
-    first, second, sorry = real_servers(3)
-    path = config.write([first, second], sorry=sorry)
+    first, second = real_servers(2)
+    path = config.write([first, second])
     agent = start(config.replace(path.read_text().replace("port = 80\n", "port = 80\nquorum = 2\n", 1)))
     agent.wait_for("real_server_up", count=2)
+    agent.until(lambda: agent.metric("lvs_virtual_service_quorum_up", virtual_service="web") == 1)
     first.stop()
-    agent.wait_for("operation_applied", operation="add_destination", real_server=sorry.name)
+    agent.wait_for("real_server_down")
 
-    assert second.name in agent.servers()
-    assert agent.lines("real_server_down", real_server=second.name) == []
+    assert agent.metric("lvs_virtual_service_quorum_up", virtual_service="web") == 0
+    assert agent.status()["services"][0]["quorum_reached"] is False
 
 
 @pytest.mark.fault(8)

@@ -19,7 +19,7 @@ def test_fallback_command_is_told_of_the_end(
     cf: CfFile, start: StartAgent, real_servers: StartServers, shared_directory: Path
 ) -> None:
     """ldirectord does not call fallbackcommand when it ends, so that what it has set up stays for ever; lvs-agent calls
-    it with stop wherever it has called it with start.
+    it with stop for every service that it takes down, where it has called it with start.
     """
     (server,) = real_servers(1)
     server.stop()
