@@ -102,16 +102,8 @@ class Engine:
             return
         before = running.interval_s
         running.set_down(down=down)
-        if running.interval_s == before:
-            return
-        now = self._clock.monotonic()
-        self._plan(
-            running,
-            schedule.run_after_change(
-                fraction=running.fraction, interval_s=running.interval_s, last=running.started, now=now
-            ),
-        )
-        self._arm()
+        if running.interval_s != before:
+            self._change_grid(running)
 
     async def run(self) -> None:
         """Run the checks until cancelled; then every probe is cancelled and what they shared is closed."""
@@ -200,6 +192,14 @@ class Engine:
         check.due = due
         self._starts.add((check, due), at=due)
 
+    def _change_grid(self, check: RunningCheck) -> None:
+        """Plan the next run anew: the interval is another one."""
+        due = schedule.run_after_change(
+            fraction=check.fraction, interval_s=check.interval_s, last=check.started, now=self._clock.monotonic()
+        )
+        self._plan(check, due)
+        self._arm()
+
     def _begin(self, check: RunningCheck, *, due: float) -> None:
         now = self._clock.monotonic()
         poller = self._poller
@@ -252,12 +252,16 @@ class Engine:
     def _finished(self, check: RunningCheck, result: CheckResult) -> None:
         now = self._clock.monotonic()
         routine = isinstance(result, Passed) and check.well
+        before = check.interval_s
         check.note(result)
         self._running.pop(check, None)
         self._results.append(
             CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late)
         )
-        if check.owed is not None:
+        if check.interval_s != before:
+            check.owed = None
+            self._change_grid(check)
+        elif check.owed is not None:
             self._make_up(check, now=now)
         if not routine and self._flush_at > now and self._loop is not None:
             self._flush_at = now

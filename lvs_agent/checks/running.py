@@ -24,14 +24,15 @@ class RunningCheck:
 
     ``due``: when it runs next, or None once it is gone.  ``interval_s``: the interval that holds now.
     ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that was left out because the
-    one before it was still at it.  ``well``: its last probe passed, and it is not down.  ``deadline``: of the running
+    one before it was still at it.  ``well``: its last probe passed, and it is not down.  ``doubted``: its last result
+    speaks against what it says.  ``deadline``: of the running
     probe, None while none runs.  ``started``: the last probe; minus infinity before the first.  All times are seconds
     of the monotonic clock.
     """
 
     __slots__ = (
-        "_alternating", "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task", "deadline", "down",
-        "due", "fraction", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
+        "_alternating", "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task", "deadline", "doubted",
+        "down", "due", "fraction", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
         "well",
     )  # fmt: skip
 
@@ -39,6 +40,7 @@ class RunningCheck:
         self.spec = spec
         self.fraction = fraction
         self.down = False
+        self.doubted = False
         self.well = False
         self.interval_s = spec.interval_s
         self.off_grid = True
@@ -59,12 +61,22 @@ class RunningCheck:
     def set_down(self, *, down: bool) -> None:
         """Let the interval for servers that are down hold, or the usual one."""
         self.down = down
-        self.interval_s = self.spec.down_interval_s if down else self.spec.interval_s
+        self.doubted = False
+        self._choose_interval()
+
+    def _choose_interval(self) -> None:
+        spec = self.spec
+        self.interval_s = spec.down_interval_s if self.down else spec.interval_s
+        if self.doubted and spec.fast_interval_s is not None:
+            self.interval_s = min(self.interval_s, spec.fast_interval_s)
 
     def note(self, result: CheckResult) -> None:
         """Take in the result of the last probe, however it came about."""
         self.deadline = None
         self.well = isinstance(result, Passed) and not self.down
+        if self.spec.fast_interval_s is not None and not isinstance(result, Errored):
+            self.doubted = isinstance(result, Passed) is self.down
+            self._choose_interval()
         if self._alternating is not None:
             self._alternating.note(result)
 

@@ -118,8 +118,8 @@ class CheckReader:
 
 def _fingerprint(checker: Checker, keys: CheckKeys, settings: CheckSettings) -> str:
     down_interval = keys.interval if keys.down_interval is None else keys.down_interval
-    times = [keys.interval, down_interval, keys.timeout, keys.rise, keys.fall, keys.connects_between]
-    return fingerprint([checker.kind, settings, *times])
+    times = [keys.interval, down_interval, keys.fast_interval, keys.timeout]
+    return fingerprint([checker.kind, settings, *times, keys.rise, keys.fall, keys.connects_between])
 
 
 def _in_file(found: Finding, places: Mapping[str, Location], lacking: Location) -> Finding:

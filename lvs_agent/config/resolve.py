@@ -183,4 +183,5 @@ def _spec(plan: CheckPlan, target: Target) -> CheckSpec:
         rise=plan.keys.rise,
         fall=plan.keys.fall,
         connects_between=plan.keys.connects_between,
+        fast_interval_s=plan.keys.fast_interval,
     )

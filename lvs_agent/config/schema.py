@@ -306,6 +306,10 @@ class CheckKeys(Strict):
     down_interval: Interval | None = None
     """The same while the real server is down; the default is interval."""
 
+    fast_interval: Interval | None = None
+    """The same while the last result speaks against what the check says: a first failure is looked into soon, and so is
+    a first success.  The default is no other interval."""
+
     timeout: Timeout = 1.0
     """The whole time that a probe has; at most a minute."""
 

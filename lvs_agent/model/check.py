@@ -121,7 +121,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
-    """One configured check.  Times in seconds; ``down_interval_s`` holds while the check says down.
+    """One configured check.  Times in seconds; ``down_interval_s`` holds while the check says down, and
+    ``fast_interval_s`` while its last result speaks against what it says.
 
     ``rise`` successes in a row bring it up, ``fall`` failures in a row take it down (both 1 and up).
     ``timeout_s`` is the whole time that a probe has from its start to its result.  ``connects_between``: so many probes
@@ -137,6 +138,7 @@ class CheckSpec:
     rise: int
     fall: int
     connects_between: int = 0
+    fast_interval_s: float | None = None
 
 
 class CheckReport(NamedTuple):

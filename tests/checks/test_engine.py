@@ -157,6 +157,24 @@ def test_down_server_is_checked_at_its_own_interval() -> None:
     run(main())
 
 
+def test_result_that_speaks_against_the_state_is_looked_into_soon() -> None:
+    """The fast interval holds from the first failure until the check has turned."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, reports):
+            engine.configure([replace(spec("none", interval_s=10.0, result="down"), fast_interval_s=1.0)])
+            await pass_time(engine, clock, 30)
+            doubted = len(reports)
+            engine.set_down(CheckId("check"), down=True)
+            await pass_time(engine, clock, 30)
+            agreed = len(reports) - doubted
+
+            assert doubted >= 20
+            assert agreed in (2, 3, 4)
+
+    run(main())
+
+
 def test_due_time_is_left_out_while_the_probe_still_runs() -> None:
     """One check never has two probes, and the next free time of its grid is taken."""
 

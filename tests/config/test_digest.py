@@ -101,4 +101,5 @@ def test_equal_checks_of_several_services_are_one() -> None:
 
     assert len(_parse(text).intent.checks) == 1
     assert len(_parse(text.replace("9000", "80", 1)).intent.checks) == 2
-    assert len(_parse(text.replace("9000", "9000\ncheck.connects_between = 2", 1)).intent.checks) == 2
+    for more in ("connects_between = 2", 'fast_interval = "1s"'):
+        assert len(_parse(text.replace("9000", f"9000\ncheck.{more}", 1)).intent.checks) == 2
