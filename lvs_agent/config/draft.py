@@ -9,14 +9,13 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from lvs_agent.checks.settings import Strict
+from lvs_agent.config.agent_schema import AgentTable, LogTable
 from lvs_agent.config.checks import CheckPlan, CheckReader
 from lvs_agent.config.findings import Location, Report
 from lvs_agent.config.inheritance import WrittenCheck
 from lvs_agent.config.schema import (
-    AgentTable,
     DefaultsTable,
     File,
-    LogTable,
     RealServerTable,
     VirtualServiceTable,
 )
