@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-from lvs_agent.config.ldirectord.names import Names
+from lvs_agent.config.ldirectord.names import Names, SystemNames
 from lvs_agent.config.ldirectord.strict_servers import Place, fallback, host, port, real, unresolved_fallback
 from lvs_agent.config.ldirectord.strict_values import BLANKS, GLOBAL, VIRTUAL, netmask, protocol_of
 from lvs_agent.errors import Problem
@@ -51,8 +51,10 @@ class _Block:
 def refusal(text: bytes, *, names: Names) -> Problem | None:
     """The first thing in ``text`` that ldirectord refuses, at the line that it reports; None where it takes the file.
 
-    ``names`` looks up hosts and services as the system does that ldirectord would run on.
+    ``names`` looks up hosts and services as the system does that ldirectord would run on; of the system's own, only
+    what ldirectord would find too counts.
     """
+    names = names.exactly() if isinstance(names, SystemNames) else names
     lines = text.decode("latin-1").split("\n")
     if not lines[-1]:
         lines.pop()

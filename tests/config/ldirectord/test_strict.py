@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
+from lvs_agent.config.ldirectord.names import SystemNames
 from lvs_agent.config.ldirectord.strict import refusal
 from tests.differential.oracle import LocalNames, Oracle, installed, refused_by_the_program
 from tests.differential.texts import texts
@@ -133,6 +134,14 @@ def test_verdict_is_that_of_ldirectord_for_any_text(oracle: Oracle) -> None:
 def test_loaded_reading_is_the_program_s_own(oracle: Oracle, text: bytes) -> None:
     """Asking the loaded reading is as good as starting ldirectord."""
     assert oracle.refused_at(text) == refused_by_the_program(text)
+
+
+def test_name_of_a_port_counts_for_its_protocols_only() -> None:
+    """What the tolerant reading knows of well-known ports is nothing that ldirectord would find."""
+    refused = refusal(lines("fallback=127.0.0.1:http"), names=SystemNames())
+
+    assert refused is not None
+    assert refused.path == "line 1"
 
 
 def test_every_refusal_has_a_remedy() -> None:
