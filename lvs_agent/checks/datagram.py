@@ -23,8 +23,11 @@ _DATAGRAM = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
 Answer = TypeVar("Answer")
 
+Question = bytes | Callable[[str, int], bytes]
+"""A datagram, or what makes it of the address and port that it will be sent from."""
 
-async def ask(target: Target, question: bytes, accept: Callable[[bytes], Answer | None]) -> Answer:
+
+async def ask(target: Target, question: Question, accept: Callable[[bytes], Answer | None]) -> Answer:
     """What ``accept`` makes of the first datagram that it does not answer with None.
 
     Raises OSError: ECONNREFUSED where the port is closed, other errors of the way to it, or of ours.
@@ -37,7 +40,8 @@ async def ask(target: Target, question: bytes, accept: Callable[[bytes], Answer 
         target.progress.stage = Stage.CONNECTED
         descriptor = opened.fileno()
         poller.register(descriptor, READ)
-        questions = _Questions(opened, question)
+        sent = question if isinstance(question, bytes) else question(*opened.getsockname()[:2])
+        questions = _Questions(opened, sent)
         try:
             while True:
                 try:
@@ -47,6 +51,7 @@ async def ask(target: Target, question: bytes, accept: Callable[[bytes], Answer 
                 else:
                     if answer is not None:
                         return answer
+                    await asyncio.sleep(0)  # a server that floods must not keep others, and the deadline, waiting
         finally:
             questions.stop()
             poller.forget(descriptor)
