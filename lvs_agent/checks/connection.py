@@ -78,6 +78,12 @@ class Connection:
         self._poller.forget(self._descriptor)
         self._socket.close()
 
+    @property
+    def application_protocol(self) -> str | None:
+        """What was agreed on by ALPN (RFC 7301); None without TLS, and where the server chose nothing."""
+        wrapped = self._socket
+        return wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
+
     async def connected(self) -> None:
         """Wait until the server has accepted."""
         while (number := self._socket.connect_ex(self._address)) not in _CONNECTED:

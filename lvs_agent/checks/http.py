@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Coroutine
+from functools import partial
 
 from lvs_agent.checks import http_exchange
 from lvs_agent.checks.connection import RECEIVE_SIZE, STREAM, UNDER_WAY
@@ -21,15 +22,16 @@ class Settings(HttpSettings):
 
 
 def probe(target: Target) -> Coroutine[object, None, CheckResult]:
-    """One request over a new connection, HTTP/1.1 with ``Connection: close``."""
+    """One request for each path, over a new connection, HTTP/1.1 with ``Connection: close``."""
     settings: Settings = target.settings
-    if settings.follow_redirects:
-        return http_exchange.check(target, settings)
+    if settings.follow_redirects or settings.paths:
+        exchange = partial(http_exchange.ask, progress=target.progress, settings=settings)
+        return http_exchange.check(target, settings, exchange)
     return _ask(target, settings)
 
 
 async def _ask(target: Target, settings: Settings) -> CheckResult:  # noqa: C901 - in one piece on purpose
-    """What ``http_exchange.check`` does without redirects and TLS, in one piece.
+    """What ``http_exchange.check`` does for one path, without redirects and TLS, in one piece.
 
     There are thousands of these each second, and every call into another function costs a part of what the system
     calls do.

@@ -1,27 +1,47 @@
-"""Asking over HTTP and judging the answer: what the http and https checkers have in common."""
+"""Asking over HTTP and judging the answer: what the checkers of HTTP have in common."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from ipaddress import ip_address
+from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from lvs_agent.checks.connection import Connection, Endpoint, endpoint_of
 from lvs_agent.checks.http_response import ProtocolViolation, ResponseReader
-from lvs_agent.checks.http_settings import HttpSettings
+from lvs_agent.checks.http_settings import AnswerSettings, HttpSettings
 from lvs_agent.checks.outcome import outcome_of
 from lvs_agent.checks.tls import failure_of
 from lvs_agent.core.http_status import reason_phrase
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Progress, Target
 from lvs_agent.model.ipvs import IPAddress, address_and_port
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Statuses that lead elsewhere (RFC 9110, 15.4)."""
 
 Prepare = Callable[[Connection], Awaitable[None]]
 """What is done on a connection before the request is sent."""
+
+
+class Answer(Protocol):
+    """A response as far as it was read, whatever version of HTTP it came in."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def phrase(self) -> str:
+        """What the server calls its status, printable; empty where it does not say."""
+
+    @property
+    def body(self) -> bytes: ...
+
+    def header(self, name: str) -> str | None:
+        """The value of a header (a name in lower case), or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +60,54 @@ class Question:
     location: Location
     endpoint: Endpoint
     request: bytes
+    of: str = ""
+    """What names it among several, for who waits for its answer."""
 
 
-def question_at(location: Location, target: Target, settings: HttpSettings) -> Question:
+Exchange = Callable[[Question], Awaitable[Answer]]
+"""Puts a question over a new connection.  Raises ProtocolViolation, OSError (with ssl.SSLError)."""
+
+
+def question_at(location: Location, target: Target, settings: HttpSettings, *, of: str = "") -> Question:
     """What to send, and where, to ask for ``location``."""
     request = settings.request(path=location.path, host=location.host)
-    return Question(location, endpoint_of(target.address, location.port), request)
+    return Question(location, endpoint_of(target.address, location.port), request, of)
 
 
-def first_location(target: Target, settings: HttpSettings) -> Location:
-    """What the check asks for at first."""
+def first_location(target: Target, settings: HttpSettings, *, path: str) -> Location:
+    """What the check asks for at first, for one path."""
     port = target.port if target.port is not None else settings.default_port or 0
     host = settings.virtual_host
     if host is None:
         host = _authority(target.address, port, default=settings.default_port)
-    return Location(port, host, settings.path)
+    return Location(port, host, path)
 
 
-async def check(target: Target, settings: HttpSettings, prepare: Prepare | None = None) -> CheckResult:
+async def check(target: Target, settings: HttpSettings, exchange: Exchange) -> CheckResult:
+    """Ask, once or for each path, until an answer is not as wanted."""
+    if settings.paths is None:
+        return await _asked(first_question(target, settings), target, settings, exchange)
+    for path in settings.paths:
+        target.progress.restart()
+        target.progress.waiting_for = f"connection for {path}"
+        question = question_at(first_location(target, settings, path=path), target, settings, of=f" of {path}")
+        result = await _asked(question, target, settings, exchange)
+        if not isinstance(result, Passed):
+            return replace(result, detail=f"{path}: {result.detail}")
+    return Passed(f"all paths ({len(settings.paths)})")
+
+
+async def _asked(question: Question, target: Target, settings: HttpSettings, exchange: Exchange) -> CheckResult:
     """Ask, follow redirects as far as the settings say, and judge the last answer."""
-    question = first_question(target, settings)
     try:
         for left in range(settings.follow_redirects, -1, -1):
-            response = await _exchange(question, target.progress, settings, prepare)
-            if not left or response.status not in _REDIRECTS or response.status in settings.accepted:
+            response = await exchange(question)
+            if not left or response.status not in REDIRECTS or response.status in settings.accepted:
                 break
             to = redirected(question.location, response.header("location"), target.address, scheme=settings.scheme)
             if isinstance(to, Failed):
                 return to
-            question = question_at(to, target, settings)
+            question = question_at(to, target, settings, of=question.of)
     except (ProtocolViolation, OSError) as problem:
         return failure(problem)
     return judge(settings, response)
@@ -88,7 +127,7 @@ def _right_status(status: int) -> Passed:
     return Passed(f"status {status}")
 
 
-def _wrong_status(response: ResponseReader) -> Failed:
+def _wrong_status(response: Answer) -> Failed:
     """With the server's own words for its status, where they are not the usual ones."""
     words = [f"status {response.status}"]
     if response.phrase not in {"", reason_phrase(response.status)}:
@@ -96,19 +135,28 @@ def _wrong_status(response: ResponseReader) -> Failed:
     return Failed(FailureReason.STATUS, " ".join(words))
 
 
-def judge(settings: HttpSettings, response: ResponseReader) -> Passed | Failed:
+def judge(settings: AnswerSettings, response: Answer) -> Passed | Failed:
     """Whether this answer is a healthy server's."""
     status = response.status
     if status not in settings.accepted:
         return _wrong_status(response)
-    if not settings.wants_body:
-        return _right_status(status)
-    body = response.body
+    problem = _wrong_body(settings, response.body) if settings.wants_body else None
+    return _right_status(status) if problem is None else Failed(FailureReason.CONTENT, problem)
+
+
+def _wrong_body(settings: AnswerSettings, body: bytes) -> str | None:
+    """What is wrong with the body; None where nothing is."""
+    if settings.body_sha256 is not None:
+        if len(body) > settings.body_limit:
+            return f"more than {settings.body_limit} bytes of body, so that its SHA-256 is not known"
+        digest = sha256(body).hexdigest()
+        if digest != settings.body_sha256:
+            return f"{len(body)} bytes of body with another SHA-256, {digest}"
     if settings.body_contains is not None and settings.body_contains.encode() not in body:
-        return Failed(FailureReason.CONTENT, f"{len(body)} bytes of body without the text wanted")
+        return f"{len(body)} bytes of body without the text wanted"
     if settings.pattern is not None and not settings.pattern.search(body.decode("utf-8", "replace")):
-        return Failed(FailureReason.CONTENT, f"{len(body)} bytes of body that body_regex does not match")
-    return _right_status(status)
+        return f"{len(body)} bytes of body that body_regex does not match"
+    return None
 
 
 def redirected(here: Location, to: str | None, address: IPAddress, *, scheme: str) -> Location | Failed:
@@ -143,22 +191,24 @@ def _authority(address: IPAddress, port: int, *, default: int | None) -> str:
 
 
 def first_question(target: Target, settings: HttpSettings) -> Question:
-    """What every probe of ``target`` asks at first; made once."""
+    """What every probe of ``target`` with one path asks at first; made once."""
     question = target.progress.prepared
     if not isinstance(question, Question) or question.endpoint.poller.closed:
-        question = target.progress.prepared = question_at(first_location(target, settings), target, settings)
+        location = first_location(target, settings, path=settings.path)
+        question = target.progress.prepared = question_at(location, target, settings)
     return question
 
 
-async def _exchange(
-    question: Question, progress: Progress, settings: HttpSettings, prepare: Prepare | None
+async def ask(
+    question: Question, *, progress: Progress, settings: HttpSettings, prepare: Prepare | None = None
 ) -> ResponseReader:
+    """The ``Exchange`` of HTTP/1.1."""
     response = ResponseReader(body_limit=settings.read_limit, has_body=settings.method != "HEAD")
     with Connection(question.endpoint, progress) as connection:
         if prepare is not None:
             await prepare(connection)
-        await connection.send(question.request, then="response headers")
+        await connection.send(question.request, then=f"response headers{question.of}")
         while not response.take(await connection.receive()):
             if response.status:
-                progress.waiting_for = "response body"
+                progress.waiting_for = f"response body{question.of}"
     return response

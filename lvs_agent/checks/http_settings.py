@@ -1,4 +1,4 @@
-"""The TOML keys that HTTP and HTTPS checks share, with everything that can be computed from them once."""
+"""The TOML keys that the checks of HTTP share, with everything that can be computed from them once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _STATUS_RANGE = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
 _OURS = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect"})
 _NEEDS_LENGTH = frozenset({"POST", "PUT", "PATCH"})
@@ -30,6 +31,10 @@ def _path(value: str) -> str:
     if not value.startswith("/") or not _VISIBLE.fullmatch(value) or "#" in value:
         raise ValueError('a path that starts with "/" is wanted, without spaces (write them as %20) and without "#"')
     return value
+
+
+def _paths(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _host(value: str) -> str:
@@ -57,6 +62,12 @@ def _regex(value: str) -> str:
     return value
 
 
+def _digest(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("the 64 hexadecimal digits of a SHA-256 are wanted")
+    return value.lower()
+
+
 def _statuses(value: object) -> object:
     items = value if isinstance(value, list | tuple) else [value]
     if not items:
@@ -79,19 +90,15 @@ def _status_range(item: object) -> range:
 Host = Annotated[str, AfterValidator(_host)]
 """A host name or address as in a URL, with a port or without."""
 
+UrlPath = Annotated[str, AfterValidator(_path)]
+"""Path and query of a URL."""
 
-class HttpSettings(CheckSettings):
-    """Keys of an HTTP check."""
 
-    default_port: ClassVar[int | None] = 80
-    scheme: ClassVar[str] = "http"
+class AnswerSettings(CheckSettings):
+    """Keys that say what is asked and which answer passes, however it gets there."""
 
     method: Annotated[str, AfterValidator(_method)] = "GET"
     """Request method.  The request never has a body."""
-    path: Annotated[str, AfterValidator(_path)] = "/"
-    """What is asked for: path and query."""
-    virtual_host: Host | None = None
-    """The Host header.  Without it, the address and port that are checked."""
     headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(default_factory=dict)
     """More request headers.  User-Agent and Accept may be replaced here.  Values are never printed."""
     status: Annotated[
@@ -104,23 +111,21 @@ class HttpSettings(CheckSettings):
     """Regular expression (Python's) that must match somewhere in the body, decoded as UTF-8.  It sees body_limit bytes
     at most; a pattern with nested repeats such as (a+)+ can take very long and holds up every other check, so avoid
     them."""
+    body_sha256: Annotated[str, AfterValidator(_digest)] | None = None
+    """SHA-256 that the whole body must have, in hexadecimal digits.  A body longer than body_limit fails."""
     body_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = 65_536
     """Reading the body stops after this much; the tests above are made on what was read.  At most 1MiB."""
-    follow_redirects: Annotated[int, Field(ge=0, le=10)] = 0
-    """Redirects to follow where the status is not one that passes.  The connection always goes to the checked address,
-    whatever name the redirect gives (the name becomes the Host header); a port in the redirect is used; a redirect to
-    another scheme or to another IP address fails."""
 
     @model_validator(mode="after")
     def _head_has_no_body(self) -> Self:
         if self.method == "HEAD" and self.wants_body:
-            raise ValueError("body_contains and body_regex need a method other than HEAD")
+            raise ValueError("body_contains, body_regex and body_sha256 need a method other than HEAD")
         return self
 
     @property
     def wants_body(self) -> bool:
         """Whether anything is asked of the body."""
-        return self.body_contains is not None or self.body_regex is not None
+        return any(wanted is not None for wanted in (self.body_contains, self.body_regex, self.body_sha256))
 
     @cached_property
     def accepted(self) -> frozenset[int]:
@@ -134,17 +139,65 @@ class HttpSettings(CheckSettings):
 
     @cached_property
     def read_limit(self) -> int:
-        """Bytes of the body to read."""
+        """Bytes of the body to read; the byte behind body_limit tells a longer body from a whole one."""
+        if self.body_sha256 is not None:
+            return self.body_limit + 1
         return self.body_limit if self.wants_body else 0
+
+    @cached_property
+    def sent_headers(self) -> dict[str, str]:
+        """The headers that say nothing about the connection: ours, as far as they are not replaced, and ``headers``."""
+        replaced = {name.lower() for name in self.headers}
+        ours = {"User-Agent": f"lvs-agent/{__version__}", "Accept": "*/*"}
+        lines = {name: text for name, text in ours.items() if name.lower() not in replaced}
+        return lines | {name: secret.get_secret_value() for name, secret in self.headers.items()}
+
+    @property
+    def states_length(self) -> bool:
+        """Whether a request with this method says that its body is empty (RFC 9110, 8.6)."""
+        return self.method in _NEEDS_LENGTH
+
+
+class HttpSettings(AnswerSettings):
+    """Keys of a check that asks the real server itself."""
+
+    default_port: ClassVar[int | None] = 80
+
+    path: UrlPath = "/"
+    """What is asked for: path and query."""
+    paths: (
+        Annotated[
+            tuple[UrlPath, ...],
+            Field(min_length=1, max_length=32),
+            BeforeValidator(_paths, json_schema_input_type=list[str]),
+        ]
+        | None
+    ) = None
+    """Instead of path: several that are asked for, one after the other, each over a connection of its own.  Every
+    answer must pass, and all of it within the one timeout."""
+    virtual_host: Host | None = None
+    """The Host header.  Without it, the address and port that are checked."""
+    follow_redirects: Annotated[int, Field(ge=0, le=10)] = 0
+    """Redirects to follow where the status is not one that passes.  The connection always goes to the checked address,
+    whatever name the redirect gives (the name becomes the Host header); a port in the redirect is used; a redirect to
+    another scheme or to another IP address fails."""
+
+    @model_validator(mode="after")
+    def _one_or_several_paths(self) -> Self:
+        if self.paths is not None and "path" in self.model_fields_set:
+            raise ValueError("only one of path and paths can be given")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        """Of the URLs that are asked for."""
+        return "http"
 
     @cached_property
     def fixed_headers(self) -> str:
         """Every header line but Host, and the empty line behind them."""
-        lines = {"User-Agent": f"lvs-agent/{__version__}", "Accept": "*/*", "Connection": "close"}
-        replaced = {name.lower() for name in self.headers}
-        lines = {name: text for name, text in lines.items() if name.lower() not in replaced}
-        lines |= {name: secret.get_secret_value() for name, secret in self.headers.items()}
-        if self.method in _NEEDS_LENGTH:
+        lines = self.sent_headers | {"Connection": "close"}
+        if self.states_length:
             lines["Content-Length"] = "0"
         return "".join(f"{name}: {text}\r\n" for name, text in lines.items()) + "\r\n"
 

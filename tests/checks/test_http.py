@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any
 
@@ -45,8 +46,8 @@ def test_request_says_what_the_settings_say() -> None:
     request, _ = run(request_of(method="POST", path="/a?b=c", virtual_host="www.example.com", headers=headers))
 
     assert request.decode() == (
-        "POST /a?b=c HTTP/1.1\r\nHost: www.example.com\r\nAccept: */*\r\nConnection: close\r\n"
-        "User-Agent: probe\r\nX-Check: 1\r\nContent-Length: 0\r\n\r\n"
+        "POST /a?b=c HTTP/1.1\r\nHost: www.example.com\r\nAccept: */*\r\n"
+        "User-Agent: probe\r\nX-Check: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     )
 
 
@@ -57,6 +58,7 @@ def test_ipv6_address_is_bracketed_in_host() -> None:
     assert f"Host: [::1]:{port}\r\n".encode() in request
 
 
+DIGEST = sha256(b"test\n").hexdigest()
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nte\xc3\r\n5\r\n\xa4st A\r\n0\r\n\r\n"
 
 
@@ -71,6 +73,8 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nte\xc3\r\n
         pytest.param(CHUNKED, {"body_regex": "te[äö]st [A-C]$"}, id="regex"),
         pytest.param(ok(), {"method": "HEAD"}, id="HEAD"),
         pytest.param(ok(b"abc" * 1_000), {"body_contains": "cab", "body_limit": "1KiB"}, id="within the limit"),
+        pytest.param(ok(b"test\n"), {"body_sha256": DIGEST.upper(), "body_limit": "5B"}, id="SHA-256"),
+        pytest.param(CHUNKED, {"body_sha256": sha256("teäst A".encode()).hexdigest()}, id="SHA-256 over two chunks"),
     ],
 )
 def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> None:
@@ -100,6 +104,23 @@ def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> Non
         pytest.param(
             ok(b"x" * 2_000 + b"test"), {"body_contains": "test", "body_limit": "1KiB"},
             Failed(FailureReason.CONTENT, "1024 bytes of body without the text wanted"), id="text behind the limit",
+        ),
+        pytest.param(
+            ok(b"other"), {"body_sha256": DIGEST},
+            Failed(
+                FailureReason.CONTENT,
+                f"5 bytes of body with another SHA-256, {sha256(b'other').hexdigest()}",
+            ),
+            id="another SHA-256",
+        ),
+        pytest.param(
+            ok(b"test\n"), {"body_sha256": DIGEST, "body_limit": "4B"},
+            Failed(FailureReason.CONTENT, "more than 4 bytes of body, so that its SHA-256 is not known"),
+            id="SHA-256 of more than the limit",
+        ),
+        pytest.param(
+            ok(b"test\n"), {"body_sha256": DIGEST, "body_contains": "x"},
+            Failed(FailureReason.CONTENT, "5 bytes of body without the text wanted"), id="SHA-256 alone is not enough",
         ),
         pytest.param(
             b"", {}, Failed(FailureReason.PROTOCOL, "connection closed without a response"), id="closed at once"
@@ -135,6 +156,58 @@ def test_redirects_are_followed_as_often_as_asked(path: str, follow: int, passes
             result = await result_of(spec("http", port=port, path=path, follow_redirects=follow))
 
         assert result == (Passed("status 200") if passes else Failed(FailureReason.STATUS, "status 302"))
+
+    run(main())
+
+
+async def by_path(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """``/wrong`` is, ``/hung`` has no answer, ``/half`` half of one; ``/from`` leads to ``/wrong``."""
+    match (await reader.readuntil(b"\r\n\r\n")).split()[1]:
+        case b"/wrong":
+            writer.write(b"HTTP/1.1 500 Broken\r\n\r\n")
+        case b"/from":
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: /wrong\r\nContent-Length: 0\r\n\r\n")
+        case b"/hung":
+            await servers.silent(reader, writer)
+        case b"/half":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nte")
+            await servers.silent(reader, writer)
+        case _:
+            writer.write(ok())
+
+
+@pytest.mark.parametrize(
+    ("paths", "settings", "result"),
+    [
+        pytest.param(["/a", "/b", "/c"], {}, Passed("all paths (3)"), id="all pass"),
+        pytest.param(["/a"], {}, Passed("all paths (1)"), id="one"),
+        pytest.param(
+            ["/a", "/wrong", "/b"], {}, Failed(FailureReason.STATUS, "/wrong: status 500 Broken"), id="second is wrong"
+        ),
+        pytest.param(
+            ["/a", "/from"], {"follow_redirects": 1},
+            Failed(FailureReason.STATUS, "/from: status 500 Broken"), id="second leads to a wrong one",
+        ),
+        pytest.param(
+            ["/a", "/hung"], {},
+            Failed(FailureReason.READ_TIMEOUT, "no answer within 0.5 s: waiting for response headers of /hung"),
+            id="second hangs",
+        ),
+        pytest.param(
+            ["/half", "/a"], {"body_contains": "test"},
+            Failed(FailureReason.READ_TIMEOUT, "no answer within 0.5 s: waiting for response body of /half"),
+            id="first hangs in its body",
+        ),
+    ],
+)  # fmt: skip
+def test_every_one_of_several_paths_must_pass(
+    paths: list[str], settings: dict[str, Any], result: Passed | Failed
+) -> None:
+    """All are asked for within the one timeout, and the one that is not as wanted is named."""
+
+    async def main() -> None:
+        async with serving(by_path) as port:
+            assert await result_of(spec("http", port=port, timeout_s=0.5, paths=paths, **settings)) == result
 
     run(main())
 
@@ -184,6 +257,12 @@ def test_redirect_stays_on_the_address(to: str | None, there: Location | str) ->
         ({"status": [True]}, "a status like 200"),
         ({"body_regex": "(a"}, "not a regular expression: missing )"),
         ({"body_contains": "x", "method": "HEAD"}, "need a method other than HEAD"),
+        ({"body_sha256": "abc"}, "the 64 hexadecimal digits of a SHA-256 are wanted"),
+        ({"body_sha256": DIGEST, "method": "HEAD"}, "need a method other than HEAD"),
+        ({"paths": []}, "at least 1 item"),
+        ({"paths": "/a"}, "valid tuple"),
+        ({"paths": ["/a", "b"]}, 'a path that starts with "/" is wanted'),
+        ({"path": "/a", "paths": ["/b"]}, "only one of path and paths can be given"),
         ({"body_limit": 3}, "a size with its unit is wanted"),
         ({"body_limit": "2MiB"}, "less than or equal to 1048576"),
         ({"follow_redirects": 11}, "less than or equal to 10"),
