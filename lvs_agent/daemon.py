@@ -19,6 +19,7 @@ from lvs_agent import __version__, systemd
 from lvs_agent.checks.command_runner import CommandRunner
 from lvs_agent.checks.engine import Engine
 from lvs_agent.checks.shared import provide
+from lvs_agent.checks.threads import Threads
 from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.config import AgentSettings, Config
 from lvs_agent.control.attending import Attending
@@ -72,6 +73,7 @@ class Daemon:
         self._turned_at = self._clock.monotonic()
         self._stop = asyncio.Event()
         self._keeps_all = False
+        self._threads = Threads(concurrency=options.config.agent.thread_concurrency)
         self._backend = options.open_backend()
         self._readers = options.open_backend()
         self.state = AgentState(
@@ -125,6 +127,7 @@ class Daemon:
         await asyncio.to_thread(_try_to_read, self._backend)
         agent = self._config.agent
         provide(CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user))
+        provide(self._threads)
         try:
             await self._attending.first()
             self._engine.configure(self._config.intent.checks.values())
@@ -195,12 +198,15 @@ class Daemon:
     # --- signs of life -------------------------------------------------------------------------------------------
 
     def _engine_status(self) -> EngineStatus:
-        load = self._engine.load
+        load, threads = self._engine.load, self._threads.load
         return EngineStatus(
             in_flight=load.in_flight,
             pending=load.pending,
             delays=self._checking.delays,
             last_turn_age_s=max(0.0, self._clock.monotonic() - self._turned_at),
+            threads=threads.busy,
+            threads_queued=threads.queued,
+            thread_oldest_s=threads.oldest_s,
         )
 
     async def _heart(self) -> None:
@@ -282,6 +288,7 @@ _ONLY_AT_START = {
     "listen": "agent.listen",
     "state_dir": "agent.state_dir",
     "command_concurrency": "agent.command_concurrency",
+    "thread_concurrency": "agent.thread_concurrency",
     "command_user": "agent.command_user",
     "log_format": "log.format",
     "log_level": "log.level",

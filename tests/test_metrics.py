@@ -138,6 +138,9 @@ NAMES = {
     "lvs_agent_check_errors_total": "reason",
     "lvs_agent_checks_in_flight": "",
     "lvs_agent_checks_pending": "",
+    "lvs_agent_check_threads": "",
+    "lvs_agent_check_threads_queued": "",
+    "lvs_agent_check_thread_oldest_seconds": "",
     "lvs_agent_check_schedule_delay_seconds": "",
     "lvs_agent_collector_duration_seconds": "collector",
     "lvs_agent_collector_success": "collector",
@@ -454,7 +457,14 @@ def test_agent_metrics() -> None:
     )
     seen = snapshot(
         reconcile=reconcile,
-        engine=EngineStatus(in_flight=3, pending=4, delays=Histogram((0.1,), (5, 0), 0.25)),
+        engine=EngineStatus(
+            in_flight=3,
+            pending=4,
+            delays=Histogram((0.1,), (5, 0), 0.25),
+            threads=5,
+            threads_queued=6,
+            thread_oldest_s=0.25,
+        ),
         config=config_status(reloads=6, reload_failures=1, last_reload_successful=False, digest="ffffffffffff00"),
         writes=False,
         log_messages={"warning": 8},
@@ -477,6 +487,9 @@ def test_agent_metrics() -> None:
     assert found['lvs_agent_ipvs_operation_errors_total{error="EEXIST",operation="add_service"}'] == 1
     assert found["lvs_agent_checks_in_flight"] == 3
     assert found["lvs_agent_checks_pending"] == 4
+    assert found["lvs_agent_check_threads"] == 5
+    assert found["lvs_agent_check_threads_queued"] == 6
+    assert found["lvs_agent_check_thread_oldest_seconds"] == 0.25
     assert found['lvs_agent_check_schedule_delay_seconds_bucket{le="0.1"}'] == 5
     assert found['lvs_agent_log_messages_total{level="warning"}'] == 8
     assert found['lvs_agent_log_messages_total{level="error"}'] == 0

@@ -42,6 +42,10 @@ class AgentTable(Strict):
     command_concurrency: Annotated[int, Field(ge=1, le=1_024)] = 16
     """How many programs of command checks may run at once."""
 
+    thread_concurrency: Annotated[int, Field(ge=4, le=1_024)] = 64
+    """How many threads may wait for database servers at once.  There is one only while a mysql check speaks with a
+    server that has greeted it."""
+
     command_user: Annotated[str, Field(min_length=1)] | None = None
     """User that commands run as where they name none.  Without it: nobody where lvs-agent is root, else the user that
     lvs-agent is."""

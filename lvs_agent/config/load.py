@@ -182,6 +182,7 @@ def _agent(draft: Draft, *, base: Path) -> AgentSettings:
         compare_interval_s=draft.agent.compare_interval,
         on_stop=draft.agent.on_stop,
         command_concurrency=draft.agent.command_concurrency,
+        thread_concurrency=draft.agent.thread_concurrency,
         command_user=draft.agent.command_user,
         maintenance_dir=None if draft.agent.maintenance_dir is None else base / draft.agent.maintenance_dir,
         reload_on_change=draft.agent.reload_on_change,

@@ -23,6 +23,7 @@ class AgentSettings:
     compare_interval_s: float
     on_stop: OnStop
     command_concurrency: int
+    thread_concurrency: int
     command_user: str | None
     maintenance_dir: Path | None
     reload_on_change: bool

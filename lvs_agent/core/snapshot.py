@@ -120,12 +120,17 @@ class ConfigStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatus:
-    """The check engine: probes running, probes due but not yet started, lateness of starts, age of its last turn."""
+    """The check engine: probes running, probes due but not yet started, lateness of starts, age of its last turn;
+    threads that blocking checks have, how many wait for one, and seconds since the oldest was started (0 without any).
+    """
 
     in_flight: int = 0
     pending: int = 0
     delays: Histogram = _NO_DELAYS
     last_turn_age_s: float = 0.0
+    threads: int = 0
+    threads_queued: int = 0
+    thread_oldest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,6 +155,21 @@ METRICS = (
         "Checks that are due and not yet started.",
         _of(lambda snapshot: snapshot.engine.pending),
     ),
+    gauge(
+        "lvs_agent_check_threads",
+        "Threads in which checks wait for a server now.",
+        _of(lambda snapshot: snapshot.engine.threads),
+    ),
+    gauge(
+        "lvs_agent_check_threads_queued",
+        "Checks that wait for a free thread.",
+        _of(lambda snapshot: snapshot.engine.threads_queued),
+    ),
+    gauge(
+        "lvs_agent_check_thread_oldest_seconds",
+        "How long the oldest of these threads has run.",
+        _of(lambda snapshot: snapshot.engine.thread_oldest_s),
+    ),
     Metric(
         name="lvs_agent_check_schedule_delay_seconds",
         kind=Kind.HISTOGRAM,

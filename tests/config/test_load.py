@@ -95,6 +95,7 @@ def test_agent_tables_reach_the_settings(tmp_path: Path) -> None:
         compare_interval = "2s"
         on_stop = "remove"
         command_concurrency = 3
+        thread_concurrency = 5
         [log]
         format = "json"
         level = "error"
@@ -107,6 +108,7 @@ def test_agent_tables_reach_the_settings(tmp_path: Path) -> None:
     assert (agent.reconcile_interval_s, agent.compare_interval_s) == (0.5, 2.0)
     assert agent.on_stop is OnStop.REMOVE
     assert agent.command_concurrency == 3
+    assert agent.thread_concurrency == 5
     assert (agent.log_format, agent.log_level) == (LogFormat.JSON, LogLevel.ERROR)
 
 
