@@ -51,9 +51,9 @@ async def without_server(_: Certificates, *, kind: str, **settings: Any) -> Asyn
 
 
 @asynccontextmanager
-async def at_unused_port(_: Certificates, *, kind: str) -> AsyncIterator[CheckSpec]:
+async def at_unused_port(_: Certificates, *, kind: str, **settings: Any) -> AsyncIterator[CheckSpec]:
     """A check of a port that refuses."""
-    yield spec(kind, timeout_s=TIMEOUT_S, port=servers.unused_port())
+    yield spec(kind, timeout_s=TIMEOUT_S, port=servers.unused_port(), **settings)
 
 
 @cache

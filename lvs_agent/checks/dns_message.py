@@ -1,0 +1,99 @@
+"""DNS messages of the dns check: the query, which datagrams answer it, and what an answer says.
+
+The only module that imports dnspython.  It is imported late, because only agents with DNS checks need it.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdata
+import dns.rdatatype
+import dns.rdtypes.txtbase
+import dns.reversename
+
+from lvs_agent.checks.dialogue import printable
+from lvs_agent.model.check import Failed, FailureReason, Passed
+
+LONGEST = 16_384
+"""Bytes of the longest message that is read; the answer to one question has some hundred."""
+_ANSWERS_SHOWN = 3
+
+Message = dns.message.Message
+
+
+def name_of(text: str, *, record_type: str) -> dns.name.Name:
+    """The name to ask for; an address stands for its name below in-addr.arpa or ip6.arpa.  Raises ValueError."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        address = None
+    if address is not None and record_type != "PTR":
+        raise ValueError(f"an address has no {record_type} record, only PTR")
+    try:
+        return dns.name.from_text(text) if address is None else dns.reversename.from_address(text)
+    except (dns.exception.DNSException, UnicodeError):
+        raise ValueError("a name is wanted, like www.example.com") from None
+
+
+def query(name: str, *, record_type: str, recursion_desired: bool) -> dns.message.QueryMessage:
+    """A query with an id of its own, without EDNS: every server understands it."""
+    flags = dns.flags.RD if recursion_desired else 0
+    return dns.message.make_query(name_of(name, record_type=record_type), record_type, flags=flags)
+
+
+def reply_to(asked: Message, wire: bytes) -> Message | str:
+    """The message in ``wire``, or why it is none that answers ``asked`` (RFC 5452, 9.1)."""
+    if len(wire) > LONGEST:
+        return f"longer than {LONGEST} bytes"
+    try:
+        reply = dns.message.from_wire(wire, ignore_trailing=True)
+        return reply if asked.is_response(reply) else "to another question"
+    except (dns.exception.DNSException, ValueError):
+        return "that is no DNS message"
+
+
+def is_truncated(reply: Message) -> bool:
+    """Whether there is more, over TCP."""
+    return bool(reply.flags & dns.flags.TC)
+
+
+def judge(reply: Message, *, rcode: str, record_type: str, pattern: re.Pattern[str] | None) -> Passed | Failed:
+    """Whether ``reply`` is a healthy server's."""
+    code = dns.rcode.to_text(reply.rcode())
+    if code != rcode:
+        return Failed(FailureReason.STATUS, f"{code}, not {rcode}")
+    if rcode != "NOERROR":
+        return Passed(code)
+    try:
+        texts = _answers(reply)
+    except dns.exception.DNSException:
+        return Failed(FailureReason.PROTOCOL, "aliases that lead nowhere")
+    if not texts:
+        return Failed(FailureReason.CONTENT, f"no {record_type} record")
+    found = next((text for text in texts if pattern is None or pattern.search(text)), None)
+    if found is None:
+        shown = printable(", ".join(texts[:_ANSWERS_SHOWN]))
+        return Failed(FailureReason.CONTENT, f"answer_regex does not match: {shown}")
+    return Passed(printable(found))
+
+
+def _answers(reply: Message) -> list[str]:
+    """The records that were asked for, behind all aliases, as text; sorted, because servers let them rotate."""
+    if not isinstance(reply, dns.message.QueryMessage):
+        return []
+    answer = reply.resolve_chaining().answer
+    return [] if answer is None else sorted(map(_text, answer))
+
+
+def _text(record: dns.rdata.Rdata) -> str:
+    """As in a zone file, but names without the dot at their end, and a TXT record without quotes."""
+    if isinstance(record, dns.rdtypes.txtbase.TXTBase):
+        return b"".join(record.strings).decode("utf-8", "replace")
+    return " ".join(word.removesuffix(".") or word for word in record.to_text().split(" "))

@@ -1,0 +1,42 @@
+"""The checkers that ask in datagrams."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from tests.checks import servers
+from tests.checks.cases import Case, at_server, at_unused_port
+from tests.checks.datagram_servers import at_datagrams, at_flood, at_refusing_port, garbage, silent
+from tests.checks.dns_servers import of_another_id, reply
+
+HOSTILE_TO_TCP = {
+    "silent": servers.silent,
+    "dripping": servers.dripping,
+    "flooding": servers.flooding,
+    "flooding garbage": servers.flooding_garbage,
+    "resetting": servers.resetting,
+    "garbage": servers.garbage,
+    "closing early": servers.closing_early,
+}
+NAME: dict[str, Any] = {"query": "www.example.com"}
+NAME_OVER_TCP: dict[str, Any] = {"transport": "tcp", **NAME}
+
+CASES = {
+    "dns": Case(
+        healthy=partial(at_datagrams, kind="dns", answers=lambda query: [reply(query)], **NAME),
+        hostile={
+            "refused": partial(at_refusing_port, kind="dns", **NAME),
+            "refused over TCP": partial(at_unused_port, kind="dns", **NAME_OVER_TCP),
+            "silent": partial(at_datagrams, kind="dns", answers=silent, **NAME),
+            "garbage": partial(at_datagrams, kind="dns", answers=garbage, **NAME),
+            "flooding": partial(at_flood, kind="dns", datagram=b"\x00" * 1_000, **NAME),
+            "guessing": partial(at_datagrams, kind="dns", answers=lambda query: [of_another_id(query)] * 9, **NAME),
+        }
+        | {
+            f"{name} over TCP": partial(at_server, kind="dns", handler=it, **NAME_OVER_TCP)
+            for name, it in HOSTILE_TO_TCP.items()
+        },
+        hanging=partial(at_datagrams, kind="dns", answers=silent, **NAME),
+    ),
+}
