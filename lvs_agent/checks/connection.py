@@ -104,6 +104,10 @@ class Connection:
         self._progress.stage = Stage.CONNECTED
         self._progress.waiting_for = then
 
+    def end_sending(self) -> None:
+        """Close our direction only: the server reads the end, and may still answer.  Not over TLS."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     async def receive(self) -> bytes:
         """The next bytes, ``RECEIVE_SIZE`` at most; empty where the server has closed."""
         if not self._mask:  # nothing can have come yet, and registering reports what has come since

@@ -100,8 +100,7 @@ class Dialogue:
         self.target.progress.waiting_for = of
         if not self._buffer:
             await self._take(of)
-        data, self._buffer = self._buffer, b""
-        return data
+        return self._taken(len(self._buffer))
 
     async def reply(self, *, of: str) -> Reply:
         """The next numbered reply, whole; ``250-`` lines go on, ``250 `` ends it."""
@@ -138,7 +137,7 @@ class Dialogue:
         """
         with suppress(Unfit, OSError):
             await self.send(command)
-            await self.line(of=f"answer to {command}")
+            await self.line(of="goodbye")
 
     def end_sending(self) -> None:
         """Tell the server that nothing more will be sent; not over TLS."""
@@ -187,8 +186,9 @@ async def converse(target: Target, talk: Talk, *, tls: TlsSettings | None = None
     try:
         with Connection(endpoint_of(target.address, target.port or 0), target.progress) as connection:
             dialogue = Dialogue(connection, target)
+            await connection.connected()
             result = await _outcome(dialogue, talk, tls)
-    except OSError as problem:  # nothing could be opened
+    except OSError as problem:  # it could not be opened
         return outcome_of(problem)
     if isinstance(result, Errored):
         return result
