@@ -1,0 +1,82 @@
+"""HTTP/2 request, over TLS or without; status and body must be as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from functools import partial
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from lvs_agent.checks import http2_exchange, http_exchange
+from lvs_agent.checks.connection import Connection
+from lvs_agent.checks.http2_exchange import Http2Reader, Request
+from lvs_agent.checks.http_exchange import Prepare, Question
+from lvs_agent.checks.http_settings import HttpSettings
+from lvs_agent.checks.http_tls import HTTP_2, over_tls
+from lvs_agent.checks.tls import TlsSettings
+from lvs_agent.model.check import CheckResult, Target
+
+LEAN = True
+
+_OF_HTTP_1 = frozenset({"keep-alive", "proxy-connection"})
+
+
+class Settings(HttpSettings):
+    """Keys of a check with ``type = "http2"``: those of ``http``, and ``tls``."""
+
+    default_port: ClassVar[int | None] = None
+
+    tls: TlsSettings | None = None
+    """How TLS is spoken, and what is asked of the server's certificate; an empty table is enough.  The server must
+    agree on "h2" (ALPN).  Without the table HTTP/2 is spoken from the first byte on, without TLS ("h2c" by prior
+    knowledge)."""
+
+    @model_validator(mode="after")
+    def _no_headers_of_http_1(self) -> Self:
+        for name in self.headers:
+            if name.lower() in _OF_HTTP_1:
+                raise ValueError(f"HTTP/2 has no {name}")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        return "http" if self.tls is None else "https"
+
+
+async def probe(target: Target) -> CheckResult:
+    """One request for each path, each the only one of a new connection."""
+    settings: Settings = target.settings
+
+    def check(prepare: Prepare | None) -> Coroutine[object, None, CheckResult]:
+        return http_exchange.check(target, settings, partial(_ask, target=target, settings=settings, prepare=prepare))
+
+    if settings.tls is None:
+        return await check(None)
+    return await over_tls(check, target=target, tls=settings.tls, virtual_host=settings.virtual_host, version=HTTP_2)
+
+
+async def _ask(question: Question, *, target: Target, settings: Settings, prepare: Prepare | None) -> Http2Reader:
+    with Connection(question.endpoint, target.progress) as connection:
+        if prepare is not None:
+            await prepare(connection)
+        return await http2_exchange.exchange(
+            connection,
+            _request(question, settings),
+            body_limit=settings.read_limit,
+            progress=target.progress,
+            of=question.of,
+        )
+
+
+def _request(question: Question, settings: Settings) -> Request:
+    headers = {name.lower(): value for name, value in settings.sent_headers.items()}
+    if settings.states_length:
+        headers["content-length"] = "0"
+    return Request(
+        method=settings.method,
+        scheme=settings.scheme,
+        authority=question.location.host,
+        path=question.location.path,
+        headers=tuple(headers.items()),
+    )
