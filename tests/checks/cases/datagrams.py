@@ -39,4 +39,15 @@ CASES = {
         },
         hanging=partial(at_datagrams, kind="dns", answers=silent, **NAME),
     ),
+    "udp": Case(
+        healthy=partial(at_datagrams, kind="udp", answers=lambda question: [question]),
+        hostile={
+            "refused": partial(at_refusing_port, kind="udp"),
+            "refused without a reply": partial(at_refusing_port, kind="udp", reply="optional"),
+            "silent": partial(at_datagrams, kind="udp", answers=silent),
+            "garbage": partial(at_datagrams, kind="udp", answers=garbage, expect="ready"),
+            "flooding": partial(at_flood, kind="udp", datagram=b"\x00" * 1_000, expect="ready"),
+        },
+        hanging=partial(at_datagrams, kind="udp", answers=silent),
+    ),
 }
