@@ -45,6 +45,14 @@ class Peer:
 Answer = Callable[[Peer], Awaitable[None]]
 
 
+async def serving_status(peer: Peer) -> None:
+    """SERVING, as a health service of gRPC says it."""
+    peer.h2.send_headers(1, [(":status", "200"), ("content-type", "application/grpc")])
+    peer.h2.send_data(1, b"\x00\x00\x00\x00\x02\x08\x01")
+    peer.h2.send_headers(1, [("grpc-status", "0")], end_stream=True)
+    await peer.flush()
+
+
 async def healthy(peer: Peer) -> None:
     """A good answer, and the connection stays until the client ends it."""
     await peer.answer()

@@ -24,4 +24,7 @@ def http2_case(kind: str, *, healthy: http2_servers.Answer, **settings: Any) -> 
     )
 
 
-CASES = {"http2": http2_case("http2", healthy=http2_servers.healthy, **WANTED)}
+CASES = {
+    "http2": http2_case("http2", healthy=http2_servers.healthy, **WANTED),
+    "grpc": http2_case("grpc", healthy=http2_servers.serving_status),
+}
