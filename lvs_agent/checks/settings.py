@@ -74,9 +74,11 @@ class CheckSettings(Strict):
 
     ``default_port``: the port to check where neither the check nor the real server has one (None: there must be one).
     ``uses_port``: False where the checker has no ports at all (ping, none).
+    ``gives_weight``: True where a probe that passes may ask for a share of the server's weight.
     ``wants_identity``: True where a probe must know on behalf of which service and server it runs.
     """
 
     default_port: ClassVar[int | None] = None
     uses_port: ClassVar[bool] = True
+    gives_weight: ClassVar[bool] = False
     wants_identity: ClassVar[bool] = False

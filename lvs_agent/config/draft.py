@@ -12,7 +12,6 @@ from lvs_agent.checks.settings import Strict
 from lvs_agent.config.agent_schema import AgentTable, LogTable
 from lvs_agent.config.checks import CheckPlan, CheckReader
 from lvs_agent.config.findings import Location, Report
-from lvs_agent.config.inheritance import WrittenCheck
 from lvs_agent.config.schema import (
     DefaultsTable,
     File,
@@ -21,12 +20,14 @@ from lvs_agent.config.schema import (
 )
 from lvs_agent.config.sentences import findings
 from lvs_agent.config.suggest import nearest
+from lvs_agent.config.suite import Suite, place_of
 
 M = TypeVar("M", bound=Strict)
 
 _INDEPENDENT = frozenset(
     {
-        "name", "comment", "tunnel", "weight", "on_down", "initial", "readd_quiesced", "checked", "check", "one_packet",
+        "name", "comment", "tunnel", "weight", "on_down", "initial", "readd_quiesced", "checked", "pass_when", "check",
+        "checks", "one_packet",
         "quorum", "sorry_server", "sorry_command", "on_stop", "monitor_file", "monitor_label",
     }
 )  # fmt: skip
@@ -35,11 +36,11 @@ _DEPENDED_ON = tuple(sorted({*VirtualServiceTable.model_fields, *RealServerTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerDraft:
-    """One real server as written, with the check that holds for it.  None: reported as unusable."""
+    """One real server as written, with the checks that hold for it.  None: reported as unusable."""
 
     at: Location
     table: RealServerTable | None
-    check: CheckPlan | None
+    checks: tuple[CheckPlan, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +66,13 @@ def read_draft(tables: Mapping[str, Any], *, checks: CheckReader, report: Report
     """Read every table of the file.  What cannot be used is reported, and left out of the draft."""
     reader = _Reader(checks, report)
     reader.known_tables(tables)
-    check = reader.outer_check(WrittenCheck(), tables.get("defaults"), at=("defaults",))
+    suite = reader.outer_suite(Suite(), tables.get("defaults"), at=("defaults",))
     services = reader.elements(tables, "virtual_service", at=())
     return Draft(
         agent=reader.single(AgentTable, tables, "agent"),
         log=reader.single(LogTable, tables, "log"),
         defaults=reader.single(DefaultsTable, tables, "defaults"),
-        services=tuple(reader.service(service, check, at=at) for at, service in services),
+        services=tuple(reader.service(service, suite, at=at) for at, service in services),
     )
 
 
@@ -88,12 +89,12 @@ class _Reader:
     def single(self, model: type[M], tables: Mapping[str, Any], key: str) -> M:
         return self._validated(model, tables.get(key, {}), at=(key,)) or model()
 
-    def outer_check(self, outer: WrittenCheck, table: object, *, at: Location) -> WrittenCheck:
-        """The check that holds inside ``table``; what is wrong with it is reported even if nobody uses it."""
-        written = table.get("check") if isinstance(table, Mapping) else None
-        inside = self._checks.inherit(outer, written, at=(*at, "check"))
-        if inside is not outer:
-            self._checks.plan(inside, at=(*at, "check"), complete=False)
+    def outer_suite(self, outer: Suite, table: object, *, at: Location) -> Suite:
+        """The checks that hold inside ``table``; what is wrong with them is reported even if nobody uses them."""
+        inside = outer.inside(table, at=at, checks=self._checks)
+        for name, check in inside.members():
+            if check is not outer.get(name):
+                self._checks.plan(check, at=place_of(name, at=at), complete=False)
         return inside
 
     def elements(self, table: Mapping[str, Any], key: str, *, at: Location) -> list[tuple[Location, object]]:
@@ -104,11 +105,11 @@ class _Reader:
         self._report.error((*at, key), f"must be an array of tables; write [[{brackets}]]")
         return []
 
-    def service(self, service: object, defaults: WrittenCheck, *, at: Location) -> ServiceDraft:
+    def service(self, service: object, defaults: Suite, *, at: Location) -> ServiceDraft:
         own = _without_servers(service)
-        check = self.outer_check(defaults, service, at=at)
+        suite = self.outer_suite(defaults, service, at=at)
         servers = self.elements(service, "real_server", at=at) if isinstance(service, Mapping) else []
-        inherited = _Inherited(self._checks, check, (*at, "check"))
+        inherited = _Inherited(self._checks, suite, at)
         return ServiceDraft(
             at=at,
             table=self._validated(VirtualServiceTable, own, at=at),
@@ -116,11 +117,10 @@ class _Reader:
         )
 
     def _server(self, server: object, inherited: _Inherited, *, at: Location) -> ServerDraft:
-        written = server.get("check") if isinstance(server, Mapping) else None
         return ServerDraft(
             at=at,
             table=self._validated(RealServerTable, server, at=at),
-            check=inherited.plan(written, at=(*at, "check")),
+            checks=inherited.plans(server, at=at),
         )
 
     def _validated(self, model: type[M], table: object, *, at: Location) -> M | None:
@@ -136,21 +136,25 @@ class _Reader:
 
 
 class _Inherited:
-    """A service's check, made once for all real servers that have none of their own."""
+    """A service's checks, made once for all real servers that have none of their own."""
 
-    def __init__(self, checks: CheckReader, written: WrittenCheck, at: Location) -> None:
+    def __init__(self, checks: CheckReader, suite: Suite, at: Location) -> None:
         self._checks = checks
-        self._written = written
+        self._suite = suite
         self._at = at
-        self._shared: tuple[CheckPlan | None] | None = None
+        self._shared: tuple[CheckPlan, ...] | None = None
 
-    def plan(self, table: object, *, at: Location) -> CheckPlan | None:
-        inside = self._checks.inherit(self._written, table, at=at)
-        if inside is not self._written:
-            return self._checks.plan(inside, at=at, complete=True)
+    def plans(self, server: object, *, at: Location) -> tuple[CheckPlan, ...]:
+        inside = self._suite.inside(server, at=at, checks=self._checks)
+        if inside is not self._suite:
+            return self._made(inside, at)
         if self._shared is None:
-            self._shared = (self._checks.plan(self._written, at=self._at, complete=True),)
-        return self._shared[0]
+            self._shared = self._made(self._suite, self._at)
+        return self._shared
+
+    def _made(self, suite: Suite, at: Location) -> tuple[CheckPlan, ...]:
+        plans = [self._checks.plan(check, at=place_of(name, at=at), complete=True) for name, check in suite.members()]
+        return tuple(plan for plan in plans if plan is not None)
 
 
 def _is_independent(key: str | int) -> bool:

@@ -69,6 +69,7 @@ def json_schema(kinds: Checkers | None = None) -> dict[str, Any]:
             "description": own["description"],
             "$ref": "#/$defs/check",
         }
+        definitions[model.__name__]["properties"]["checks"]["additionalProperties"] = {"$ref": "#/$defs/check"}
     return {"$schema": _DIALECT, **_as_written(schema)}
 
 

@@ -18,8 +18,9 @@ from lvs_agent.config.findings import Location, Report
 from lvs_agent.config.lints import lint_check, lint_service
 from lvs_agent.config.schema import RealServerTable, SorryCommandTable
 from lvs_agent.config.services import resolve_service, weight_zero_harm
+from lvs_agent.config.values import OnFailure
 from lvs_agent.model.check import CheckId, CheckSpec, Target
-from lvs_agent.model.intent import Initial, Intent, OnDown, RealServer, SorryCommand, VirtualService
+from lvs_agent.model.intent import Initial, Intent, OnDown, PassWhen, RealServer, SorryCommand, VirtualService
 from lvs_agent.model.ipvs import AddressKey, Destination, DestinationKey, ServiceKey
 
 
@@ -95,19 +96,39 @@ class _Resolver:
         tunnel_rules(table.tunnel, at=draft.at, report=self._report)
         destination = resolve_real_server(table, within=within, at=draft.at, report=self._report)
         written = (table, within.table, within.defaults)
-        check = None
-        if draft.check is not None and next((each.checked for each in written if each.checked is not None), True):
-            lint_check(draft.check, key=within.service.key, report=self._report)
-            check = self._check(draft.check, service=within.service.key, server=destination.key)
+        checked = next((each.checked for each in written if each.checked is not None), True)
+        deciding, lowering = self._checks_of(draft if checked else None, within, server=destination.key)
         return RealServer(
             name=str(destination.key),
             destination=destination,
-            checks=() if check is None else (check,),
+            checks=deciding,
+            lowering=lowering,
+            pass_when=next((each.pass_when for each in written if each.pass_when), PassWhen.ALL),
             on_down=next((each.on_down for each in written if each.on_down), OnDown.REMOVE),
             initial=next((each.initial for each in written if each.initial), Initial.DOWN),
             readd_quiesced=next((each.readd_quiesced for each in written if each.readd_quiesced is not None), True),
             monitor_label=table.monitor_label or "",
         )
+
+    def _checks_of(
+        self, draft: ServerDraft | None, within: Surroundings, *, server: DestinationKey
+    ) -> tuple[tuple[CheckId, ...], tuple[tuple[CheckId, int], ...]]:
+        """The checks that decide, and those that only lower the weight, with the percent that they leave."""
+        if draft is None:
+            return (), ()
+        deciding: list[CheckId] = []
+        lowering: list[tuple[CheckId, int]] = []
+        for plan in draft.checks:
+            lint_check(plan, key=within.service.key, report=self._report)
+            check = self._check(plan, service=within.service.key, server=server)
+            if check is not None and plan.keys.on_failure is OnFailure.WEIGHT:
+                lowering.append((check, plan.keys.failed_weight))
+            elif check is not None:
+                deciding.append(check)
+        if lowering and not deciding:
+            text = 'no check decides whether it is up: one at least needs on_failure = "down"'
+            self._report.error((*draft.at, "checks"), text)
+        return tuple(deciding), tuple(lowering)
 
     def _check(self, plan: CheckPlan, *, service: ServiceKey, server: DestinationKey) -> CheckId | None:
         port = _check_port(plan, service=service, server=server)
@@ -184,4 +205,5 @@ def _spec(plan: CheckPlan, target: Target) -> CheckSpec:
         fall=plan.keys.fall,
         connects_between=plan.keys.connects_between,
         fast_interval_s=plan.keys.fast_interval,
+        gives_weight=plan.checker.settings.gives_weight,
     )

@@ -27,6 +27,7 @@ from lvs_agent.config.values import (
     Line,
     Name,
     Netmask,
+    OnFailure,
     Port,
     PortOrAny,
     SchedulerName,
@@ -35,7 +36,7 @@ from lvs_agent.config.values import (
     Timeout,
     Weight,
 )
-from lvs_agent.model.intent import Initial, OnDown, OnStop
+from lvs_agent.model.intent import Initial, OnDown, OnStop, PassWhen
 from lvs_agent.model.ipvs import Protocol, TunnelChecksum, TunnelType
 
 CheckTable = dict[str, Any]
@@ -137,6 +138,12 @@ class PoolKeys(Strict):
     checked: bool | None = None
     """Whether the real servers are checked (the default).  One that is not stays as it is in the table, or out of
     it."""
+
+    pass_when: Annotated[PassWhen, FROM_TEXT] | None = None
+    """Whether "all" checks of a real server must pass (the default), or "any" of them."""
+
+    checks: dict[str, CheckTable] | None = None
+    """More checks, each with a name of its own; keys that are left out come from the one of that name further out."""
 
     check: CheckTable | None = None
     """How to find out whether a real server works; keys that are left out come from the table further out."""
@@ -267,6 +274,12 @@ class CheckKeys(Strict):
     connects_between: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """This many probes only open a TCP connection before the next one does all that the check is about.  A connection
     that fails is a failure, and the next probe is a whole one."""
+
+    on_failure: Annotated[OnFailure, FROM_TEXT] = OnFailure.DOWN
+    """Whether a real server goes "down" while this check fails (the default), or only loses "weight"."""
+
+    failed_weight: Annotated[int, Field(ge=1, le=100)] = 50
+    """With on_failure = "weight": so many percent of its weight are left to the server, at least 1."""
 
     rise: Streak = 2
     """Successes in a row that bring a real server up."""

@@ -168,6 +168,13 @@ class Forwarding(Enum):
     TUNNEL = "tunnel"
 
 
+class OnFailure(Enum):
+    """What the failure of a check does to its real server."""
+
+    DOWN = "down"
+    WEIGHT = "weight"
+
+
 class EngineWord(Enum):
     """Persistence engines of the kernel."""
 

@@ -61,7 +61,7 @@ class Attending:
         self._maintenance.adopt(directory=settings.maintenance_dir, servers=checked_servers(intent))
         monitored = [service for service in intent.services if service.monitor_file is not None]
         self._monitored = frozenset(
-            check for service in monitored for server in service.real_servers for check in server.checks
+            check for service in monitored for server in service.real_servers for check in server.all_checks
         )
 
     async def first(self) -> None:

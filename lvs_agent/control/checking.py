@@ -51,7 +51,7 @@ class Checking:
                 self._log_error(spec, report, first=before is None or before.result != report.result)
             if turned:
                 changed |= self._turn(spec, report)
-            elif before is None:
+            elif before is None or (spec.gives_weight and before.result != report.result):
                 changed |= self._services_of(report.check)
         if changed:
             self._wake(frozenset(changed))
@@ -59,7 +59,13 @@ class Checking:
     def _turn(self, spec: CheckSpec, report: CheckReport) -> set[ServiceKey]:
         """The health of a check has changed: tell the engine and its real servers; the services that this concerns."""
         self._set_down(report.check, self._state.checks[report.check].state.health is Health.DOWN)
-        return {key for user in self._state.users[report.check] if (key := self._settle(*user, spec, report))}
+        turned = {key for user in self._state.users[report.check] if (key := self._settle(*user, spec, report))}
+        lowered = {
+            service.service.key
+            for service, server in self._state.users[report.check]
+            if report.check in {check for check, _ in server.lowering}
+        }
+        return turned | lowered
 
     def _services_of(self, check: CheckId) -> set[ServiceKey]:
         """Whose table is now right for good, or wrong, because ``check`` has spoken for the first time."""

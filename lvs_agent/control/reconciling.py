@@ -120,6 +120,7 @@ class Reconciling:
             intent=state.intent,
             healths={key: status.health for key, status in state.servers.items()},
             history=state.history(),
+            shares=state.shares(),
             owned=state.owned,
             left=state.reconcile.left,
             scope=scope if state.reconcile.left is not None else None,

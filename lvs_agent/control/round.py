@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lvs_agent.core.decide import Decision, History, decide
@@ -28,7 +28,8 @@ _Kind = TypeVar("_Kind", bound=Hashable)
 class RoundInput:
     """Everything that a round starts from.
 
-    ``scope`` None means every service; ``history`` is what was done with real servers before; ``left`` is the table as
+    ``scope`` None means every service; ``history`` is what was done with real servers before, ``shares`` the
+    percent of their weights that they are to have; ``left`` is the table as
     the last round left it; ``writes`` False plans and applies nothing; ``all_checked`` False says that a check has not
     run yet, so that right is not yet for good.
     """
@@ -36,6 +37,7 @@ class RoundInput:
     intent: Intent
     healths: Mapping[ServerKey, Health]
     history: History
+    shares: Mapping[ServerKey, int] = field(default_factory=dict)
     owned: frozenset[ServiceKey]
     left: Table | None
     scope: frozenset[ServiceKey] | None = None
@@ -113,7 +115,9 @@ def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
 def _decide(given: RoundInput, observed: Table, drift: tuple[Drift, ...]) -> Decision:
     deleted = {(one.service, one.destination) for one in drift if one.kind is DriftKind.MISSING and one.destination}
     history = replace(given.history, withdrawn=given.history.withdrawn | deleted)
-    return decide(given.intent, healths=given.healths, history=history, observed=observed, scope=given.scope)
+    return decide(
+        given.intent, healths=given.healths, history=history, observed=observed, scope=given.scope, shares=given.shares
+    )
 
 
 def _apply(backend: IpvsBackend, operations: tuple[Operation, ...]) -> tuple[Applied, ...]:

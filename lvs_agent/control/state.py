@@ -15,6 +15,7 @@ from lvs_agent.control.ledger import Ledger
 from lvs_agent.control.memory import Memory
 from lvs_agent.core.decide import History
 from lvs_agent.core.health import Health, combine
+from lvs_agent.core.share import may_ask_for_a_share, share_of
 from lvs_agent.core.snapshot import (
     ConfigStatus,
     EngineStatus,
@@ -73,11 +74,17 @@ class AgentState:
         for service in intent.services:
             for server in service.real_servers:
                 key = (service.service.key, server.key)
-                health = combine(checks[check].state.health for check in server.checks)
+                health = combine((checks[check].state.health for check in server.checks), pass_when=server.pass_when)
                 servers[key] = settle(self.servers.get(key, ServerStatus()), health, at=at)
-                for check in server.checks:
+                for check in server.all_checks:
                     users[check].append((service, server))
         self.intent, self.checks, self.servers, self.users = intent, checks, servers, users
+        self._shared = {
+            (service.service.key, server.key): server
+            for service in intent.services
+            for server in service.real_servers
+            if may_ask_for_a_share(server, intent.checks)
+        }
         self.owned |= {service.service.key for service in intent.services}
         self.names = {key: name for key, name in {**self.names, **intent.names}.items() if key in self.owned}
 
@@ -91,7 +98,13 @@ class AgentState:
 
     def health_of(self, server: RealServer) -> Health:
         """What the checks of ``server`` say together."""
-        return combine(self.checks[check].state.health for check in server.checks)
+        return combine((self.checks[check].state.health for check in server.checks), pass_when=server.pass_when)
+
+    def shares(self) -> dict[ServerKey, int]:
+        """Percent of its weight that each real server is to have whose checks say something about that."""
+        return {
+            key: share for key, server in self._shared.items() if (share := share_of(server, self.checks)) is not None
+        }
 
     def settle_server(self, key: ServerKey, health: Health, *, at: float) -> None:
         """Note that the health of a real server is ``health`` since ``at``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from lvs_agent.core.desired import desired_table
 from lvs_agent.core.health import Health
@@ -38,10 +39,11 @@ def decide(
     history: History,
     observed: Table,
     scope: AbstractSet[ServiceKey] | None = None,
+    shares: Mapping[ServerKey, int] = MappingProxyType({}),
 ) -> Decision:
     """The decision for every virtual service, or for those in ``scope``."""
     pools = [
-        (service, _pool(service, healths=healths, history=history, observed=observed))
+        (service, _pool(service, healths=healths, history=history, observed=observed, shares=shares))
         for service in intent.services
         if scope is None or service.service.key in scope
     ]
@@ -67,6 +69,7 @@ def _pool(
     healths: Mapping[ServerKey, Health],
     history: History,
     observed: Table,
+    shares: Mapping[ServerKey, int],
 ) -> Pool:
     key = service.service.key
     servers = [server.key for server in service.real_servers]
@@ -79,6 +82,7 @@ def _pool(
         healths={server: healths[key, server] for server in servers if (key, server) in healths},
         observed=_rows(observed, key),
         past=Past(seen=among(history.seen), maintained=among(history.maintained), withdrawn=among(history.withdrawn)),
+        shares={server: shares[key, server] for server in servers if (key, server) in shares},
     )
 
 

@@ -7,8 +7,8 @@ Rules of this file:
 3. ``fall`` failures in a row take a check down, ``rise`` successes in a row bring it up again.
 4. A state that nobody knows yet is settled by its first success, but not by its first failure: a server that the
    kernel has in service is not taken out on less evidence after a start than at any other time.
-5. A real server is down as soon as one of its checks is down, and up only when all of them are up.  Of one that
-   nobody checks nothing is known.
+5. A real server is down as soon as one of its checks is down, and up only when all of them are up; or, where any
+   check is enough, the other way round.  Of one that nobody checks nothing is known.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lvs_agent.model.check import CheckResult, Errored, Passed
+from lvs_agent.model.intent import PassWhen
 
 
 class Health(Enum):
@@ -57,9 +58,10 @@ def _believe(state: CheckState, told: Health, *, wanted: int) -> CheckState:
     return _SETTLED[told] if against >= wanted else CheckState(state.health, against)
 
 
-def combine(healths: Iterable[Health]) -> Health:
+def combine(healths: Iterable[Health], *, pass_when: PassWhen = PassWhen.ALL) -> Health:
     """The health of a real server whose checks say ``healths``."""
     told = set(healths)
-    if Health.DOWN in told:
-        return Health.DOWN
-    return Health.UP if told == {Health.UP} else Health.UNKNOWN
+    one, every = (Health.DOWN, Health.UP) if pass_when is PassWhen.ALL else (Health.UP, Health.DOWN)
+    if one in told:
+        return one
+    return every if told == {every} else Health.UNKNOWN

@@ -38,7 +38,7 @@ def checked_servers(intent: Intent) -> Mapping[ServerKey, frozenset[int]]:
     """Every real server of ``intent`` with the ports that its checks go to."""
     return {
         (service.service.key, server.key): frozenset(
-            port for check in server.checks if (port := intent.checks[check].target.port) is not None
+            port for check in server.all_checks if (port := intent.checks[check].target.port) is not None
         )
         for service in intent.services
         for server in service.real_servers

@@ -3,7 +3,8 @@
 Rules of this file:
 
 1. A real server has exactly one membership, and it is decided here.
-2. Up means its configured row.  Down means no row, or weight 0 where the operator chose to quiesce.
+2. Up means its configured row, with the share of its weight that its checks leave it.  Down means no row, or weight 0
+   where the operator chose to quiesce.
 3. Unknown keeps what the kernel has: in service stays in service, weight 0 stays at weight 0, absent stays absent.
    Only a server that was never seen before follows ``initial``.
 4. A server in maintenance is treated like one that is down, whatever its checks say.
@@ -19,10 +20,11 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
 
 from lvs_agent.core.health import Health
 from lvs_agent.model.intent import Initial, OnDown, RealServer, VirtualService
-from lvs_agent.model.ipvs import Destination, DestinationKey
+from lvs_agent.model.ipvs import MAX_WEIGHT, Destination, DestinationKey
 
 
 class Membership(Enum):
@@ -42,6 +44,8 @@ class Membership(Enum):
     """Down: not in the table."""
     MAINTENANCE = "maintenance"
     """Taken out of service by the operator, with weight 0 or without a row."""
+    DRAINED = "drained"
+    """Up, but it has asked for no new connections: weight 0."""
     WITHDRAWN = "withdrawn"
     """To stand at weight 0, but somebody has deleted its row, which is left at that."""
 
@@ -83,20 +87,29 @@ class Past:
     withdrawn: AbstractSet[DestinationKey] = frozenset()
 
 
+FULL = 100
+"""Percent of its weight that a server has whose checks say nothing else."""
+
+
 def form_pool(
     service: VirtualService,
     *,
     healths: Mapping[DestinationKey, Health],
     observed: Mapping[DestinationKey, Destination],
     past: Past,
+    shares: Mapping[DestinationKey, int] = MappingProxyType({}),
 ) -> Pool:
-    """The pool of ``service``, given what is known of its real servers and what the kernel has."""
+    """The pool of ``service``, given what is known of its real servers and what the kernel has.
+
+    ``shares``: percent of its weight that a real server is to have, where that is not ``FULL``.
+    """
     placements = {
         server.key: _place(
             server,
             health=healths.get(server.key, Health.UNKNOWN),
             observed=observed.get(server.key),
             past=past,
+            share=shares.get(server.key, FULL),
         )
         for server in service.real_servers
     }
@@ -113,12 +126,12 @@ def in_distress(service: VirtualService, pool: Pool) -> bool | None:
     return None if waiting else True
 
 
-def _place(server: RealServer, *, health: Health, observed: Destination | None, past: Past) -> Placement:
+def _place(server: RealServer, *, health: Health, observed: Destination | None, past: Past, share: int) -> Placement:
     if server.key in past.maintained:
         return _out(server, Membership.MAINTENANCE, observed=observed, past=past)
     match health:
         case Health.UP:
-            return Placement(Membership.POOLED, server.destination)
+            return Placement(Membership.POOLED if share else Membership.DRAINED, _at_share(server, share))
         case Health.DOWN:
             out = Membership.QUIESCED if server.on_down is OnDown.QUIESCE else Membership.REMOVED
             return _out(server, out, observed=observed, past=past)
@@ -137,6 +150,16 @@ def _out(server: RealServer, membership: Membership, *, observed: Destination | 
     if observed is None and server.key in past.withdrawn and not server.readd_quiesced:
         return Placement(Membership.WITHDRAWN, None)
     return Placement(membership, _at_weight_0(server))
+
+
+def _at_share(server: RealServer, percent: int) -> Destination:
+    """The row with a part of its weight, and never less than 1 unless it is 0 in full or none is wanted."""
+    row = server.destination
+    if percent == FULL or row.weight == 0:
+        return row
+    if percent == 0:
+        return _at_weight_0(server)
+    return replace(row, weight=min(MAX_WEIGHT, max(1, round(row.weight * percent / FULL))))
 
 
 def _at_weight_0(server: RealServer) -> Destination:

@@ -211,4 +211,4 @@ _NEVER_RUN = CheckStatus()
 
 
 def _checks(server: RealServer, snapshot: Snapshot) -> tuple[tuple[CheckSpec, CheckStatus], ...]:
-    return tuple((snapshot.intent.checks[check], snapshot.checks.get(check, _NEVER_RUN)) for check in server.checks)
+    return tuple((snapshot.intent.checks[check], snapshot.checks.get(check, _NEVER_RUN)) for check in server.all_checks)

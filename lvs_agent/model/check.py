@@ -49,10 +49,13 @@ class ErrorReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The server did what was asked.  ``certificate_not_after``: seconds since 1970, where TLS was spoken."""
+    """The server did what was asked.  ``certificate_not_after``: seconds since 1970, where TLS was spoken.
+    ``weight_percent``: how much of its weight the server asks for by itself (0 to 1,000; 0: no new connections).
+    """
 
     detail: str = ""
     certificate_not_after: float | None = None
+    weight_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ class CheckSpec:
 
     ``rise`` successes in a row bring it up, ``fall`` failures in a row take it down (both 1 and up).
     ``timeout_s`` is the whole time that a probe has from its start to its result.  ``connects_between``: so many probes
-    only open a TCP connection before the next one does all of it.
+    only open a TCP connection before the next one does all of it.  ``gives_weight``: its results may ask for a share of
+    the server's weight.
     """
 
     id: CheckId
@@ -139,6 +143,7 @@ class CheckSpec:
     fall: int
     connects_between: int = 0
     fast_interval_s: float | None = None
+    gives_weight: bool = False
 
 
 class CheckReport(NamedTuple):

@@ -27,6 +27,13 @@ class Initial(Enum):
     DOWN = "down"
 
 
+class PassWhen(Enum):
+    """How many of a real server's checks must pass for it to be up."""
+
+    ALL = "all"
+    ANY = "any"
+
+
 class OnStop(Enum):
     """What becomes of a service in the kernel when the program is stopped."""
 
@@ -51,9 +58,11 @@ class RealServer:
     """One real server.
 
     ``destination`` is the row that the kernel has while the server is up.  ``name`` is how logs, metrics and the API
-    call it.  Every check in ``checks`` must pass; where there is none, nothing is ever known of the server and its row
-    stays as the kernel has it.  ``readd_quiesced`` False: a row at weight 0 that somebody else has deleted stays
-    deleted until the server is up.  ``monitor_label`` stands for the server in the service's monitor file.
+    call it.  All of ``checks`` must pass, or any, as ``pass_when`` says; where there is none, nothing is ever known of
+    the server and its row stays as the kernel has it.  ``lowering`` are checks that decide nothing: while one is down,
+    the server has only so many percent of its weight.  ``readd_quiesced`` False: a row at weight 0 that somebody else
+    has deleted stays deleted until the server is up.  ``monitor_label`` stands for the server in the service's monitor
+    file.
     """
 
     name: str
@@ -63,10 +72,17 @@ class RealServer:
     initial: Initial = Initial.DOWN
     readd_quiesced: bool = True
     monitor_label: str = ""
+    pass_when: PassWhen = PassWhen.ALL
+    lowering: tuple[tuple[CheckId, int], ...] = ()
 
     @property
     def key(self) -> DestinationKey:
         return self.destination.key
+
+    @property
+    def all_checks(self) -> tuple[CheckId, ...]:
+        """The checks that decide, then those that only lower the weight."""
+        return (*self.checks, *(check for check, _ in self.lowering))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ def test_every_check_that_a_server_names_is_there(path: Path) -> None:
     """No check is missing, and none is run for nobody."""
     intent = load_config(path).intent
 
-    named = {check for service in intent.services for server in service.real_servers for check in server.checks}
+    named = {check for service in intent.services for server in service.real_servers for check in server.all_checks}
     assert named == set(intent.checks)
     assert all(spec.id == id_ for id_, spec in intent.checks.items())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lvs_agent.config import Config
 from lvs_agent.model.check import CheckSpec
-from lvs_agent.model.intent import OnStop, RealServer, VirtualService
+from lvs_agent.model.intent import OnStop, PassWhen, RealServer, VirtualService
 from lvs_agent.model.ipvs import Destination, SchedulerFlag
 
 
@@ -56,7 +56,11 @@ def _policy(server: RealServer) -> str:
 
 
 def _checks(server: RealServer, config: Config) -> str:
-    return " ".join(_check(config.intent.checks[each]) for each in server.checks) or "unchecked"
+    lowering = [f"{_check(config.intent.checks[each])} leaves={percent}%" for each, percent in server.lowering]
+    any_of = [] if server.pass_when is PassWhen.ALL else ["any of"]
+    return (
+        " ".join([*any_of, *(_check(config.intent.checks[each]) for each in server.checks), *lowering]) or "unchecked"
+    )
 
 
 def _check(spec: CheckSpec) -> str:

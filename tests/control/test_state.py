@@ -12,7 +12,7 @@ from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import EngineStatus, ServerStatus
 from lvs_agent.model.check import CheckId, CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
-from lvs_agent.model.intent import Intent
+from lvs_agent.model.intent import Intent, PassWhen
 from lvs_agent.model.ipvs import ServiceKey
 from tests.builders import (
     NOW,
@@ -132,6 +132,55 @@ def test_server_with_two_checks_needs_both() -> None:
 
     assert half is Health.UNKNOWN
     assert bench.state.servers[KEY].health is Health.DOWN
+
+
+def test_check_that_only_lowers_the_weight_decides_nothing_else() -> None:
+    """While it is down the server is up with a share of its weight, and the loop is told."""
+    server = replace(real_server(checks=("a",)), lowering=((CheckId("b"), 20),))
+    bench = Bench(
+        intent(services=[virtual_service(real_servers=[server])], checks=[check_spec(name="a"), check_spec(name="b")])
+    )
+
+    bench.tell(PASS, check="a")
+    bench.tell(PASS, check="b")
+    well = bench.state.shares()
+    bench.woken.clear()
+    bench.tell(FAIL, check="b")
+
+    assert well == {}
+    assert bench.state.shares() == {KEY: 20}
+    assert bench.state.servers[KEY].health is Health.UP
+    assert bench.woken == [frozenset({KEY[0]})]
+
+
+def test_server_may_ask_for_a_share_of_its_weight() -> None:
+    """Each time that it asks for another one, the loop is told; the least of several counts."""
+    specs = [replace(check_spec(name=name), gives_weight=True) for name in ("a", "b")]
+    bench = Bench(intent(services=[virtual_service(real_servers=[real_server(checks=("a", "b"))])], checks=specs))
+    bench.tell(Passed(weight_percent=80), check="a")
+    bench.tell(Passed(weight_percent=50), check="b")
+    bench.woken.clear()
+
+    bench.tell(Passed(weight_percent=50), check="b")
+    same = list(bench.woken)
+    bench.tell(Passed(weight_percent=0), check="b")
+
+    assert same == []
+    assert bench.woken == [frozenset({KEY[0]})]
+    assert bench.state.shares() == {KEY: 0}
+
+
+def test_any_check_may_be_enough() -> None:
+    """Where the operator says so, a server is down only when all of its checks are."""
+    server = replace(real_server(checks=("a", "b")), pass_when=PassWhen.ANY)
+    bench = Bench(intent(services=[virtual_service(real_servers=[server])]))
+
+    bench.tell(FAIL, check="a")
+    bench.tell(PASS, check="b")
+    one = bench.state.servers[KEY].health
+    bench.tell(FAIL, check="b")
+
+    assert (one, bench.state.servers[KEY].health) == (Health.UP, Health.DOWN)
 
 
 def test_report_of_a_check_that_left_is_dropped(bench: Bench) -> None:

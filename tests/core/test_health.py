@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lvs_agent.core.health import UNKNOWN, CheckState, Health, combine, judge
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.intent import PassWhen
 
 PASS, FAIL, ERROR = Passed(), Failed(FailureReason.STATUS), Errored(ErrorReason.NO_DESCRIPTORS)
 RESULTS: dict[str, CheckResult] = {"p": PASS, "f": FAIL, "e": ERROR}
@@ -84,3 +85,9 @@ def test_server_is_as_well_as_its_worst_check(healths: list[Health]) -> None:
 
     assert (combined is Health.DOWN) == (Health.DOWN in healths)
     assert (combined is Health.UP) == (set(healths) == {Health.UP})
+    assert combine(map(_turned, healths), pass_when=PassWhen.ANY) is _turned(combined)
+
+
+def _turned(health: Health) -> Health:
+    """Any is to up what all is to down."""
+    return {Health.UP: Health.DOWN, Health.DOWN: Health.UP, Health.UNKNOWN: Health.UNKNOWN}[health]

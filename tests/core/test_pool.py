@@ -70,6 +70,31 @@ def test_each_situation_has_one_membership(
     assert (placement.destination and placement.destination.weight) == weight
 
 
+@pytest.mark.parametrize(
+    ("weight", "share", "wanted", "membership"),
+    [
+        pytest.param(10, 100, 10, Membership.POOLED, id="all of it"),
+        pytest.param(10, 20, 2, Membership.POOLED, id="a part"),
+        pytest.param(1, 20, 1, Membership.POOLED, id="never less than one"),
+        pytest.param(10, 250, 25, Membership.POOLED, id="more"),
+        pytest.param(65_000, 200, 65_535, Membership.POOLED, id="what the kernel takes at most"),
+        pytest.param(10, 0, 0, Membership.DRAINED, id="none"),
+        pytest.param(0, 50, 0, Membership.POOLED, id="a part of nothing"),
+    ],
+)
+def test_checks_may_leave_a_server_a_share_of_its_weight(
+    weight: int, share: int, wanted: int, membership: Membership
+) -> None:
+    """Only a server that asks for nothing at all gets nothing."""
+    server = real_server(weight=weight)
+    service = virtual_service(real_servers=[server])
+
+    pool = form_pool(service, healths={server.key: UP}, observed={}, past=Past(), shares={server.key: share})
+
+    row = pool.placements[server.key].destination
+    assert (row and row.weight, pool.placements[server.key].membership) == (wanted, membership)
+
+
 @pytest.mark.parametrize("health", [UP, DOWN, UNKNOWN])
 @pytest.mark.parametrize(("on_down", "weight"), [("remove", None), ("quiesce", 0)])
 def test_server_in_maintenance_is_out_whatever_its_checks_say(health: Health, on_down: str, weight: int | None) -> None:
