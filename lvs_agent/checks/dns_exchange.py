@@ -38,7 +38,7 @@ async def _over_udp(target: Target, settings: Settings) -> Message:
         reply = dns_message.reply_to(query, datagram)
         if isinstance(reply, Message):
             return reply
-        target.progress.waiting_for = f"{_ANSWER} (one {reply} does not count)"
+        target.progress.waiting_for = f"{_ANSWER} (there was one {reply})"
         return None
 
     return await ask(target, query.to_wire(), accept)

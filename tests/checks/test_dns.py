@@ -139,7 +139,7 @@ def test_response_code_decides(rcode: str) -> None:
 @pytest.mark.parametrize("spoilt", [dns_servers.of_another_id, dns_servers.of_another_question])
 def test_answer_to_another_question_does_not_count(spoilt: Callable[[bytes], bytes]) -> None:
     """It is passed over, as RFC 5452 wants it: the right one may still come."""
-    detail = "no answer within 0.1 s: waiting for an answer (one to another question does not count)"
+    detail = "no answer within 0.1 s: waiting for an answer (there was one to another question)"
 
     assert asked(lambda query: [spoilt(query), reply(query)], **WWW) == Passed("192.0.2.1")
     assert asked(over_udp(spoilt), timeout_s=0.1, **WWW) == Failed(FailureReason.READ_TIMEOUT, detail)
@@ -149,8 +149,8 @@ def test_answer_to_another_question_does_not_count(spoilt: Callable[[bytes], byt
     ("answers", "detail"),
     [
         (silent, "waiting for an answer"),
-        (garbage, "waiting for an answer (one that is no DNS message does not count)"),
-        (lambda _: [bytes(20_000)], "waiting for an answer (one longer than 16384 bytes does not count)"),
+        (garbage, "waiting for an answer (there was one that is no DNS message)"),
+        (lambda _: [bytes(20_000)], "waiting for an answer (there was one longer than 16384 bytes)"),
     ],
 )
 def test_server_without_an_answer_runs_out_of_time(answers: Answers, detail: str) -> None:

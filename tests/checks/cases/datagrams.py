@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from lvs_agent.checks.settings import Secret
 from tests.checks import servers
 from tests.checks.cases import Case, at_server, at_unused_port
 from tests.checks.datagram_servers import at_datagrams, at_flood, at_refusing_port, garbage, silent
 from tests.checks.dns_servers import of_another_id, reply
+from tests.checks.radius_servers import SECRET, accepting, rejecting
 
 HOSTILE_TO_TCP = {
     "silent": servers.silent,
@@ -19,6 +21,7 @@ HOSTILE_TO_TCP = {
     "garbage": servers.garbage,
     "closing early": servers.closing_early,
 }
+LOGIN: dict[str, Any] = {"user": "nemo", "password": Secret("arctangent"), "secret": Secret(SECRET.decode())}
 NAME: dict[str, Any] = {"query": "www.example.com"}
 NAME_OVER_TCP: dict[str, Any] = {"transport": "tcp", **NAME}
 
@@ -38,6 +41,17 @@ CASES = {
             for name, it in HOSTILE_TO_TCP.items()
         },
         hanging=partial(at_datagrams, kind="dns", answers=silent, **NAME),
+    ),
+    "radius": Case(
+        healthy=partial(at_datagrams, kind="radius", answers=accepting, **LOGIN),
+        hostile={
+            "refused": partial(at_refusing_port, kind="radius", **LOGIN),
+            "rejecting": partial(at_datagrams, kind="radius", answers=rejecting, **LOGIN),
+            "silent": partial(at_datagrams, kind="radius", answers=silent, **LOGIN),
+            "garbage": partial(at_datagrams, kind="radius", answers=garbage, **LOGIN),
+            "flooding": partial(at_flood, kind="radius", datagram=b"\x02\x00\x10\x00" + bytes(4_092), **LOGIN),
+        },
+        hanging=partial(at_datagrams, kind="radius", answers=silent, **LOGIN),
     ),
     "udp": Case(
         healthy=partial(at_datagrams, kind="udp", answers=lambda question: [question]),
