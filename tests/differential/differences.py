@@ -102,8 +102,20 @@ def _slash(service: Service, row: Row) -> bool:
 
 
 def _thresholds(service: Service, row: Row) -> bool:
-    found = [re.search(r"\sl:\d+(.*)", real.rest) for real in service.of(row.host)]
-    return row.theirs is None and any(match and " u:" not in match[1] for match in found)
+    return row.theirs is None and any(_refused_limits(real.rest) for real in service.of(row.host))
+
+
+def _refused_limits(rest: str) -> bool:
+    """Whether what ldirectord makes of ``l:`` and ``u:`` has the lower threshold above the upper one."""
+    lower = re.search(r"\sl:(\d+)(.*)", rest)
+    upper = lower and re.search(r"\su:(\d+)", lower[2])
+    return lower is not None and int(lower[1]) > (int(upper[1]) if upper else 0)
+
+
+def _strange_flag(service: Service, row: Row) -> bool:
+    scheduler = re.match("[a-z]*", service.get("scheduler") or "wrr")
+    owners = {flag.partition("-")[0] for flag in service.get("schedflags").split()[:1] for flag in flag.split(",")}
+    return row.theirs is None and bool(owners - {"", "flag", scheduler and scheduler[0]})
 
 
 def _portless(service: Service, row: Row) -> bool:
@@ -164,6 +176,7 @@ EXPLAINED: Mapping[str, Predicate] = {
     "port-with-zeros": _zeros,
     "request-with-slash": _slash,
     "threshold-alone": _thresholds,
+    "flag-of-another-scheduler": _strange_flag,
     "real-without-port": _portless,
     "mapped-port": _mapped,
     "same-server-twice": _duplicate,
@@ -175,11 +188,6 @@ EXPLAINED: Mapping[str, Predicate] = {
     "shared-server-at-start": _shared,
     "service-not-available-yet": _unavailable,
 }
-REFUSED: Mapping[str, re.Pattern[str]] = {
-    "threshold-alone": re.compile("lower threshold"),
-    "flag-of-another-scheduler": re.compile("is a flag of the scheduler"),
-}
-"""Files that only lvs-agent refuses, by what it says of them."""
 
 
 def names_of_rows(files: Iterable[bytes], theirs: Iterable[str], ours: Iterable[str]) -> set[str]:
@@ -204,8 +212,8 @@ def names_of_rows(files: Iterable[bytes], theirs: Iterable[str], ours: Iterable[
 
 
 def names_of_problems(problems: Iterable[str]) -> set[str]:
-    """The names of the differences for which lvs-agent does not take a file that ldirectord takes."""
-    return {next((name for name, pattern in REFUSED.items() if pattern.search(problem)), "") for problem in problems}
+    """The names of the differences for which lvs-agent does not take a file that ldirectord takes: there are none."""
+    return {"" for _ in problems}
 
 
 def documented() -> set[str]:

@@ -89,13 +89,16 @@ class Servers:
         return Real(line=entry.line, address=address, port=port, method=written.method)
 
     def _fits(self, written: RealText, *, line: int) -> bool:
-        """Whether the kernel takes the thresholds together; like a weight that it refuses, told if not."""
+        """Whether the kernel takes the thresholds together, told if not; a weight that it refuses is an error."""
         if written.weight > MAX_WEIGHT:
             self.notes.error(line, f"the weight must be at most {MAX_WEIGHT}; the kernel refuses {written.weight}")
         lower, upper = written.lower or 0, written.upper or 0
         if lower > upper:
-            wrong = f"must not be above u: ({upper})" if upper else "needs u: as well"
-            self.notes.error(line, f"the lower threshold l: ({lower}) {wrong}; the kernel refuses it")
+            wrong = f"is above u: ({upper})" if upper else "stands without u:"
+            self.notes.warning(
+                line,
+                f"the lower threshold l: ({lower}) {wrong} and is left out; with ldirectord the server never serves",
+            )
         return lower <= upper
 
     def _range(self, first: IPAddress, last: IPAddress, *, line: int) -> Iterator[IPAddress]:

@@ -84,7 +84,7 @@ class _ServiceTable:
             comment=self._comment(values),
             **self._key(),
             scheduler=scheduler,
-            scheduler_flags=self._flags(values),
+            scheduler_flags=self._flags(values, scheduler="wrr" if scheduler is None else scheduler.value),
             persistence=self._persistence(values),
             one_packet=self._one_packet(values),
             on_down=None if quiescent is None else _on_down(quiescent),
@@ -131,7 +131,7 @@ class _ServiceTable:
             self.notes.warning(found.line, f"scheduler: {shown(found.value)} is taken for {word}")
         return Placed(word, found.line)
 
-    def _flags(self, values: Values) -> Placed[list[str]] | None:
+    def _flags(self, values: Values, *, scheduler: str) -> Placed[list[str]] | None:
         found = values.word("schedflags")
         if found is None:
             return None
@@ -141,7 +141,12 @@ class _ServiceTable:
             text = f"schedflags has {shown(wrong[0])}; ipvsadm takes {enumerate_words(tuple(SCHEDULER_FLAG_NAMES))}"
             self.notes.error(found.line, text)
             return None
-        return Placed(flags, found.line)
+        strange = [flag for flag in flags if flag.partition("-")[0] not in {"flag", scheduler}]
+        if strange:
+            text = f"schedflags: {shown(strange[0])} is no flag of the scheduler {scheduler} and is left out; with"
+            self.notes.warning(found.line, f"{text} ldirectord the virtual service never comes to be")
+        flags = [flag for flag in flags if flag not in strange]
+        return Placed(flags, found.line) if flags else None
 
     def _persistence(self, values: Values) -> Placed[Table] | None:
         kept, mask = values.number("persistent"), values.word("netmask")

@@ -146,14 +146,6 @@ def test_thresholds_count_in_either_order_and_in_quotes() -> None:
             "line 3: the weight must be at most 65535; the kernel refuses 70000",
         ),
         (
-            f"{WEB}\treal=192.0.2.1:80 gate 1 l:5\n",
-            "line 3: the lower threshold l: (5) needs u: as well; the kernel refuses it",
-        ),
-        (
-            f"{WEB}\treal=192.0.2.1:80 gate 1 l:5 u:4\n",
-            "line 3: the lower threshold l: (5) must not be above u: (4); the kernel refuses it",
-        ),
-        (
             f"{WEB}\tfallback=->\n",
             "line 3: fallback needs an address, like 127.0.0.1:80, and may have gate, masq or ipip behind it",
         ),
@@ -207,6 +199,18 @@ def test_what_cannot_be_meant_is_refused_with_its_line(text: str, problem: str) 
         (
             "virtual=3\n\tprotocol=tcp\n",
             "line 2: protocol=tcp counts for nothing with a firewall mark; ldirectord refuses",
+        ),
+        (
+            f"{WEB}\treal=192.0.2.1:80 gate 1 l:5\n\tchecktype=on\n",
+            "line 3: the lower threshold l: (5) stands without u: and is left out",
+        ),
+        (
+            f"{WEB}\treal=192.0.2.1:80 gate 1 l:5 u:4\n\tchecktype=on\n",
+            "line 3: the lower threshold l: (5) is above u: (4) and is left out",
+        ),
+        (
+            f"{WEB}\treal=192.0.2.1:80 gate 1\n\tchecktype=on\n\tschedflags=sh-port,flag-1\n",
+            'line 5: schedflags: "sh-port" is no flag of the scheduler wrr and is left out',
         ),
     ],
 )
