@@ -121,7 +121,7 @@ def test_expected_codes_are_whole_or_first_digits(codes: tuple[int, ...], *, pas
     ("sent", "detail"),
     [
         (b"", "the answer: the server has closed the connection"),
-        (b"220 hel", "the answer: the server has closed the connection"),
+        (b"220 he", "the answer: the server has closed the connection"),
         (b"220-hello\r\n", "the answer: the server has closed the connection"),
         (b"2" * (LINE_LIMIT + 1), f"the answer: a line is longer than {LINE_LIMIT} bytes"),
         (b"2" * (LINE_LIMIT + 1) + b"\r\n", f"the answer: a line is longer than {LINE_LIMIT} bytes"),
