@@ -92,10 +92,10 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 def _check(checker: Checker, definitions: dict[str, Any]) -> dict[str, Any]:
     """One kind of check.  Nothing is required: a table further out may have it."""
-    own = _schema_of(checker.settings)
-    for name, definition in own.pop("$defs", {}).items():
+    own, shared = _schema_of(checker.settings), _schema_of(CheckKeys)
+    for name, definition in [*own.pop("$defs", {}).items(), *shared.pop("$defs", {}).items()]:
         definitions.setdefault(name, definition)
-    common = _schema_of(CheckKeys)["properties"]
+    common = shared["properties"]
     if not checker.settings.uses_port:
         common.pop("port")
     common["type"] = {"const": checker.kind, "description": checker.summary}
