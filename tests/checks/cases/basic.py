@@ -41,10 +41,6 @@ CASES = {
         },
         hanging=partial(at_server, kind="https", handler=servers.silent),
     ),
-    "tcp": Case(
-        healthy=partial(at_server, kind="tcp", handler=servers.silent),
-        hostile={"refused": partial(at_unused_port, kind="tcp")},
-    ),
     "ping": Case(healthy=partial(without_server, kind="ping")),
     "none": Case(
         healthy=partial(without_server, kind="none"),
