@@ -55,22 +55,22 @@ async def probe(target: Target) -> CheckResult:
     return await converse(target, talk)
 
 
-def judge(line: str) -> Passed | Failed:
-    """What an agent's line says: words parted by blanks or commas, then ``#`` and a reason."""
+def judge(line: str, *, who: str = "the agent") -> Passed | Failed:
+    """What an agent's line says: words parted by blanks or commas, then ``#`` and a reason.  ``who`` has said it."""
     said, _, reason = line.partition("#")
     words = said.replace(",", " ").split()
     detail = printable(" ".join(words) + (f" ({reason.strip()})" if reason.strip() else ""))
     if not words:
-        return Failed(FailureReason.PROTOCOL, "the agent said nothing")
+        return Failed(FailureReason.PROTOCOL, f"{who} said nothing")
     percent: int | None = None
     for word in words:
         share = _PERCENT.fullmatch(word)
         if word.lower() in _DOWN:
-            return Failed(FailureReason.STATUS, f"the agent says {detail}")
+            return Failed(FailureReason.STATUS, f"{who} says {detail}")
         if share:
             percent = min(int(share[1]), MOST_PERCENT) if percent != 0 else 0
         elif word.lower() == "drain":
             percent = 0
         elif word.lower() not in _UP and not _IGNORED.fullmatch(word):
             return Failed(FailureReason.PROTOCOL, f"not an agent's word: {printable(word)}")
-    return Passed(f"the agent says {detail}", weight_percent=100 if percent is None else percent)
+    return Passed(f"{who} says {detail}", weight_percent=100 if percent is None else percent)
