@@ -78,14 +78,35 @@ class Connection:
         self._poller.forget(self._descriptor)
         self._socket.close()
 
+    def release(self) -> socket.socket:
+        """The plain socket, blocking, for who goes on without the loop.  The connection is at its end with that."""
+        self._poller.forget(self._descriptor)
+        if self._mask:
+            self._poller.unregister(self._descriptor)
+            self._mask = 0
+        released = socket.socket(fileno=self._socket.detach())
+        released.settimeout(None)
+        return released
+
     @property
     def application_protocol(self) -> str | None:
         """What was agreed on by ALPN (RFC 7301); None without TLS, and where the server chose nothing."""
         wrapped = self._socket
         return wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
 
+    @property
+    def own_address(self) -> tuple[str, int]:
+        """Our own address and port, as the server sees them unless they are translated on the way."""
+        host, port = self._socket.getsockname()[:2]
+        return str(host), int(port)
+
     async def connected(self) -> None:
-        """Wait until the server has accepted."""
+        """Wait until the server has accepted, and let it speak first."""
+        await self._accepted()
+        # A server that speaks first waits for the acknowledgement that was held back for our request: 200 ms.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    async def _accepted(self) -> None:
         while (number := self._socket.connect_ex(self._address)) not in _CONNECTED:
             if number not in UNDER_WAY:
                 raise OSError(number, "connect")
@@ -124,7 +145,7 @@ class Connection:
 
     async def encrypt(self, context: ssl.SSLContext, *, server_name: str | None) -> ssl.SSLSocket:
         """Speak TLS from here on.  The socket that is returned belongs to the connection still."""
-        await self.connected()
+        await self._accepted()
         self._progress.waiting_for = "TLS handshake"
         plain = socket.socket(fileno=self._socket.detach())
         plain.settimeout(0)  # a socket made from a descriptor would block

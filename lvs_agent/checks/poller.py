@@ -26,11 +26,11 @@ _BATCH = 512
 class Poller:
     """The sockets of one loop that somebody waits for.
 
-    ``register`` watches a socket (its descriptor, and ``READ`` or ``READ_WRITE``) until it is closed; ``modify``
-    changes for what.  Both are the epoll object's own methods and raise OSError.
+    ``register`` watches a socket (its descriptor, and ``READ`` or ``READ_WRITE``) until it is closed or
+    ``unregister`` ends it; ``modify`` changes for what.  All are the epoll object's own methods and raise OSError.
     """
 
-    __slots__ = ("_epoll", "_loop", "_waiting", "modify", "register", "running")
+    __slots__ = ("_epoll", "_loop", "_waiting", "modify", "register", "running", "unregister")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -38,6 +38,7 @@ class Poller:
         self._waiting: dict[int, Callable[[], object]] = {}
         self.register = self._epoll.register
         self.modify = self._epoll.modify
+        self.unregister = self._epoll.unregister
         self.running: Callable[[], object] | None = None
         """What resumes the probe that runs right now, where the engine drives it by hand; None within a task."""
         self._loop.add_reader(self._epoll.fileno(), self.poll)

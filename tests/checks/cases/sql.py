@@ -1,0 +1,38 @@
+"""The checkers of databases."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from tests.checks import servers, sql_servers
+from tests.checks.cases import Case, at_server, at_unused_port
+
+LOGIN: dict[str, Any] = {"login": "monitor", "password": "secret"}
+HOSTILE = {
+    "silent": servers.silent,
+    "flooding": servers.flooding,
+    "flooding garbage": servers.flooding_garbage,
+    "garbage": servers.garbage,
+    "resetting": servers.resetting,
+    "closing early": servers.closing_early,
+}
+HOSTILE_TO_MYSQL = {
+    **HOSTILE,
+    **{f"{name} after the greeting": sql_servers.then(handler) for name, handler in HOSTILE.items()},
+    "dripping": sql_servers.dripping,
+    "flooding rows": sql_servers.flooding_rows,
+    "silent after login": sql_servers.mysql(),
+}
+
+CASES = {
+    "mysql": Case(
+        healthy=partial(at_server, kind="mysql", handler=sql_servers.mysql(), **LOGIN),
+        hostile={"refused": partial(at_unused_port, kind="mysql", **LOGIN)}
+        | {
+            name: partial(at_server, kind="mysql", handler=handler, query="SELECT 1", **LOGIN)
+            for name, handler in HOSTILE_TO_MYSQL.items()
+        },
+        hanging=partial(at_server, kind="mysql", handler=sql_servers.then(servers.silent), **LOGIN),
+    ),
+}

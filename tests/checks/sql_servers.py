@@ -1,0 +1,150 @@
+"""Servers that speak just enough of MySQL's protocol to do what a real one cannot be made to do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from tests.checks import servers
+from tests.checks.servers import Handler
+
+GREETING = (
+    b"\x0a8.0.36\x00" + b"\x01\x00\x00\x00" + b"saltsalt\x00" + b"\xff\xf7" + b"\x21\x02\x00" + b"\x08\x80\x15"
+    b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" + b"saltsaltsalt\x00" + b"mysql_native_password\x00"
+)
+"""Protocol 10 with plugin authentication and without TLS."""
+OK = b"\x00\x00\x00\x02\x00\x00\x00"
+END = b"\xfe\x00\x00\x02\x00"
+LONGEST = 0xFFFFFF
+
+Table = tuple[Sequence[str], Sequence[Sequence[str | None]]]
+"""Names of columns, and rows."""
+
+
+def packet(payload: bytes, *, sequence: int) -> bytes:
+    """A packet with its header."""
+    return struct.pack("<I", len(payload))[:3] + bytes([sequence % 256]) + payload
+
+
+def error(number: int, text: str) -> bytes:
+    """An error as it comes after the greeting."""
+    return b"\xff" + struct.pack("<H", number) + b"#HY000" + text.encode()
+
+
+def text_of(value: str | None) -> bytes:
+    """A value of a row."""
+    if value is None:
+        return b"\xfb"
+    data = value.encode()
+    return b"\xfc" + struct.pack("<H", len(data)) + data
+
+
+def column(name: str) -> bytes:
+    """The description of a column of text."""
+    names = b"".join(text_of(word) for word in ("def", "", "", "", name, name))
+    return names + b"\x0c" + struct.pack("<HIBHB", 45, 255, 0xFD, 0, 0) + b"\x00\x00"
+
+
+def answer(table: Table) -> bytes:
+    """A whole result."""
+    columns, rows = table
+    payloads = [bytes([len(columns)]), *(column(name) for name in columns), END]
+    payloads += [b"".join(map(text_of, row)) for row in rows]
+    return b"".join(packet(each, sequence=number) for number, each in enumerate([*payloads, END], 1))
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    header = await reader.readexactly(4)
+    return await reader.readexactly(int.from_bytes(header[:3], "little"))
+
+
+def mysql(
+    answers: Mapping[str, Table | bytes] = {},
+    *,
+    greeting: bytes = GREETING,
+    login: bytes = OK,
+) -> Handler:
+    """A server that logs everybody in and knows these statements; another one leaves it silent.
+
+    An answer that is bytes is one packet (an error, say).
+    """
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(packet(greeting, sequence=0))
+        await _read(reader)
+        writer.write(packet(login, sequence=2))
+        while (command := await _read(reader)) != b"\x01":
+            statement = command[1:].decode()
+            found = answers.get(statement, OK if command[0] == 14 or statement.startswith("SET NAMES") else None)
+            if found is None:
+                return await servers.silent(reader, writer)
+            writer.write(packet(found, sequence=1) if isinstance(found, bytes) else answer(found))
+        return None
+
+    return handle
+
+
+def then(after: Handler, *, greeting: bytes = GREETING) -> Handler:
+    """A server that greets as MySQL does, and goes on as ``after``."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(packet(greeting, sequence=0))
+        await after(reader, writer)
+
+    return handle
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A healthy greeting, a byte at a time."""
+    for byte in packet(GREETING, sequence=0):
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    await servers.silent(reader, writer)
+
+
+async def flooding_rows(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Login works; then the longest packets, one after the other."""
+    writer.write(packet(GREETING, sequence=0))
+    await _read(reader)
+    writer.write(packet(OK, sequence=2))
+    await _read(reader)
+    sequence = 1
+    while True:
+        writer.write(struct.pack("<I", LONGEST)[:3] + bytes([sequence % 256]))
+        for _ in range(256):
+            writer.write(b"\x00" * 65_536)
+            await writer.drain()
+        sequence += 1
+
+
+@contextmanager
+def encrypted(context: ssl.SSLContext, *, login: bytes) -> Iterator[int]:
+    """A server of one connection that goes over to TLS when it is asked to; gives its port.
+
+    In a thread, because a loop may have read the beginning of TLS together with the request for it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+
+        def serve() -> None:
+            with listener.accept()[0] as connection, suppress(OSError):
+                connection.settimeout(5)
+                connection.sendall(packet(GREETING.replace(b"\xff\xf7", b"\xff\xff"), sequence=0))
+                connection.recv(36, socket.MSG_WAITALL)
+                with context.wrap_socket(connection, server_side=True) as wrapped:
+                    wrapped.recv(4_096)
+                    wrapped.sendall(packet(login, sequence=3))
+                    wrapped.recv(1)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join()
