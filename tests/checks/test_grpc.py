@@ -81,7 +81,7 @@ def test_stopped_server_refuses(server: GrpcServer) -> None:
         assert checked(server.plain) == Failed(FailureReason.REFUSED, "connection refused")
 
 
-GRPC = {"content_type": "application/grpc"}
+GRPC = "application/grpc"
 
 
 async def not_grpc(peer: Peer) -> None:
@@ -91,22 +91,22 @@ async def not_grpc(peer: Peer) -> None:
 
 async def without_status(peer: Peer) -> None:
     """A message and no trailers."""
-    await peer.answer(body=b"\x00\x00\x00\x00\x02\x08\x01", **GRPC)
+    await peer.answer(body=b"\x00\x00\x00\x00\x02\x08\x01", content_type=GRPC)
 
 
 async def compressed(peer: Peer) -> None:
     """A message with the flag of compression."""
-    await peer.answer(body=b"\x01\x00\x00\x00\x02\x08\x01", grpc_status="0", **GRPC)
+    await peer.answer(body=b"\x01\x00\x00\x00\x02\x08\x01", grpc_status="0", content_type=GRPC)
 
 
 async def endless(peer: Peer) -> None:
     """More than a message of this service can be."""
-    await peer.answer(body=bytes(5_000), grpc_status="0", **GRPC)
+    await peer.answer(body=bytes(5_000), grpc_status="0", content_type=GRPC)
 
 
 async def with_future_status(peer: Peer) -> None:
     """A status that nobody has named yet."""
-    await peer.answer(body=b"\x00\x00\x00\x00\x02\x08\x09", grpc_status="0", **GRPC)
+    await peer.answer(body=b"\x00\x00\x00\x00\x02\x08\x09", grpc_status="0", content_type=GRPC)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,6 @@ def grpc_server(certificate: Path) -> Iterator[GrpcServer]:
     """The server; ``certificate`` is a PEM file with its key."""
     plain, tls, bare = free_port(), free_port(), free_port()
     # -P: this module has the library's name
-    command = [sys.executable, "-P", _PROGRAM, str(plain), str(tls), str(bare), certificate]
+    command = [sys.executable, "-P", str(_PROGRAM), str(plain), str(tls), str(bare), str(certificate)]
     with home("grpc") as directory, running(command, home=directory, ready=plain) as daemon:
         yield GrpcServer(daemon, plain, tls, bare)
