@@ -66,6 +66,11 @@ class Dialogue:
         self._lines = 0
         self._secrets: list[str] = []
 
+    @property
+    def own_address(self) -> tuple[str, int]:
+        """Our own address and port, for protocols that write them into what they say."""
+        return self._connection.own_address
+
     def hide(self, *secrets: str) -> None:
         """Keep ``secrets``, which are sent or about to be, out of all that ``shown`` makes of the server's words."""
         self._secrets += (secret for secret in secrets if secret)

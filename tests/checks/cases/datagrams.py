@@ -11,6 +11,7 @@ from tests.checks.cases import Case, at_server, at_unused_port
 from tests.checks.datagram_servers import at_datagrams, at_flood, at_refusing_port, garbage, silent
 from tests.checks.dns_servers import of_another_id, reply
 from tests.checks.radius_servers import SECRET, accepting, rejecting
+from tests.checks.sip_servers import healthy
 
 HOSTILE_TO_TCP = {
     "silent": servers.silent,
@@ -21,6 +22,7 @@ HOSTILE_TO_TCP = {
     "garbage": servers.garbage,
     "closing early": servers.closing_early,
 }
+UNVERIFIED: dict[str, Any] = {"transport": "tls", "tls": {"verify": False}}
 LOGIN: dict[str, Any] = {"user": "nemo", "password": Secret("arctangent"), "secret": Secret(SECRET.decode())}
 NAME: dict[str, Any] = {"query": "www.example.com"}
 NAME_OVER_TCP: dict[str, Any] = {"transport": "tcp", **NAME}
@@ -52,6 +54,25 @@ CASES = {
             "flooding": partial(at_flood, kind="radius", datagram=b"\x02\x00\x10\x00" + bytes(4_092), **LOGIN),
         },
         hanging=partial(at_datagrams, kind="radius", answers=silent, **LOGIN),
+    ),
+    "sip": Case(
+        healthy=partial(at_datagrams, kind="sip", answers=healthy),
+        hostile={
+            "refused": partial(at_refusing_port, kind="sip"),
+            "refused over TCP": partial(at_unused_port, kind="sip", transport="tcp"),
+            "silent": partial(at_datagrams, kind="sip", answers=silent),
+            "garbage": partial(at_datagrams, kind="sip", answers=garbage),
+            "flooding": partial(at_flood, kind="sip", datagram=b"SIP/2.0 200 OK\r\n" + b"v:x\r\n" * 200),
+        }
+        | {
+            f"{name} over TCP": partial(at_server, kind="sip", handler=it, transport="tcp")
+            for name, it in HOSTILE_TO_TCP.items()
+        }
+        | {
+            f"{name} over TLS": partial(at_server, kind="sip", handler=it, encrypted=True, **UNVERIFIED)
+            for name, it in HOSTILE_TO_TCP.items()
+        },
+        hanging=partial(at_server, kind="sip", handler=servers.silent, transport="tcp"),
     ),
     "udp": Case(
         healthy=partial(at_datagrams, kind="udp", answers=lambda question: [question]),
