@@ -19,7 +19,14 @@ from lvs_agent.model.ipvs import Protocol
 Table = Mapping[str, Any]
 
 POOL_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {"forwarding": "direct", "on_down": "remove", "initial": "down", "readd_quiesced": True, "checked": True}
+    {
+        "forwarding": "direct",
+        "on_down": "remove",
+        "initial": "down",
+        "readd_quiesced": True,
+        "checked": True,
+        "pass_when": "all",
+    }
 )
 """What holds where nobody writes these keys of a pool."""
 

@@ -42,7 +42,7 @@ def test_compact_tables_mean_the_same(tables: dict[str, Any]) -> None:
 
 def test_every_key_of_a_pool_is_thought_of() -> None:
     """A key that is new must be shared out too, or be left alone on purpose."""
-    assert {*POOL_DEFAULTS, "weight", "check", "tunnel"} == set(PoolKeys.model_fields)
+    assert {*POOL_DEFAULTS, "weight", "check", "checks", "tunnel"} == set(PoolKeys.model_fields)
 
 
 def test_what_all_services_share_is_in_the_defaults() -> None:
