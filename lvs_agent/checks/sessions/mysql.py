@@ -22,7 +22,7 @@ from lvs_agent.checks.dialogue import Unfit
 from lvs_agent.checks.mysql import Question, Settings
 from lvs_agent.checks.sql_settings import ANSWER_LIMIT, lag_fits, read_only_fits, row_fits
 from lvs_agent.checks.tls import failure_of, not_after
-from lvs_agent.model.check import CheckResult, Errored, Failed, FailureReason, Passed
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 
 if TYPE_CHECKING:
     _Connection = Connection[Cursor]
@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 _GONE = frozenset({CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR})
 _CLIENTS = range(2_000, 3_000)
 """Numbers of errors that the client library gives; all others are the server's (MySQL, errmsg.h)."""
-_NOT_MYSQL = (LookupError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError, struct.error)
+_NOT_MYSQL = (LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
 """What PyMySQL raises where it reads something that the protocol does not have."""
 _SYNCED = "4"
 
@@ -49,6 +49,8 @@ def examine(opened: socket.socket, question: Question) -> CheckResult:
         result = end.result
     except err.Error as problem:
         result = _failure(problem, question)
+    except RuntimeError as problem:  # a way of authentication that PyMySQL leaves to another library
+        result = _not_possible(problem, question)
     except _NOT_MYSQL:
         result = Failed(FailureReason.PROTOCOL, f"not an answer of MySQL's protocol: {question.progress.waiting_for}")
     finally:
@@ -187,9 +189,12 @@ def _lag_of(row: Row, settings: Settings) -> float:
     behind = row.get("Seconds_Behind_Source", row.get("Seconds_Behind_Master"))
     if reading == applying == "Yes" and behind is not None:
         return float(behind)
-    why = settings.words(str(row.get("Last_IO_Error") or row.get("Last_SQL_Error") or ""))
-    words = f"not replicating: IO thread {reading}, SQL thread {applying}"
-    raise Unfit(FailureReason.CONTENT, f"{words}: {why}" if why else words)
+    words = [f"not replicating: IO thread {reading}, SQL thread {applying}"]
+    if row.get("Last_IO_Error"):
+        words.append(settings.words(str(row["Last_IO_Error"])))
+    if row.get("Last_SQL_Errno", "0") != "0":
+        words.append(f"error {row['Last_SQL_Errno']}")  # its text has the whole statement, with whatever is in it
+    raise Unfit(FailureReason.CONTENT, ": ".join(words))
 
 
 def _either(row: Row, name: str) -> str:
@@ -208,6 +213,12 @@ def galera(rows: Sequence[Row]) -> str:
     if state != _SYNCED or ready != "ON":
         raise Unfit(FailureReason.CONTENT, words)
     return words
+
+
+def _not_possible(problem: RuntimeError, question: Question) -> Failed | Errored:
+    if "package is required" in str(problem):
+        return Errored(ErrorReason.FILE_MISSING, question.settings.words(str(problem)))
+    return Failed(FailureReason.PROTOCOL, "the server asks for a file")
 
 
 def _failure(problem: err.Error, question: Question) -> Failed:
