@@ -16,7 +16,7 @@ from lvs_agent.errors import Problem
 _SECRET = frozenset({"passwd", "secret"})
 _OF_A_LOGIN = frozenset({"login", "database", *_SECRET})
 _OF_A_REQUEST = frozenset({"request", "receive"})
-_ASKS_NOTHING = frozenset({"tcp", "ping", "none"})
+_ASKS_NOTHING = frozenset({"tcp", "ping", "none", "smtp", "submission", "pop", "pops", "imap", "imaps"})
 _SECRET_IN_TEXT = re.compile(r"\b(passwd|password|secret)(\s*=\s*).+", re.IGNORECASE)
 
 

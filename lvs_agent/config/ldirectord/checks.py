@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from lvs_agent.config.ldirectord.commands import check_command
 from lvs_agent.config.ldirectord.http import http_keys, https_keys
+from lvs_agent.config.ldirectord.mail import encrypted_mailbox_keys, mailbox_keys, smtp_keys
 from lvs_agent.config.ldirectord.notes import Notes
 from lvs_agent.config.ldirectord.servers import Real, bracketed
 from lvs_agent.config.ldirectord.services import PORTS
@@ -15,7 +16,16 @@ from lvs_agent.config.ldirectord.values import Placed
 from lvs_agent.config.ldirectord.virtuals import CheckType, Virtual
 
 NEGOTIATES: Mapping[str, Callable[[Virtual, Real, Notes], Table]] = MappingProxyType(
-    {"http": http_keys, "https": https_keys}
+    {
+        "http": http_keys,
+        "https": https_keys,
+        "imap": mailbox_keys,
+        "imaps": encrypted_mailbox_keys,
+        "pop": mailbox_keys,
+        "pops": encrypted_mailbox_keys,
+        "smtp": smtp_keys,
+        "submission": smtp_keys,
+    }
 )
 """The services that a negotiate check speaks: what makes its keys, without port and times."""
 

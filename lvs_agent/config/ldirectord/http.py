@@ -41,7 +41,7 @@ def http_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
 def https_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
     """The same for ``service=https``; no certificate is verified, as ldirectord wants it."""
     line = virtual.service.line
-    notes.oddity(Oddity.UNVERIFIED, line)
+    notes.oddity(Oddity.UNVERIFIED, line, "https")
     tls = given(verify=Placed(value=False, line=line))
     return http_keys(virtual, real, notes) | given(type=Placed("https", line), tls=Placed(tls, line))
 

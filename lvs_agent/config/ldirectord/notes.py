@@ -28,7 +28,7 @@ class Oddity(Enum):
     UPPER_CASE = "upper case is taken for lower case; ldirectord refuses it"
     WITHOUT_EFFECT = "{}"
     UNVERIFIED = (
-        "https is checked without a look at the certificate, as ldirectord does with most versions of its library;"
+        "{} is checked without a look at the certificate, as ldirectord does with most versions of its library;"
         " to verify it, convert the file (lvs-agent convert) and delete verify = false there"
     )
     COMMANDS = (

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lvs_agent.config.ldirectord.checks import NEGOTIATES
 from lvs_agent.config.ldirectord.names import FixedNames
 from lvs_agent.config.ldirectord.reading import understand
 from lvs_agent.config.ldirectord.services import PORTS, SERVICES
@@ -13,7 +14,7 @@ from tests.config.ldirectord.expected import config_of
 from tests.config.ldirectord.test_servers import told
 
 REAL = "\treal=192.0.2.1:80 masq\n"
-NOT_YET = sorted(set(SERVICES) - {"http", "https", "none"})
+NOT_YET = sorted(set(SERVICES) - set(NEGOTIATES) - {"none"})
 
 
 def tables_of(text: str) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def test_service_comes_from_the_virtual_port(port: int) -> None:
     service = next((name for name, usual in PORTS.items() if usual == port), "none")
     made = check(virtual=f"203.0.113.1:{port}", real=f"192.0.2.1:{port} masq")["type"]
 
-    assert made == {"http": "http", "https": "https", "none": "none", "dns": "ping"}.get(service, "tcp")
+    assert made == (service if service in {"none", *NEGOTIATES} else "ping" if service == "dns" else "tcp")
 
 
 @pytest.mark.parametrize("service", NOT_YET)
