@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lvs_agent.checks import checkers, schedule
 from lvs_agent.checks.poller import Poller
@@ -171,6 +172,7 @@ class Engine:
         fraction = schedule.fraction_of(spec.id)
         check = RunningCheck(spec, checker=checkers()[spec.kind], fraction=fraction, finished=self._finished)
         self._checks[spec.id] = check
+        spec.target.progress.hurry = partial(self._hurry, check)
         first = schedule.first_run(fraction=fraction, interval_s=spec.interval_s, now=now, together=together)
         self._plan(check, first)
 
@@ -178,6 +180,7 @@ class Engine:
         check.due = None
         self._running.pop(check, None)
         check.cancel()
+        check.spec.target.progress.release()
         self._let_go(check)
 
     def _let_go(self, check: RunningCheck) -> None:
@@ -191,6 +194,13 @@ class Engine:
     def _plan(self, check: RunningCheck, due: float) -> None:
         check.due = due
         self._starts.add((check, due), at=due)
+
+    def _hurry(self, check: RunningCheck) -> None:
+        """Run a check now, unless it runs."""
+        if check.due is not None and not check.busy:
+            check.off_grid = True
+            self._plan(check, self._clock.monotonic())
+            self._arm()
 
     def _change_grid(self, check: RunningCheck) -> None:
         """Plan the next run anew: the interval is another one."""

@@ -6,9 +6,10 @@ failed (the server's fault) or errored (our own fault, which never changes a ser
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple, NewType
+from typing import Any, NamedTuple, NewType, Protocol
 
 from lvs_agent.model.ipvs import DestinationKey, IPAddress, ServiceKey
 
@@ -89,20 +90,41 @@ class Stage(Enum):
     CONNECTED = "connected"
 
 
+class Closeable(Protocol):
+    """Something that is kept from one probe to the next."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
 class Progress:
     """Where the running probe of one check stands.  The only thing about a target that changes."""
 
-    __slots__ = ("prepared", "stage", "waiting_for")
+    __slots__ = ("held", "hurry", "prepared", "stage", "waiting_for")
 
     def __init__(self) -> None:
         self.prepared: object = None
         """What the checker has computed once for all probes of this target; nobody else's business."""
+        self.held: Closeable | None = None
+        """What one probe leaves to the next, such as an open connection; closed where the check is given up."""
+        self.hurry: Callable[[], None] = _nobody_hurries
+        """Called by what is held when the next probe should not wait for its time."""
         self.restart()
+
+    def release(self) -> None:
+        """Close what is held."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.close()
 
     def restart(self) -> None:
         """Forget the last probe, but not what was prepared."""
         self.stage = Stage.CONNECTING
         self.waiting_for = "connection"
+
+
+def _nobody_hurries() -> None:
+    """What ``hurry`` does where no engine runs the check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
