@@ -29,7 +29,10 @@ FAILS = {
     FailureReason.PROTOCOL: "what comes is no IMAP, or the connection ends early",
     FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
 }
-SEEN = 'A session without a login (Dovecot logs "no auth attempts"), or with one a login and a logout.'
+SEEN = (
+    'A session without a login (Dovecot logs "no auth attempts"), or with one a login and a logout. Dovecot refuses a'
+    " login two seconds late (auth_failure_delay): with a shorter timeout the reason is read_timeout instead of status."
+)
 
 _CAPABILITY = "answer to CAPABILITY"
 

@@ -30,7 +30,8 @@ FAILS = {
 }
 SEEN = (
     'A session without a login (Dovecot logs "no auth attempts"), or with one a login and a logout. A mailbox can be'
-    " open once only: give each director a user of its own."
+    " open once only: give each director a user of its own. Dovecot refuses a login two seconds late"
+    " (auth_failure_delay): with a shorter timeout the reason is read_timeout instead of status."
 )
 
 _CAPA = "answer to CAPA"

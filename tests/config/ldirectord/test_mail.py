@@ -43,33 +43,24 @@ def test_check_of_mail_servers(service: str, directives: list[str], keys: dict[s
     assert made(service, *directives) == {"type": service, "timeout": "30s", **keys}
 
 
+ALWAYS_UP = (
+    "warning line 3: service=pop has no login: the server must greet and answer CAPA; ldirectord takes it for up, even"
+    " if nobody listens"
+)
+UNVERIFIED = (
+    "warning line 3: imaps is checked without a look at the certificate, as ldirectord does with most versions of its"
+    " library; to verify it, convert the file (lvs-agent convert) and delete verify = false there"
+)
+
+
 @pytest.mark.parametrize(
     ("service", "directives", "expected"),
     [
-        (
-            "pop",
-            [],
-            [
-                (
-                    "warning line 3: service=pop has no login: the server must greet and answer CAPA; ldirectord takes it"
-                    " for up, even if nobody listens"
-                )
-            ],
-        ),
+        ("pop", [], [ALWAYS_UP]),
         ("pop", LOGIN, []),
         ("imap", [], []),
         ("smtp", [], []),
-        (
-            "imaps",
-            [],
-            [
-                (
-                    "warning line 3: imaps is checked without a look at the certificate, as ldirectord does with most"
-                    " versions of its library; to verify it, convert the file (lvs-agent convert) and delete verify = false"
-                    " there"
-                )
-            ],
-        ),
+        ("imaps", [], [UNVERIFIED]),
     ],
 )
 def test_what_is_told(service: str, directives: list[str], expected: list[str]) -> None:
