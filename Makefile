@@ -40,6 +40,7 @@ cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
 	$(BIN)/pytest -m "not ipvs" --cov --cov-report=term-missing $(TESTS)
 
 docs: $(VENV)/.dev  ## write anew what the documentation takes from the code
+	$(BIN)/python -m tests.checks.reference
 	$(BIN)/python -m tests.config.convert.directive_table
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
 

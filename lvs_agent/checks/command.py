@@ -16,6 +16,20 @@ from lvs_agent.checks.shared import shared
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Stage, Target
 from lvs_agent.model.ipvs import AddressKey, FwmarkKey
 
+EXAMPLE = """
+[virtual_service.check]
+type = "command"
+command = ["/usr/local/lib/lvs-agent/check-app", "--host", "{address}", "--port", "{port}"]
+environment = { LEVEL = "quick" }
+timeout = "10s"
+"""
+PASSES = "The program ends with exit status 0 within the timeout."
+FAILS = {
+    FailureReason.EXEC: "another exit status, or a signal has ended it; the first line of its output is shown",
+    FailureReason.READ_TIMEOUT: "it has not ended in time, and is killed with everything that it started",
+}
+SEEN = "Whatever the program does."
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PLACEHOLDERS = ("address", "port", "virtual_address", "virtual_port")
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}

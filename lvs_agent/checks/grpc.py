@@ -26,6 +26,23 @@ from lvs_agent.model.ipvs import address_and_port
 
 LEAN = True
 
+EXAMPLE = """
+[virtual_service.check]
+type = "grpc"
+port = 50051
+service = "shop.Orders"
+tls = { ca_file = "/etc/ssl/own-ca.pem" }
+metadata = { x-check = "lvs" }
+"""
+PASSES = "The server says SERVING of the service."
+FAILS = {
+    FailureReason.STATUS: "it says NOT_SERVING, or refuses the call; UNIMPLEMENTED: it has no health service,"
+    " NOT_FOUND: its health service does not know this service",
+    FailureReason.PROTOCOL: "the server speaks no HTTP/2 or no gRPC, breaks the protocol, or hangs up",
+    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
+}
+SEEN = "A call of /grpc.health.v1.Health/Check with `user-agent: lvs-agent/VERSION`, the only one of its connection."
+
 _BODY_LIMIT = 4_096
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")

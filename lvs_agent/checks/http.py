@@ -12,9 +12,28 @@ from lvs_agent.checks.http_exchange import Question
 from lvs_agent.checks.http_response import ProtocolViolation, ResponseReader
 from lvs_agent.checks.http_settings import HttpSettings
 from lvs_agent.checks.poller import READ, READ_WRITE
-from lvs_agent.model.check import CheckResult, Stage, Target
+from lvs_agent.model.check import CheckResult, FailureReason, Stage, Target
 
 LEAN = True
+
+EXAMPLE = """
+[virtual_service.check]
+type = "http"
+path = "/health"
+virtual_host = "www.example.com"
+status = ["200-299", 304]
+body_contains = "ready"
+"""
+PASSES = "The status is among the wanted ones, and the body has what is asked of it; with paths, every one of them."
+FAILS = {
+    FailureReason.STATUS: "another status, or a redirect that is not followed; the server's own words for it are shown",
+    FailureReason.CONTENT: "the body lacks the text, does not match the expression, or has another SHA-256",
+    FailureReason.PROTOCOL: "no HTTP response, a broken one, headers of more than 32KiB, or the server hangs up",
+}
+SEEN = (
+    "One request for each path, over a connection of its own, with `User-Agent: lvs-agent/VERSION` (unless headers has"
+    " another) and `Connection: close`.  Where the body is not tested, it is not read: the server may see a reset."
+)
 
 
 class Settings(HttpSettings):

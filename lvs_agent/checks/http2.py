@@ -8,16 +8,34 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from lvs_agent.checks import http2_exchange, http_exchange
+from lvs_agent.checks import http, http2_exchange, http_exchange
 from lvs_agent.checks.connection import Connection
 from lvs_agent.checks.http2_exchange import Http2Reader, Request
 from lvs_agent.checks.http_exchange import Prepare, Question
 from lvs_agent.checks.http_settings import HttpSettings
 from lvs_agent.checks.http_tls import HTTP_2, over_tls
 from lvs_agent.checks.tls import TlsSettings
-from lvs_agent.model.check import CheckResult, Target
+from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 LEAN = True
+
+EXAMPLE = """
+[virtual_service.check]
+type = "http2"
+path = "/health"
+virtual_host = "www.example.com"
+tls = {}
+"""
+PASSES = http.PASSES
+FAILS = {
+    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table; many servers without"
+    " HTTP/2 end the handshake with 'no application protocol'",
+    FailureReason.STATUS: "another status, or a redirect that is not followed",
+    FailureReason.CONTENT: http.FAILS[FailureReason.CONTENT],
+    FailureReason.PROTOCOL: "the server speaks HTTP/1.1, ends the stream or the connection with an error, breaks the"
+    " protocol, or sends more than 2,048 frames",
+}
+SEEN = "One request for each path, each the only stream of its connection, which GOAWAY ends."
 
 _OF_HTTP_1 = frozenset({"keep-alive", "proxy-connection"})
 

@@ -8,14 +8,26 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from lvs_agent.checks import http_exchange
+from lvs_agent.checks import http, http_exchange
 from lvs_agent.checks.http_exchange import Prepare
 from lvs_agent.checks.http_settings import HttpSettings
 from lvs_agent.checks.http_tls import HTTP_1, over_tls
 from lvs_agent.checks.tls import TlsSettings
-from lvs_agent.model.check import CheckResult, Target
+from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 LEAN = True
+
+EXAMPLE = """
+[virtual_service.check]
+type = "https"
+path = "/health"
+virtual_host = "www.example.com"
+body_regex = "ready|busy"
+tls = { ca_file = "/etc/ssl/own-ca.pem" }
+"""
+PASSES = f"The certificate is trusted, valid now and made for the name.  {http.PASSES}"
+FAILS = {FailureReason.TLS: "the handshake or the certificate is wrong"} | http.FAILS
+SEEN = f"A TLS handshake with the virtual host's name (SNI) that offers http/1.1 (ALPN).  {http.SEEN}"
 
 
 class Settings(HttpSettings):

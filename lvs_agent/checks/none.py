@@ -12,6 +12,15 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 
 LEAN = True
 
+EXAMPLE = """
+[virtual_service.check]
+type = "none"
+result = "up"
+"""
+PASSES = "Always, unless result is down."
+FAILS = {FailureReason.EXEC: "always, where result is down"}
+SEEN = "Nothing."
+
 
 class Fixed(Enum):
     """What the check always says."""

@@ -10,7 +10,19 @@ from lvs_agent.checks.outcome import outcome_of
 from lvs_agent.checks.pinger import Pinger
 from lvs_agent.checks.settings import CheckSettings, Size
 from lvs_agent.checks.shared import shared
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Stage, Target
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, FailureReason, Stage, Target
+
+EXAMPLE = """
+[virtual_service.check]
+type = "ping"
+payload_size = "56B"
+"""
+PASSES = "The echo reply comes back, with the data that was sent."
+FAILS = {
+    FailureReason.READ_TIMEOUT: "no reply",
+    FailureReason.UNREACHABLE: "a router, or the server's own network, says that there is no way to it",
+}
+SEEN = "Nothing, unless its firewall logs echo requests."
 
 
 class Settings(CheckSettings):

@@ -60,6 +60,6 @@ def nginx(certificate: Path) -> Iterator[Nginx]:
                 server {{ listen 127.0.0.1:{http2_tls} ssl http2; {_PATHS} }}
             }}
         """)
-        command = ["/usr/sbin/nginx", "-p", directory, "-c", configuration, "-e", "stderr"]
+        command = ["/usr/sbin/nginx", "-p", str(directory), "-c", str(configuration), "-e", "stderr"]
         with running(command, home=directory, ready=http2_tls) as daemon:
             yield Nginx(daemon, http, https, http2, http2_tls)

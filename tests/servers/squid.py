@@ -52,6 +52,6 @@ def squid() -> Iterator[Squid]:
         """)
         for path in (directory / "users", configuration):
             give(path, to="proxy")
-        command = ["/usr/sbin/squid", "-N", "-f", configuration]
+        command = ["/usr/sbin/squid", "-N", "-f", str(configuration)]
         with running(command, home=directory, ready=port, user="proxy") as daemon:
             yield Squid(daemon, port, guarded)
