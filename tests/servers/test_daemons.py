@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.daemons import ADDRESS, Daemon, accepts, family, free_port, home, needs, running
+from tests.servers.daemons import ADDRESS, Daemon, accepts, family, free_port, home, needs, running, until
 
 pytestmark = needs("util-linux", "python3")
 
@@ -59,7 +59,7 @@ def test_hung_daemon_accepts_and_says_nothing(served: tuple[Daemon, int]) -> Non
 def test_stopped_daemon_leaves_no_process(served: tuple[Daemon, int]) -> None:
     """Its descendants go with it; afterwards it is there again."""
     daemon, port = served
-    assert len(family(daemon.pid)) == 2
+    until(lambda: len(family(daemon.pid)) == 2, what="both processes")
     with daemon.stopped():
         assert not accepts(port)
 
