@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.servers.daemons import Daemon, free_port, give, home, running
@@ -61,6 +62,6 @@ def bind() -> Iterator[Bind]:
         for name, text in files.items():
             (directory / name).write_text(text)
             give(directory / name, to=_USER)
-        command = ["named", "-g", "-n", "1", "-c", directory / "named.conf"]
+        command: list[str | Path] = ["named", "-g", "-n", "1", "-c", directory / "named.conf"]
         with running(command, home=directory, ready=port, user=_USER) as daemon:
             yield Bind(daemon, port)

@@ -164,9 +164,8 @@ class Daemon:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for member in members:
-            if member != process.pid and _group(member) == process.pid:  # not another's that got the number since
-                _signal(member, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # the list of members may lack one that was just born or moved
+            os.killpg(process.pid, signal.SIGKILL)
 
     def hang(self) -> None:
         """Stop it and its descendants in the middle of whatever they do.  The kernel goes on accepting for it."""
@@ -248,12 +247,6 @@ def family(pid: int) -> list[int]:
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _group(pid: int) -> int | None:
-    with suppress(ProcessLookupError):
-        return os.getpgid(pid)
-    return None
 
 
 def _are_still(pids: Iterable[int]) -> bool:

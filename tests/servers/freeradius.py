@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.servers.daemons import ADDRESS, Daemon, free_port, give, home, running
@@ -84,6 +85,6 @@ def freeradius() -> Iterator[FreeRadius]:
         for name, text in files.items():
             (directory / name).write_text(text)
             give(directory / name, to=_OWNER)
-        command = ["freeradius", "-f", "-l", "stdout", "-d", directory]
+        command: list[str | Path] = ["freeradius", "-f", "-l", "stdout", "-d", directory]
         with running(command, home=directory, ready=lambda: is_bound(port), user=_OWNER) as daemon:
             yield FreeRadius(daemon, port)

@@ -54,7 +54,7 @@ def test_address_of_the_director_can_be_told(server: FreeRadius, address: str) -
 
 
 @pytest.mark.parametrize("settings", [{"password": "wrong"}, {"user": "nobody"}, {"password": ""}])
-def test_wrong_credentials_fail(server: FreeRadius, settings: dict[str, str]) -> None:
+def test_wrong_credentials_fail(server: FreeRadius, settings: dict[str, Any]) -> None:
     """Unless it is enough that the server answers."""
     result = asked(server, **settings).result
 
