@@ -18,6 +18,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 LEAN = True
 
 EXAMPLE = """
+[virtual_service.check]
 type = "ftp"
 user = "monitor"
 password_file = "/etc/lvs-agent/ftp-password"

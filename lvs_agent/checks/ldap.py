@@ -19,6 +19,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 LEAN = True
 
 EXAMPLE = """
+[virtual_service.check]
 type = "ldap"
 starttls = true
 tls = { server_name = "ldap.example.com", ca_file = "/etc/ssl/own-ca.pem" }

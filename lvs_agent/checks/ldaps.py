@@ -16,6 +16,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 LEAN = True
 
 EXAMPLE = """
+[virtual_service.check]
 type = "ldaps"
 tls = { server_name = "ldap.example.com" }
 base = "dc=example,dc=com"

@@ -16,6 +16,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 LEAN = True
 
 EXAMPLE = """
+[virtual_service.check]
 type = "nntp"
 user = "monitor"
 password_file = "/etc/lvs-agent/news-password"

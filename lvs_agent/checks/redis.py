@@ -17,6 +17,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 LEAN = True
 
 EXAMPLE = """
+[virtual_service.check]
 type = "redis"
 user = "monitor"
 password_file = "/etc/lvs-agent/redis-password"

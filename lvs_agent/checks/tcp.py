@@ -18,6 +18,7 @@ from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
 LEAN = True
 
 EXAMPLE = """
+[virtual_service.check]
 type = "tcp"
 port = 4321
 steps = [

@@ -11,12 +11,18 @@ from lvs_agent.config.ldirectord.mail import encrypted_mailbox_keys, mailbox_key
 from lvs_agent.config.ldirectord.notes import Notes
 from lvs_agent.config.ldirectord.servers import Real, bracketed
 from lvs_agent.config.ldirectord.services import PORTS
+from lvs_agent.config.ldirectord.text import ftp_keys, ldap_keys, ldaps_keys, nntp_keys, simpletcp_keys
 from lvs_agent.config.ldirectord.tree import Table, seconds
 from lvs_agent.config.ldirectord.values import Placed
 from lvs_agent.config.ldirectord.virtuals import CheckType, Virtual
 
 NEGOTIATES: Mapping[str, Callable[[Virtual, Real, Notes], Table]] = MappingProxyType(
     {
+        "ftp": ftp_keys,
+        "ldap": ldap_keys,
+        "ldaps": ldaps_keys,
+        "nntp": nntp_keys,
+        "simpletcp": simpletcp_keys,
         "http": http_keys,
         "https": https_keys,
         "imap": mailbox_keys,

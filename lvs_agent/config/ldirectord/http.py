@@ -26,7 +26,7 @@ def http_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
     """What ``service=http`` asks of ``real``, without port and times."""
     request = virtual.request if real.request is None else Placed(real.request, real.line)
     host, path = _target(request, notes=notes)
-    regex = _regex(virtual.receive if real.receive is None else Placed(real.receive, real.line), notes=notes)
+    regex = receive_regex(virtual.receive if real.receive is None else Placed(real.receive, real.line), notes=notes)
     return given(
         type=Placed("http", virtual.service.line),
         method=_method(virtual, reads_body=regex is not None, notes=notes),
@@ -72,7 +72,8 @@ def _method(virtual: Virtual, *, reads_body: bool, notes: Notes) -> Placed[str] 
     return method
 
 
-def _regex(receive: Placed[str] | None, *, notes: Notes) -> Placed[str] | None:
+def receive_regex(receive: Placed[str] | None, *, notes: Notes) -> Placed[str] | None:
+    """``receive`` for Python; None where there is none, or none that can be used, which is reported."""
     if receive is None or not receive.value:
         return None
     regex, problem = _translated(receive.value)
