@@ -166,6 +166,7 @@ class Daemon:
             process.wait()
         with suppress(ProcessLookupError):  # the list of members may lack one that was just born or moved
             os.killpg(process.pid, signal.SIGKILL)
+        until(lambda: not _live_members(process.pid), what="all have ended", within_s=_STOP_S)
 
     def hang(self) -> None:
         """Stop it and its descendants in the middle of whatever they do.  The kernel goes on accepting for it."""
@@ -253,9 +254,20 @@ def _are_still(pids: Iterable[int]) -> bool:
     return all(_state(pid) in "TZX" for pid in pids)
 
 
+def _live_members(group: int) -> list[int]:
+    """The processes of the group, without those that only wait to be reaped."""
+    found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [pid for pid in found if _fields(pid)[2] == str(group) and _state(pid) not in "ZX"]
+
+
 def _state(pid: int) -> str:
     """The letter that the kernel shows for the process's state; X where it is gone."""
+    return _fields(pid)[0]
+
+
+def _fields(pid: int) -> list[str]:
+    """State, parent, group and so on of the process, as proc(5) has them."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return "X"
+        return ["X", "", ""]
