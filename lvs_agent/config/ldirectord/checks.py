@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from lvs_agent.config.ldirectord.commands import check_command
-from lvs_agent.config.ldirectord.http import http_keys, https_keys
+from lvs_agent.config.ldirectord.datagrams import dns_keys, radius_keys, sip_keys
+from lvs_agent.config.ldirectord.http import http_keys, http_proxy_keys, https_keys
 from lvs_agent.config.ldirectord.mail import encrypted_mailbox_keys, mailbox_keys, smtp_keys
 from lvs_agent.config.ldirectord.notes import Notes
 from lvs_agent.config.ldirectord.servers import Real, bracketed
@@ -18,6 +19,9 @@ from lvs_agent.config.ldirectord.virtuals import CheckType, Virtual
 
 NEGOTIATES: Mapping[str, Callable[[Virtual, Real, Notes], Table]] = MappingProxyType(
     {
+        "dns": dns_keys,
+        "radius": radius_keys,
+        "sip": sip_keys,
         "ftp": ftp_keys,
         "ldap": ldap_keys,
         "ldaps": ldaps_keys,
@@ -25,6 +29,7 @@ NEGOTIATES: Mapping[str, Callable[[Virtual, Real, Notes], Table]] = MappingProxy
         "simpletcp": simpletcp_keys,
         "http": http_keys,
         "https": https_keys,
+        "http_proxy": http_proxy_keys,
         "imap": mailbox_keys,
         "imaps": encrypted_mailbox_keys,
         "pop": mailbox_keys,

@@ -1,4 +1,4 @@
-"""The check tables of negotiate checks with http and https."""
+"""The check tables of negotiate checks with http, https and http_proxy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import quote
 from lvs_agent.config.ldirectord.notes import Notes, Oddity
 from lvs_agent.config.ldirectord.perl_regex import Untranslatable, translate
 from lvs_agent.config.ldirectord.servers import Real
+from lvs_agent.config.ldirectord.services import PORTS
 from lvs_agent.config.ldirectord.tree import Table, given
 from lvs_agent.config.ldirectord.values import Placed
 from lvs_agent.config.ldirectord.virtuals import Virtual
@@ -44,6 +45,39 @@ def https_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
     notes.oddity(Oddity.UNVERIFIED, line, "https")
     tls = given(verify=Placed(value=False, line=line))
     return http_keys(virtual, real, notes) | given(type=Placed("https", line), tls=Placed(tls, line))
+
+
+def http_proxy_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
+    """What ``service=http_proxy`` asks of ``real``, without port and times."""
+    request = virtual.request if real.request is None else Placed(real.request, real.line)
+    regex = receive_regex(virtual.receive if real.receive is None else Placed(real.receive, real.line), notes=notes)
+    url = _url(request, virtual, real, notes=notes)
+    keys = given(
+        type=virtual.service,
+        url=url,
+        method=_method(virtual, reads_body=regex is not None, notes=notes),
+        body_regex=regex,
+        body_limit=None if regex is None else Placed(BODY_LIMIT, regex.line),
+        follow_redirects=Placed(REDIRECTS, virtual.service.line),
+    )
+    if url.value.lower().startswith("https:"):
+        text = "https is asked for through a tunnel of the proxy; ldirectord asks the server without the proxy"
+        notes.warning(url.line, text)
+        notes.oddity(Oddity.UNVERIFIED, url.line)
+        keys["tls"] = Placed(given(verify=Placed(value=False, line=url.line)), url.line)
+    return keys
+
+
+def _url(request: Placed[str] | None, virtual: Virtual, real: Real, *, notes: Notes) -> Placed[str]:
+    """The URL to ask a proxy for; a request that is none is asked of the proxy itself."""
+    if request is not None and _URL.fullmatch(request.value):
+        return Placed(quote(request.value.removeprefix("/"), safe=_AS_IT_IS), request.line)
+    line = virtual.service.line if request is None else request.line
+    notes.warning(line, "request is no whole URL: the proxy is asked for itself; ldirectord mostly finds it down")
+    written = real.port or virtual.port if virtual.check_port is None else virtual.check_port.value
+    port = written or PORTS["http_proxy"]
+    path = "" if request is None else quote(request.value.removeprefix("/"), safe=_AS_IT_IS)
+    return Placed(f"http://{real.host}:{port}/{path}", line)
 
 
 def _target(request: Placed[str] | None, *, notes: Notes) -> tuple[Placed[str] | None, Placed[str] | None]:
