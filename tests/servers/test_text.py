@@ -13,8 +13,9 @@ import pytest
 from lvs_agent.model.check import CheckReport, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.servers import report_of, run, spec
+from tests.config.ldirectord.expected import config_of
 from tests.servers import jamnntpd, memcached, proftpd, redis, slapd
-from tests.servers.daemons import Daemon, needs, until
+from tests.servers.daemons import ADDRESS, Daemon, needs, until
 
 TIMEOUT_S = 5.0
 HUNG_TIMEOUT_S = 0.4
@@ -184,6 +185,39 @@ def test_stopped_server_fails_and_comes_back(servers: dict[str, Running], name: 
 
     assert report.result == Failed(FailureReason.REFUSED, "connection refused")
     assert isinstance(servers[name].check().result, Passed)
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "directives", "passes"),
+    [
+        ("ldap", "ldap", [f'request="{slapd.BASE}"', 'receive="^dc=example,"'], True),
+        ("ldap", "ldap", [f'request="{slapd.BASE}"', 'receive="^dc=other,"'], False),
+        ("ldaps", "ldaps", [f'request="{slapd.HIDDEN}"', f'login="{slapd.ADMINISTRATOR}"', 'passwd="s3cret"'], True),
+        (
+            "ftp",
+            "ftp",
+            ['login="monitor"', 'passwd="s3cret"', f'request="HOME/files/{proftpd.FILE}"', 'receive="well$"'],
+            True,
+        ),
+        ("ftp", "ftp", ['login="monitor"', 'passwd="wr0ng"'], False),
+        ("nntp", "nntp", [], True),
+        ("ftp", "nntp", [], False),
+        ("tcp", "simpletcp", [r'request="version\nquit\n"', 'receive="^VERSION [0-9.]+"'], True),
+        ("tcp", "simpletcp", [r'request="version\nquit\n"', 'receive="^VERSION [a-z]+"'], False),
+    ],
+)
+def test_service_of_an_ldirectord_cf_is_checked_for_real(
+    servers: dict[str, Running], name: str, service: str, directives: list[str], *, passes: bool
+) -> None:
+    """What the file asks for reaches the server, with the login of the file and the answer that it wants.
+
+    The path of a file begins at the root, as ldirectord has it.
+    """
+    lines = [f"real={ADDRESS}:{servers[name].port} masq", f"service={service}", "negotiatetimeout=5", *directives]
+    text = "virtual=203.0.113.1:1021\n" + "".join(f"\t{line}\n" for line in lines)
+    (check,) = config_of(text.replace("HOME", str(servers[name].daemon.home))).intent.checks.values()
+
+    assert isinstance(run(report_of(check)).result, Passed) is passes
 
 
 def test_stopped_news_server_fails() -> None:
