@@ -1,4 +1,4 @@
-"""Servers that speak just enough of MySQL's protocol to do what a real one cannot be made to do."""
+"""Servers that speak just enough of MySQL's or PostgreSQL's protocol to do what real ones cannot be made to do."""
 
 from __future__ import annotations
 
@@ -148,3 +148,90 @@ def encrypted(context: ssl.SSLContext, *, login: bytes) -> Iterator[int]:
             yield listener.getsockname()[1]
         finally:
             thread.join()
+
+
+def message(kind: bytes, payload: bytes) -> bytes:
+    """A message of PostgreSQL's."""
+    return kind + struct.pack("!I", len(payload) + 4) + payload
+
+
+READY = message(b"Z", b"I")
+LOGGED_IN = message(b"R", struct.pack("!I", 0)) + message(b"K", struct.pack("!II", 1, 1)) + READY
+
+
+def rows_of(table: Table) -> bytes:
+    """A whole result, without the message that the server is ready again."""
+    columns, rows = table
+    described = b"".join(name.encode() + b"\0" + struct.pack("!IHIhih", 0, 0, 25, -1, -1, 0) for name in columns)
+    data = message(b"T", struct.pack("!H", len(columns)) + described)
+    for row in rows:
+        values = b"".join(
+            struct.pack("!i", -1) if value is None else struct.pack("!I", len(value.encode())) + value.encode()
+            for value in row
+        )
+        data += message(b"D", struct.pack("!H", len(row)) + values)
+    return data + message(b"C", b"SELECT 1\0")
+
+
+def refusal(number: str, text: str, *, severity: str = "FATAL") -> bytes:
+    """An error."""
+    fields = (f"S{severity}", f"C{number}", f"M{text}")
+    return message(b"E", b"".join(field.encode() + b"\0" for field in fields) + b"\0")
+
+
+async def _startup(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        (length,) = struct.unpack("!I", await reader.readexactly(4))
+        if (await reader.readexactly(length - 4))[:4] != struct.pack("!HH", 1234, 5679):
+            return
+        writer.write(b"N")  # no TLS here
+
+
+def pgsql(answers: Mapping[str, Table | bytes] = {}, *, login: bytes = LOGGED_IN) -> Handler:
+    """A server that logs everybody in and knows these statements; another one leaves it silent."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _startup(reader, writer)
+        writer.write(login)
+        while (kind := await reader.readexactly(1)) != b"X":
+            (length,) = struct.unpack("!I", await reader.readexactly(4))
+            statement = (await reader.readexactly(length - 4)).rstrip(b"\0").decode()
+            found = answers.get(statement)
+            if found is None or kind != b"Q":
+                return await servers.silent(reader, writer)
+            writer.write((found if isinstance(found, bytes) else rows_of(found)) + READY)
+        return None
+
+    return handle
+
+
+def after_startup(then: Handler) -> Handler:
+    """A server that hears who is there, and goes on as ``then``."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _startup(reader, writer)
+        await then(reader, writer)
+
+    return handle
+
+
+async def dripping_login(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A healthy login, a byte at a time."""
+    await _startup(reader, writer)
+    for byte in LOGGED_IN:
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    await servers.silent(reader, writer)
+
+
+async def flooding_row(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Login works; then one row that never ends."""
+    await _startup(reader, writer)
+    writer.write(LOGGED_IN)
+    await reader.readexactly(5)
+    columns = message(b"T", struct.pack("!H", 1) + b"a\0" + struct.pack("!IHIhih", 0, 0, 25, -1, -1, 0))
+    writer.write(columns + b"D" + struct.pack("!IHI", 0x3FFFFFFF, 1, 0x3FFFFFF9))
+    while True:
+        writer.write(b"x" * 65_536)
+        await writer.drain()

@@ -25,6 +25,14 @@ HOSTILE_TO_MYSQL = {
     "silent after login": sql_servers.mysql(),
 }
 
+HOSTILE_TO_PGSQL = {
+    **HOSTILE,
+    **{f"{name} after the startup": sql_servers.after_startup(handler) for name, handler in HOSTILE.items()},
+    "dripping": sql_servers.dripping_login,
+    "flooding row": sql_servers.flooding_row,
+    "silent after login": sql_servers.pgsql(),
+}
+
 CASES = {
     "mysql": Case(
         healthy=partial(at_server, kind="mysql", handler=sql_servers.mysql(), **LOGIN),
@@ -34,5 +42,14 @@ CASES = {
             for name, handler in HOSTILE_TO_MYSQL.items()
         },
         hanging=partial(at_server, kind="mysql", handler=sql_servers.then(servers.silent), **LOGIN),
+    ),
+    "pgsql": Case(
+        healthy=partial(at_server, kind="pgsql", handler=sql_servers.pgsql(), **LOGIN),
+        hostile={"refused": partial(at_unused_port, kind="pgsql", **LOGIN)}
+        | {
+            name: partial(at_server, kind="pgsql", handler=handler, query="SELECT 1", **LOGIN)
+            for name, handler in HOSTILE_TO_PGSQL.items()
+        },
+        hanging=partial(at_server, kind="pgsql", handler=sql_servers.after_startup(servers.silent), **LOGIN),
     ),
 }
