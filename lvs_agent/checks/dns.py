@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from lvs_agent.checks.fields import Line, Regex
 from lvs_agent.checks.settings import CheckSettings
@@ -34,12 +34,19 @@ FAILS = {
 SEEN = "one query from the director's address, where queries are logged"
 
 
+def _name(value: str) -> str:
+    from lvs_agent.checks.dns_message import name_of  # noqa: PLC0415 - heavy, not every agent needs it
+
+    name_of(value, record_type="PTR")
+    return value
+
+
 class Settings(CheckSettings):
     """Keys of a check with ``type = "dns"``."""
 
     default_port: ClassVar[int | None] = 53
 
-    query: Line
+    query: Annotated[Line, AfterValidator(_name)]
     """What is asked for.  With record_type = "PTR" an address will do."""
     record_type: Literal["A", "AAAA", "PTR", "NS", "SOA", "MX", "TXT", "CNAME", "SRV"] = "A"
     """Type of the record that is asked for."""
@@ -55,7 +62,7 @@ class Settings(CheckSettings):
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
-        from lvs_agent.checks.dns_message import name_of  # noqa: PLC0415 - heavy, not every agent needs it
+        from lvs_agent.checks.dns_message import name_of  # noqa: PLC0415 - as above
 
         name_of(self.query, record_type=self.record_type)
         if self.answer_regex is not None and self.rcode != "NOERROR":

@@ -50,7 +50,7 @@ _ANSWER = "an answer"
 
 def _user(value: str) -> str:
     if not _USER.fullmatch(value):
-        raise ValueError('the user of a SIP address is wanted, like "ping" or "ping@example.com"')
+        raise ValueError('a SIP user is wanted, like "ping" or "ping@example.com"')
     return value
 
 

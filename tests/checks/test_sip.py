@@ -213,9 +213,9 @@ def test_closed_port_is_refused(transport: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"user": "a b"}, "the user of a SIP address is wanted"),
-        ({"user": "a>\r\nRoute: x"}, "the user of a SIP address is wanted"),
-        ({"user": "a@b@c"}, "the user of a SIP address is wanted"),
+        ({"user": "a b"}, "a SIP user is wanted"),
+        ({"user": "a>\r\nRoute: x"}, "a SIP user is wanted"),
+        ({"user": "a@b@c"}, "a SIP user is wanted"),
         ({"status": [100]}, "a final status like 200"),
         ({"status": ["299-200"]}, "a final status like 200"),
         ({"status": []}, "at least 1"),

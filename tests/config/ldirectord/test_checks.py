@@ -66,7 +66,7 @@ HTTP = {"type": "http", "follow_redirects": 7, "timeout": "30s"}
         pytest.param(["service=none"], {"type": "none"}, id="none"),
         pytest.param(["service=none", "checktype=2"], {"type": "tcp", "timeout": "5s"}, id="only the connects of N"),
         pytest.param(["service=mysql"], {"type": "tcp", "timeout": "30s"}, id="not yet"),
-        pytest.param(["service=dns", "protocol=udp"], {"type": "ping", "timeout": "30s"}, id="not yet, udp"),
+        pytest.param(["service=oracle", "protocol=udp"], {"type": "ping", "timeout": "30s"}, id="not yet, udp"),
         pytest.param(
             ["checktype=external", 'checkcommand="/usr/lib/x"'],
             {
@@ -128,7 +128,7 @@ def test_service_comes_from_the_virtual_port(port: int) -> None:
     service = next((name for name, usual in PORTS.items() if usual == port), "none")
     made = check(virtual=f"203.0.113.1:{port}", real=f"192.0.2.1:{port} masq")["type"]
 
-    assert made == (service if service in {"none", *NEGOTIATES} else "ping" if service == "dns" else "tcp")
+    assert made == (service if service in {"none", *NEGOTIATES} else "tcp")
 
 
 @pytest.mark.parametrize("service", NOT_YET)
