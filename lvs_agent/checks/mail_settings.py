@@ -45,8 +45,9 @@ class LoginSettings(CheckSettings):
     """Keys of a check of a mail server: what it must offer, and how to log in."""
 
     capability: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
-    """What the server must offer (the last time that it is asked: under TLS where that is spoken), in upper or lower
-    case: a keyword, or a keyword with words that must stand behind it, like "SIZE" or "AUTH PLAIN"."""
+    """What the server must offer, the last time that it is asked (under TLS where that is spoken), in upper or lower
+    case: a keyword, or a keyword with words that must stand behind it.  "SIZE" and "AUTH PLAIN" for smtp, "AUTH=PLAIN"
+    for imap, "SASL PLAIN" for pop."""
     user: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
     """Who logs in.  Without it nobody does."""
     password: Annotated[Secret, AfterValidator(_secret_line)] | None = None
