@@ -82,3 +82,8 @@ class CheckSettings(Strict):
     uses_port: ClassVar[bool] = True
     gives_weight: ClassVar[bool] = False
     wants_identity: ClassVar[bool] = False
+
+    @property
+    def usual_port(self) -> int | None:
+        """``default_port``, where no other key says that another one is usual."""
+        return self.default_port

@@ -92,6 +92,11 @@ class Settings(CheckSettings):
             raise ValueError('tls has no effect without transport = "tls"')
         return self
 
+    @property
+    def usual_port(self) -> int | None:
+        """5061 for TLS (RFC 3261, 19.1.2)."""
+        return 5061 if self.transport == "tls" else self.default_port
+
     @cached_property
     def accepted(self) -> frozenset[int]:
         """Every status that passes."""

@@ -189,7 +189,7 @@ def _check_port(plan: CheckPlan, *, service: ServiceKey, server: DestinationKey)
     if not plan.checker.settings.uses_port:
         return None
     service_port = service.port if isinstance(service, AddressKey) else 0
-    return plan.keys.port or server.port or service_port or plan.checker.settings.default_port
+    return plan.keys.port or server.port or service_port or plan.settings.usual_port
 
 
 def _spec(plan: CheckPlan, target: Target) -> CheckSpec:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lvs_agent.checks.sip import Settings
 from lvs_agent.checks.sip_message import Response, answers, new_options, parse
+from lvs_agent.config import config_from_tables
+from lvs_agent.config.secrets import SecretSource
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.datagram_servers import Answers, garbage, hearing, refusing_port, silent
@@ -227,6 +231,22 @@ def test_unusable_settings_are_refused(settings: dict[str, Any], message: str) -
     """When the configuration is read."""
     with pytest.raises(ValidationError, match=message):
         Settings(**settings)
+
+
+@pytest.mark.parametrize(("transport", "port"), [("udp", 5060), ("tcp", 5060), ("tls", 5061)])
+def test_usual_port_is_that_of_the_transport(transport: str, port: int) -> None:
+    """Where a firewall mark brings none, and none is written."""
+    text = f"""
+        [[virtual_service]]
+        name = "sip"
+        fwmark = 1
+        family = "inet"
+        real_server = [{{ address = "192.0.2.1" }}]
+        check = {{ type = "sip", transport = "{transport}" }}
+    """
+    config = config_from_tables(tomli.loads(text), source=SecretSource(Path("/etc"), {}), places={})
+
+    assert [spec.target.port for spec in config.intent.checks.values()] == [port]
 
 
 @given(st.binary(max_size=300))
