@@ -23,7 +23,7 @@ demo: $(VENV)/.run  ## the agent at work on servers that fail and recover (ROUND
 	$(BIN)/lvs-agent demo --rounds $(ROUNDS)
 
 test: check lab  ## everything that is checked automatically: style, types, layers, tests on a real kernel
-	$(BIN)/pytest $(TESTS)
+	scripts/test $(BIN)/pytest $(TESTS)
 
 check: $(VENV)/.dev  ## style, types and layers
 	$(BIN)/ruff format --check .
