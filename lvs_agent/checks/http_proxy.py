@@ -7,6 +7,8 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, cast
 from urllib.parse import urlsplit
@@ -18,7 +20,10 @@ from lvs_agent.checks.dialogue import printable
 from lvs_agent.checks.http_exchange import REDIRECTS
 from lvs_agent.checks.http_settings import AnswerSettings
 from lvs_agent.checks.http_tls import HTTP_1
+from lvs_agent.checks.outcome import outcome_of
 from lvs_agent.checks.settings import Secret
+from lvs_agent.checks.shared import shared
+from lvs_agent.checks.threads import Threads
 from lvs_agent.checks.tls import ContextUnusable, TlsSettings, context_for, not_after
 from lvs_agent.core.http_status import reason_phrase
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Progress, Stage, Target
@@ -117,11 +122,37 @@ class _Answer(NamedTuple):
         return self.location if name == "location" else None
 
 
+class _Library:
+    """httpx.  Loading it takes some tenths of a second, in which no other check could go on: so a thread does it."""
+
+    def __init__(self) -> None:
+        self._loaded = False
+
+    async def load(self, progress: Progress) -> None:
+        """Wait until it is there.  Running out of time meanwhile is nothing that the proxy has done."""
+        if not self._loaded:
+            progress.stage, progress.waiting_for = Stage.QUEUED, "the HTTP library"
+            await shared(Threads).run(partial(import_module, "httpx"), cancel=_nothing, progress=progress)
+            self._loaded = True
+            progress.restart()
+
+    async def close(self) -> None:
+        """What is loaded stays."""
+
+
+def _nothing() -> None:
+    """Loading cannot be stopped, and is over soon."""
+
+
 async def probe(target: Target) -> CheckResult:
     """One request over a new connection to the proxy."""
-    import httpx  # noqa: PLC0415 - heavy, and only agents with checks of proxies need it
-
     settings: Settings = target.settings
+    try:
+        await shared(_Library).load(target.progress)
+    except OSError as problem:  # no thread to load it in
+        return outcome_of(problem)
+    import httpx  # noqa: PLC0415 - only agents with checks of proxies need it
+
     try:
         context = context_for(settings.tls, alpn=(HTTP_1,))
         async with httpx.AsyncHTTPTransport(verify=context, proxy=_proxy(target), trust_env=False) as transport:
