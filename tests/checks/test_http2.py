@@ -16,7 +16,7 @@ from lvs_agent.checks.http2_exchange import Http2Reader, Request
 from lvs_agent.checks.http_response import ProtocolViolation
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
-from tests.checks.http2_servers import Answer, Peer, healthy, http2_context, speaking
+from tests.checks.http2_servers import Answer, Peer, healthy, http2_context, serving_status, speaking
 from tests.checks.servers import answering, ok, result_of, run, serving, spec, until
 
 
@@ -52,6 +52,23 @@ def test_request_is_in_the_form_of_http2() -> None:
         "x-check": "1",
         "content-length": "0",
     }
+
+
+@pytest.mark.parametrize(("kind", "answer"), [("http2", healthy), ("grpc", serving_status)])
+def test_ipv6_address_is_bracketed_in_the_authority(kind: str, answer: Answer) -> None:
+    """As in every URL (RFC 3986, 3.2.2)."""
+    seen: dict[str, str] = {}
+
+    async def noting(peer: Peer) -> None:
+        seen.update(peer.headers)
+        await answer(peer)
+
+    async def main() -> None:
+        async with serving(speaking(noting), address="::1") as port:
+            assert isinstance(await result_of(spec(kind, port=port, address="::1")), Passed)
+            assert seen[":authority"] == f"[::1]:{port}"
+
+    run(main())
 
 
 async def announcing_the_end(peer: Peer) -> None:
