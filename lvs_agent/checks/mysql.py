@@ -25,7 +25,7 @@ from lvs_agent.model.check import CheckResult, FailureReason, Progress, Target
 
 EXAMPLE = """
 type = "mysql"
-login = "monitor"
+user = "monitor"
 password_file = "/etc/lvs-agent/mysql-password"
 database = "shop"
 query = "SELECT 1 FROM orders LIMIT 1"
@@ -45,7 +45,7 @@ FAILS = {
 }
 
 SEEN = (
-    "A connection as login (program_name lvs-agent among its attributes) with SET NAMES utf8mb4, the statements of"
+    "A connection as user (program_name lvs-agent among its attributes) with SET NAMES utf8mb4, the statements of"
     " expect (SELECT @@global.read_only; SHOW REPLICA STATUS, or SHOW ALL SLAVES STATUS of MariaDB; SHOW GLOBAL STATUS"
     " of wsrep_*), the query, and COM_QUIT.  A check that runs out of time hangs up, and the server logs an aborted"
     " connection."

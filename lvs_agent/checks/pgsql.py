@@ -19,7 +19,7 @@ from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 EXAMPLE = """
 type = "pgsql"
-login = "monitor"
+user = "monitor"
 password_file = "/etc/lvs-agent/pgsql-password"
 database = "shop"
 query = "SELECT 1"
@@ -51,7 +51,7 @@ class Settings(QuerySettings):
     default_port: ClassVar[int | None] = 5432
 
     database: Line | None = None
-    """The database to use; without it the one that is named like the login."""
+    """The database to use; without it the one that is named like the user."""
     expect: Expectations = Field(default_factory=Expectations)
     """What the server must say of itself.  It is read-only during recovery (a standby) and where
     default_transaction_read_only is on.  max_lag: a standby that has applied all that it has received is 0 s behind

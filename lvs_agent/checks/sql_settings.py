@@ -35,8 +35,8 @@ class Expectations(Strict):
 class QuerySettings(CheckSettings):
     """Keys that every check of a database has."""
 
-    login: Line
-    """The user to log in as.  Give it no rights but those that the check needs."""
+    user: Line
+    """Who logs in.  Give it no rights but those that the check needs."""
     password: SecretLine | None = None
     """The user's password."""
     query: Annotated[str, Field(max_length=10_000), AfterValidator(_statement)] | None = None

@@ -16,7 +16,7 @@ from tests.checks.conftest import Certificates
 from tests.checks.servers import Handler, descriptors, engine_running, result_of, run, serving, silent, spec, threads
 from tests.checks.sql_servers import LONGEST, OK, Table, error, mysql, then
 
-LOGIN: dict[str, Any] = {"login": "monitor", "password": "hush-hush"}
+LOGIN: dict[str, Any] = {"user": "monitor", "password": "hush-hush"}
 
 
 def checked(handler: Handler, *, timeout_s: float = 2.0, **keys: Any) -> CheckResult:
@@ -315,13 +315,13 @@ def test_certificate_is_verified(certificates: Certificates) -> None:
     ("keys", "message"),
     [
         ({}, "Field required"),
-        ({"login": ""}, "at least 1 character"),
-        ({"login": "a", "query": " "}, "a statement is wanted"),
-        ({"login": "a", "query": "SELECT '\0'"}, "a statement is wanted"),
-        ({"login": "a", "expect_regex": "x"}, "expect_regex needs query"),
-        ({"login": "a", "query": "q", "expect_regex": "("}, "not a regular expression"),
-        ({"login": "a", "expect": {"max_lag": 3}}, "a duration with its unit is wanted"),
-        ({"login": "a", "expect": {"lag": "3s"}}, "Extra inputs are not permitted"),
+        ({"user": ""}, "at least 1 character"),
+        ({"user": "a", "query": " "}, "a statement is wanted"),
+        ({"user": "a", "query": "SELECT '\0'"}, "a statement is wanted"),
+        ({"user": "a", "expect_regex": "x"}, "expect_regex needs query"),
+        ({"user": "a", "query": "q", "expect_regex": "("}, "not a regular expression"),
+        ({"user": "a", "expect": {"max_lag": 3}}, "a duration with its unit is wanted"),
+        ({"user": "a", "expect": {"lag": "3s"}}, "Extra inputs are not permitted"),
     ],
 )
 def test_wrong_settings_are_refused(keys: dict[str, Any], message: str) -> None:

@@ -10,7 +10,7 @@ from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, Fai
 from tests.checks.servers import Handler, descriptors, result_of, run, serving, silent, spec
 from tests.checks.sql_servers import LOGGED_IN, after_startup, message, pgsql, refusal
 
-LOGIN: dict[str, Any] = {"login": "monitor", "password": "hush-hush"}
+LOGIN: dict[str, Any] = {"user": "monitor", "password": "hush-hush"}
 
 
 def checked(handler: Handler, *, timeout_s: float = 2.0, **keys: Any) -> CheckResult:

@@ -109,7 +109,7 @@ def service(name: str, *, port: int, net: int, count: int, check: str) -> str:
 def configuration(loopback: Loopback) -> str:
     """All of them; nothing listens to the first reconciliation."""
     web, silent, greeting = loopback.ports
-    mysql = 'type = "mysql", login = "monitor", password = "secret"'
+    mysql = 'type = "mysql", user = "monitor", password = "secret"'
     return "\n".join(
         [
             'agent = { state_dir = "state" }',

@@ -26,7 +26,7 @@ def running(certificates: Certificates) -> Iterator[MariaDb]:
 
 def checked(server: MariaDb, *, timeout_s: float = 5.0, **keys: Any) -> CheckResult:
     """What a check of the server says."""
-    login = {"login": "monitor", "password": PASSWORD}
+    login = {"user": "monitor", "password": PASSWORD}
     return run(result_of(spec("mysql", port=server.port, timeout_s=timeout_s, **{**login, **keys})))
 
 
@@ -46,19 +46,19 @@ def checked(server: MariaDb, *, timeout_s: float = 5.0, **keys: Any) -> CheckRes
          Failed(FailureReason.STATUS, "1044: Access denied for user 'monitor'@'127.0.0.1' to database 'nosuch'")),
         ({"password": "wrong"}, Failed(FailureReason.STATUS, f"1045: {DENIED.format('YES')}")),
         ({"password": None}, Failed(FailureReason.STATUS, f"1045: {DENIED.format('NO')}")),
-        ({"login": "encrypted"}, Failed(FailureReason.STATUS, f"1045: {DENIED.format('YES')}")),
+        ({"user": "encrypted"}, Failed(FailureReason.STATUS, f"1045: {DENIED.format('YES')}")),
         ({"expect": {"galera": True, "read_only": False}},
          Passed("the server takes writes, wsrep_local_state 4 (Synced), wsrep_ready ON")),
         ({"expect": {"read_only": True}}, Failed(FailureReason.CONTENT, "the server takes writes")),
         ({"expect": {"max_lag": "10s"}}, Failed(FailureReason.CONTENT, "the server is no replica")),
         ({"tls": {}}, Failed(FailureReason.TLS, "certificate verify failed: self-signed certificate")),
-        ({"login": "modern"}, Errored(ErrorReason.FILE_MISSING,
+        ({"user": "modern"}, Errored(ErrorReason.FILE_MISSING,
                                       "'pynacl' package is required for ed25519_password auth method")),
     ],
 )  # fmt: skip
 def test_verdict_is_the_right_one(server: MariaDb, keys: dict[str, Any], expected: CheckResult) -> None:
     """A healthy server passes; what it refuses or lacks is told in its own words."""
-    if keys.get("login") == "encrypted":
+    if keys.get("user") == "encrypted":
         expected = Failed(FailureReason.STATUS, f"1045: {DENIED.format('YES').replace('monitor', 'encrypted')}")
 
     assert checked(server, **keys) == expected
@@ -68,7 +68,7 @@ def test_tls_is_verified_and_expires(server: MariaDb, certificates: Certificates
     """Login over TLS, where the server insists on it; the certificate's end goes with the result."""
     good = certificates.good
     for tls in ({"ca_file": str(good.path)}, {"verify": False}):
-        assert checked(server, login="encrypted", tls=tls) == Passed(
+        assert checked(server, user="encrypted", tls=tls) == Passed(
             "login and ping", certificate_not_after=good.not_after
         )
     assert checked(server, tls={"ca_file": str(good.path), "server_name": "other.example.com"}) == Failed(
@@ -79,7 +79,7 @@ def test_tls_is_verified_and_expires(server: MariaDb, certificates: Certificates
 
 def test_right_that_is_missing_is_told(server: MariaDb) -> None:
     """The state of replication needs a right of its own."""
-    result = checked(server, login="few", expect={"max_lag": "1s"})
+    result = checked(server, user="few", expect={"max_lag": "1s"})
 
     assert isinstance(result, Failed)
     assert result.reason is FailureReason.STATUS

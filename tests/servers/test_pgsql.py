@@ -31,7 +31,7 @@ def replica(server: PostgreSql) -> Iterator[PostgreSql]:
 
 def checked(server: PostgreSql, *, timeout_s: float = 5.0, **keys: Any) -> CheckResult:
     """What a check of the server says."""
-    login = {"login": "monitor", "password": PASSWORD, "database": "postgres"}
+    login = {"user": "monitor", "password": PASSWORD, "database": "postgres"}
     return run(result_of(spec("pgsql", port=server.port, timeout_s=timeout_s, **{**login, **keys})))
 
 
@@ -51,8 +51,8 @@ def checked(server: PostgreSql, *, timeout_s: float = 5.0, **keys: Any) -> Check
         ({"database": "nosuch"}, Failed(FailureReason.STATUS, 'database "nosuch" does not exist')),
         ({"password": "wrong"}, Failed(FailureReason.STATUS, 'password authentication failed for user "monitor"')),
         ({"password": None}, Failed(FailureReason.STATUS, "fe_sendauth: no password supplied")),
-        ({"login": "older"}, Passed("login")),
-        ({"login": "encrypted"}, Passed("login")),
+        ({"user": "older"}, Passed("login")),
+        ({"user": "encrypted"}, Passed("login")),
         ({"expect": {"read_only": False}}, Passed("the server takes writes")),
         ({"expect": {"read_only": True}}, Failed(FailureReason.CONTENT, "the server takes writes")),
         ({"expect": {"max_lag": "10s"}}, Failed(FailureReason.CONTENT, "the server is no standby")),
@@ -78,12 +78,12 @@ def test_tls_is_verified(server: PostgreSql, certificates: Certificates) -> None
 
 def test_password_is_sent_in_plain_within_verified_tls_only(server: PostgreSql, certificates: Certificates) -> None:
     """A server that asks for the password itself gets it where it is known who it is."""
-    result = checked(server, login="plain")
+    result = checked(server, user="plain")
 
     assert isinstance(result, Failed)
     assert result.reason is FailureReason.STATUS
     assert "cleartext" in result.detail
-    assert checked(server, login="plain", tls={"ca_file": str(certificates.good.path)}) == Passed("login")
+    assert checked(server, user="plain", tls={"ca_file": str(certificates.good.path)}) == Passed("login")
 
 
 def test_standby_is_checked_as_one(server: PostgreSql, standby: PostgreSql) -> None:

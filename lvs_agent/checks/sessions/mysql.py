@@ -84,7 +84,7 @@ class _Session(_Connection):
         self.not_after: float | None = None
         plugins = () if context is not None else ("mysql_clear_password", "dialog")
         super().__init__(
-            user=settings.login,
+            user=settings.user,
             password=b"" if settings.password is None else settings.password.get_secret_value().encode(),
             host=question.host,
             database=settings.database,

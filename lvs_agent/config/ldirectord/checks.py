@@ -12,6 +12,7 @@ from lvs_agent.config.ldirectord.mail import encrypted_mailbox_keys, mailbox_key
 from lvs_agent.config.ldirectord.notes import Notes
 from lvs_agent.config.ldirectord.servers import Real, bracketed
 from lvs_agent.config.ldirectord.services import PORTS
+from lvs_agent.config.ldirectord.sql import sql_keys
 from lvs_agent.config.ldirectord.text import ftp_keys, ldap_keys, ldaps_keys, nntp_keys, simpletcp_keys
 from lvs_agent.config.ldirectord.tree import Table, seconds
 from lvs_agent.config.ldirectord.values import Placed
@@ -36,6 +37,8 @@ NEGOTIATES: Mapping[str, Callable[[Virtual, Real, Notes], Table]] = MappingProxy
         "pops": encrypted_mailbox_keys,
         "smtp": smtp_keys,
         "submission": smtp_keys,
+        "mysql": sql_keys,
+        "pgsql": sql_keys,
     }
 )
 """The services that a negotiate check speaks: what makes its keys, without port and times."""

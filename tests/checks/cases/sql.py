@@ -8,7 +8,7 @@ from typing import Any
 from tests.checks import servers, sql_servers
 from tests.checks.cases import Case, at_server, at_unused_port
 
-LOGIN: dict[str, Any] = {"login": "monitor", "password": "secret"}
+LOGIN: dict[str, Any] = {"user": "monitor", "password": "secret"}
 HOSTILE = {
     "silent": servers.silent,
     "flooding": servers.flooding,

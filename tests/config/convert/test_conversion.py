@@ -167,7 +167,7 @@ def test_toml_reads_like_written_by_hand() -> None:
 
 def test_login_of_a_check_that_is_not_there_is_kept_without_its_password() -> None:
     """The remark says what was asked, and neither the password nor one that was switched off is in the TOML."""
-    text = converted(DATABASE).toml()
+    text = converted(DATABASE + b"\tchecktype=connect\n").toml()
 
     assert '# site.cf line 4: is of no use for this check: login="monitor"\n' in text
     assert "# site.cf line 6: is of no use for this check: passwd, whose value is not carried over\n" in text

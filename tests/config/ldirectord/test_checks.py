@@ -65,7 +65,7 @@ HTTP = {"type": "http", "follow_redirects": 7, "timeout": "30s"}
         pytest.param(["checktype=on"], {"type": "none"}, id="on"),
         pytest.param(["service=none"], {"type": "none"}, id="none"),
         pytest.param(["service=none", "checktype=2"], {"type": "tcp", "timeout": "5s"}, id="only the connects of N"),
-        pytest.param(["service=mysql"], {"type": "tcp", "timeout": "30s"}, id="not yet"),
+        pytest.param(["service=oracle"], {"type": "tcp", "timeout": "30s"}, id="not yet"),
         pytest.param(["service=oracle", "protocol=udp"], {"type": "ping", "timeout": "30s"}, id="not yet, udp"),
         pytest.param(
             ["checktype=external", 'checkcommand="/usr/lib/x"'],
@@ -126,7 +126,8 @@ def test_external_check_of_a_mark_gets_the_mark_and_zeros() -> None:
 def test_service_comes_from_the_virtual_port(port: int) -> None:
     """Every port that ldirectord knows, and none of the others."""
     service = next((name for name, usual in PORTS.items() if usual == port), "none")
-    made = check(virtual=f"203.0.113.1:{port}", real=f"192.0.2.1:{port} masq")["type"]
+    login = ('login="x"', 'request="SELECT 1"') if service in {"mysql", "pgsql"} else ()
+    made = check(*login, virtual=f"203.0.113.1:{port}", real=f"192.0.2.1:{port} masq")["type"]
 
     assert made == (service if service in {"none", *NEGOTIATES} else "tcp")
 
