@@ -46,9 +46,6 @@ CASES: dict[str, Story] = {
         b'virtual=10.9.0.1:80\n    real=10.0.0.2:80 masq\n    service=http\n    request="nowhere"\n'
         b'virtual=10.9.0.2:80\n    real=10.0.0.2:80 masq\n    service=http\n    request="elsewhere"\n'
     ),
-    "service-not-available-yet": _story(
-        'real=10.0.0.1:80 masq 1 "gone", "OK"', _PLAIN, "service=http_proxy", 'request="http://www.example.com/ok"'
-    ),
     "directives-in-a-comment": _unchanged(
         b"# virtual=10.9.0.1:80 real=10.0.0.1:80 masq real=10.0.0.2:80 masq service=none scheduler=rr\n"
     ),

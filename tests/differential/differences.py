@@ -18,10 +18,6 @@ _REAL = re.compile(
 )
 _GLUED = re.compile(rb"^\s*#.*\bvirtual6?\s*=.*\breal6?\s*=", re.MULTILINE)
 _PORTS = {"http": "80", "www": "80", "mysql": "3306", "domain": "53"}
-_OTHER_SERVICES = frozenset(
-    "21 25 53 110 119 143 389 587 636 993 995 1521 1812 3128 3306 5060 5432".split()  # noqa: SIM905 - a list of ports
-)
-"""Ports for which ldirectord has a service of its own, but for http and https."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,15 +159,6 @@ def _shared(service: Service, row: Row) -> bool:
     return shared and service.get("quiescent") == "yes" and row.theirs is None and "-w 0" in (row.ours or "")
 
 
-def _unavailable(service: Service, row: Row) -> bool:
-    checks = service.get("checktype")
-    negotiates = not checks or checks == "negotiate" or checks.isdigit()
-    named = service.get("service")
-    port = _PORTS.get(service.port, service.port).lstrip("0")
-    unavailable = named not in {"http", "https", "none"} if named else port in _OTHER_SERVICES
-    return negotiates and unavailable and bool(service.of(row.host))
-
-
 EXPLAINED: Mapping[str, Predicate] = {
     "port-with-zeros": _zeros,
     "request-with-slash": _slash,
@@ -186,7 +173,6 @@ EXPLAINED: Mapping[str, Predicate] = {
     "checks-off": _off,
     "weight-zero-and-fallback": _weight_0,
     "shared-server-at-start": _shared,
-    "service-not-available-yet": _unavailable,
 }
 
 
