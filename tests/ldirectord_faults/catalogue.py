@@ -50,6 +50,24 @@ class Shown(NamedTuple):
 
 ELSEWHERE = (
     Shown(
+        3,
+        "ldirectord waits without any limit for databases, news, POP and IMAP servers that say nothing.",
+        "lvs-agent has one deadline for each check, whatever is spoken.",
+        "tests.servers.test_mail::test_hung_servers_fail_by_the_deadline",
+    ),
+    Shown(
+        14,
+        "ldirectord checks IMAP on the usual port, whatever port is configured.",
+        "lvs-agent checks the port that the server has.",
+        "tests.servers.test_mail::test_working_server_passes",
+    ),
+    Shown(
+        17,
+        "ldirectord asks DNS servers for addresses alone, and takes no other answer for one.",
+        "lvs-agent asks for any common type of record.",
+        "tests.servers.test_dns::test_record_passes",
+    ),
+    Shown(
         29,
         "ldirectord deletes the pid file of the running daemon when any command finds the configuration broken.",
         "lvs-agent needs no configuration for status, reload and stop, and its pid file stays as long as it lives.",
@@ -90,11 +108,6 @@ ELSEWHERE = (
 
 OPEN: Mapping[int, str] = MappingProxyType(
     {
-        3: "Checks of databases, news, POP and IMAP without a time limit: these services cannot be checked yet; a "
-        "connection to the port stands in for them, within its time limit.",
-        14: "IMAP at the usual port only: the service cannot be checked yet; a connection to the port that was "
-        "configured stands in for it.",
-        17: "Narrow checks of DNS, SIP, RADIUS and plain text: these services cannot be checked yet.",
         40: "Documentation that is wrong on defaults and formats: the tables of the migration guide and of this file "
         "are generated from the code, and tests compare them.",
         45: "A check where none was asked for: the format wants it so, and a configuration is to mean the same here; "
