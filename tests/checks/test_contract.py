@@ -27,12 +27,14 @@ def test_every_checker_is_tried_here() -> None:
     assert sorted(CASES) == KINDS
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if CASES[kind].healthy is not None])
 def test_healthy_server_passes(kind: str, certificates: Certificates) -> None:
     """A server that does what is asked passes."""
+    healthy = CASES[kind].healthy
+    assert healthy is not None
 
     async def main() -> None:
-        async with CASES[kind].healthy(certificates) as check:
+        async with healthy(certificates) as check:
             await warmed_up(check)
 
             assert isinstance(await result_of(check), Passed)
@@ -67,7 +69,7 @@ def test_cancelled_probe_leaves_nothing(kind: str, certificates: Certificates) -
 
     async def main() -> None:
         case = CASES[kind]
-        async with (case.hanging or case.healthy)(certificates) as check, engine_running() as _:
+        async with case.lasting(certificates) as check, engine_running() as _:
             await warmed_up(check)
             before = holdings()
             for moment in (0.0, 0.005, 0.02, 0.05):
@@ -89,7 +91,7 @@ def test_stopped_engine_leaves_nothing(kind: str, certificates: Certificates) ->
 
     async def main() -> None:
         case = CASES[kind]
-        async with (case.hanging or case.healthy)(certificates) as check:
+        async with case.lasting(certificates) as check:
             async with engine_running() as (engine, _):  # what the loop itself opens once, it keeps
                 engine.configure([check])
                 await asyncio.sleep(0.15)

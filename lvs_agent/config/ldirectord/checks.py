@@ -12,7 +12,7 @@ from lvs_agent.config.ldirectord.mail import encrypted_mailbox_keys, mailbox_key
 from lvs_agent.config.ldirectord.notes import Notes
 from lvs_agent.config.ldirectord.servers import Real, bracketed
 from lvs_agent.config.ldirectord.services import PORTS
-from lvs_agent.config.ldirectord.sql import sql_keys
+from lvs_agent.config.ldirectord.sql import oracle_keys, sql_keys
 from lvs_agent.config.ldirectord.text import ftp_keys, ldap_keys, ldaps_keys, nntp_keys, simpletcp_keys
 from lvs_agent.config.ldirectord.tree import Table, seconds
 from lvs_agent.config.ldirectord.values import Placed
@@ -39,9 +39,10 @@ NEGOTIATES: Mapping[str, Callable[[Virtual, Real, Notes], Table]] = MappingProxy
         "submission": smtp_keys,
         "mysql": sql_keys,
         "pgsql": sql_keys,
+        "oracle": oracle_keys,
     }
 )
-"""The services that a negotiate check speaks: what makes its keys, without port and times."""
+"""All of ldirectord's services but none: what makes the keys of the check, without port and times."""
 
 
 def check_keys(virtual: Virtual, real: Real, notes: Notes) -> Table | None:
@@ -104,10 +105,7 @@ def _negotiate(virtual: Virtual, real: Real, notes: Notes) -> Table:
     service, kind = virtual.service, virtual.check_type
     if service.value == "none":
         return _negotiate_nothing(virtual, real, notes)
-    make = NEGOTIATES.get(service.value)
-    if make is None:
-        return _unavailable(virtual, real, notes)
-    keys = make(virtual, real, notes) | {"timeout": seconds(virtual.negotiate_limit)}
+    keys = NEGOTIATES[service.value](virtual, real, notes) | {"timeout": seconds(virtual.negotiate_limit)}
     if virtual.connects:
         keys |= {"connects_between": Placed(virtual.connects, kind.line)}
     return _with_port(keys, virtual, real, notes)
@@ -127,16 +125,6 @@ def _negotiate_nothing(virtual: Virtual, real: Real, notes: Notes) -> Table:
         else "nothing is checked, and every server counts as up: service=none has nothing to negotiate",
     )
     return _none(line)
-
-
-def _unavailable(virtual: Virtual, real: Real, notes: Notes) -> Table:
-    service = virtual.service
-    instead = "the servers are pinged" if virtual.protocol == "udp" else "a connection to its port is checked"
-    notes.warning(service.line, f"service={service.value} is not available yet: {instead} instead")
-    if virtual.protocol == "udp":
-        return {"type": Placed("ping", service.line), "timeout": seconds(virtual.negotiate_limit)}
-    keys: Table = {"type": Placed("tcp", service.line), "timeout": seconds(virtual.negotiate_limit)}
-    return _with_port(keys, virtual, real, notes)
 
 
 def _with_port(keys: Table, virtual: Virtual, real: Real, notes: Notes) -> Table:

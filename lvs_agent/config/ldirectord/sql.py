@@ -11,16 +11,24 @@ from lvs_agent.config.ldirectord.virtuals import Virtual
 
 def sql_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
     """What ``service=mysql`` or ``pgsql`` asks of ``real``, without port and times: login, and a row for request."""
+    return _keys(virtual, real, notes, needed=("login", "request"), database="database")
+
+
+def oracle_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
+    """The same for ``service=oracle``, whose ``database`` is an instance (SID)."""
+    return _keys(virtual, real, notes, needed=("login", "passwd", "database", "request"), database="sid")
+
+
+def _keys(virtual: Virtual, real: Real, notes: Notes, *, needed: tuple[str, ...], database: str) -> Table:
     service, values = virtual.service, virtual.values
-    user, query = values.quoted("login"), _query(virtual, real)
-    if user is None or query is None:
-        missing = "login" if user is None else "request"
+    said = {name: values.quoted(name) for name in ("login", "passwd", "database")} | {"request": _query(virtual, real)}
+    missing = next((name for name in needed if said[name] is None), None)
+    if missing is not None:
         text = f"service={service.value} has no {missing}: a connection to its port is checked instead"
         notes.warning(service.line, f"{text}; ldirectord never takes it for up")
         return given(type=Placed("tcp", service.line))
-    return given(
-        type=service, user=user, password=values.quoted("passwd"), database=values.quoted("database"), query=query
-    )
+    keys = given(type=service, user=said["login"], password=said["passwd"], query=said["request"])
+    return keys | given(**{database: said["database"]})
 
 
 def _query(virtual: Virtual, real: Real) -> Placed[str] | None:

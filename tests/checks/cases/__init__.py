@@ -28,11 +28,21 @@ Setting = Callable[[Certificates], AbstractAsyncContextManager[CheckSpec]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """How to try one checker: ``hanging`` is a setting in which a probe goes on until it is cancelled."""
+    """How to try one checker: ``hanging`` is a setting in which a probe goes on until it is cancelled.
 
-    healthy: Setting
+    ``healthy`` None: no server is to be had that would let a check pass.
+    """
+
+    healthy: Setting | None
     hostile: Mapping[str, Setting] = field(default_factory=dict)
     hanging: Setting | None = None
+
+    @property
+    def lasting(self) -> Setting:
+        """Where a probe takes as long as it may."""
+        setting = self.hanging or self.healthy
+        assert setting is not None
+        return setting
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from tests.checks import servers, sql_servers
 from tests.checks.cases import Case, at_server, at_unused_port
 
 LOGIN: dict[str, Any] = {"user": "monitor", "password": "secret"}
+ORACLE = {**LOGIN, "service_name": "shop"}
 HOSTILE = {
     "silent": servers.silent,
     "flooding": servers.flooding,
@@ -51,5 +52,11 @@ CASES = {
             for name, handler in HOSTILE_TO_PGSQL.items()
         },
         hanging=partial(at_server, kind="pgsql", handler=sql_servers.after_startup(servers.silent), **LOGIN),
+    ),
+    "oracle": Case(
+        healthy=None,
+        hostile={"refused": partial(at_unused_port, kind="oracle", **ORACLE)}
+        | {name: partial(at_server, kind="oracle", handler=handler, **ORACLE) for name, handler in HOSTILE.items()},
+        hanging=partial(at_server, kind="oracle", handler=servers.silent, **ORACLE),
     ),
 }

@@ -14,7 +14,6 @@ from tests.config.ldirectord.expected import config_of
 from tests.config.ldirectord.test_servers import told
 
 REAL = "\treal=192.0.2.1:80 masq\n"
-NOT_YET = sorted(set(SERVICES) - set(NEGOTIATES) - {"none"})
 
 
 def tables_of(text: str) -> dict[str, Any]:
@@ -65,8 +64,7 @@ HTTP = {"type": "http", "follow_redirects": 7, "timeout": "30s"}
         pytest.param(["checktype=on"], {"type": "none"}, id="on"),
         pytest.param(["service=none"], {"type": "none"}, id="none"),
         pytest.param(["service=none", "checktype=2"], {"type": "tcp", "timeout": "5s"}, id="only the connects of N"),
-        pytest.param(["service=oracle"], {"type": "tcp", "timeout": "30s"}, id="not yet"),
-        pytest.param(["service=oracle", "protocol=udp"], {"type": "ping", "timeout": "30s"}, id="not yet, udp"),
+        pytest.param(["service=oracle"], {"type": "tcp", "timeout": "30s"}, id="oracle without a login"),
         pytest.param(
             ["checktype=external", 'checkcommand="/usr/lib/x"'],
             {
@@ -126,20 +124,16 @@ def test_external_check_of_a_mark_gets_the_mark_and_zeros() -> None:
 def test_service_comes_from_the_virtual_port(port: int) -> None:
     """Every port that ldirectord knows, and none of the others."""
     service = next((name for name, usual in PORTS.items() if usual == port), "none")
-    login = ('login="x"', 'request="SELECT 1"') if service in {"mysql", "pgsql"} else ()
+    directives = ('login="x"', 'passwd="x"', 'database="x"', 'request="SELECT 1"')
+    login = directives if service in {"mysql", "pgsql", "oracle"} else ()
     made = check(*login, virtual=f"203.0.113.1:{port}", real=f"192.0.2.1:{port} masq")["type"]
 
-    assert made == (service if service in {"none", *NEGOTIATES} else "tcp")
+    assert made == service
 
 
-@pytest.mark.parametrize("service", NOT_YET)
-def test_service_that_is_not_available_yet_is_named(service: str) -> None:
-    """Nobody believes that his database is asked a question while only its port is tried."""
-    text = f"virtual=203.0.113.1:90\n\treal=192.0.2.1:90 masq\n\tservice={service}\n"
-
-    assert told(text) == [
-        f"warning line 3: service={service} is not available yet: a connection to its port is checked instead"
-    ]
+def test_every_service_has_a_check() -> None:
+    """Nothing that ldirectord speaks is left out."""
+    assert {*NEGOTIATES, "none"} == set(SERVICES)
 
 
 def test_off_leaves_servers_to_others() -> None:

@@ -33,6 +33,12 @@ def text_of(*directives: str, real: str = "192.0.2.1:3306 masq") -> str:
             '192.0.2.1:3306 masq 1 "SELECT 2", ".*"',
             {"type": "pgsql", "user": "monitor", "query": "SELECT 2", "timeout": "3s"},
         ),
+        (
+            ["service=oracle", *USER, 'database="SHOP"', 'request="SELECT 1 FROM dual"', "checkport=1521"],
+            "192.0.2.1:3306 masq",
+            {"type": "oracle", "user": "monitor", "password": "secret", "sid": "SHOP", "query": "SELECT 1 FROM dual",
+             "timeout": "30s", "port": 1521},
+        ),
     ],
 )  # fmt: skip
 def test_database_is_asked_as_ldirectord_asks_it(directives: list[str], real: str, expected: dict[str, Any]) -> None:
