@@ -192,11 +192,12 @@ def test_hostile_label_values_survive(name: str) -> None:
 
 
 def test_every_metric_has_a_series() -> None:
-    """Nothing in the table is dead; only refusals of the kernel must not be there from the start."""
+    """Nothing in the table is dead; only refusals of the kernel and sorry commands are not there from the start."""
     reading = full_reading()
 
     assert [metric.name for metric in METRICS if not list(metric.samples(reading))] == [
-        "lvs_agent_ipvs_operation_errors_total"
+        "lvs_agent_ipvs_operation_errors_total",
+        "lvs_agent_sorry_command_calls_total",
     ]
 
 
