@@ -29,7 +29,8 @@ SEEN = "A connection that is closed after one line."
 
 _PERCENT = re.compile(r"(\d{1,4})%")
 _UP = frozenset({"up", "ready"})
-_DOWN = frozenset({"down", "failed", "fail", "stopped", "maint"})
+_DOWN = frozenset({"down", "fail", "failed", "stopped", "maint"})
+"""HAProxy knows no "failed" and passes it over; an agent that says it means what it says."""
 _IGNORED = re.compile(r"maxconn:\d+")
 
 
