@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -121,6 +122,8 @@ NUMBERS = (
 )
 """Of the generated files: those that take long because of a difference with a name are few among them."""
 _LIMIT = re.compile(rb"((?:check|negotiate)timeout\s*=\s*)\d+")
+TRIES = 3
+"""On a busy machine ldirectord may not get to see in one round that a server is back; a true difference stays."""
 MOST = 2
 """Virtual services in a file, and real servers in each: ldirectord starts a program for each change, slowly here."""
 SCENARIOS = ("one down", "all down", "reload")
@@ -213,9 +216,25 @@ def problems_of(text: bytes) -> list[str]:
     return []
 
 
+def until_well(world: World) -> None:
+    """Wait until every host accepts connections again."""
+    world.take_down([])
+    give_up = time.monotonic() + PATIENCE_S
+    for host in sorted(world.hosts):
+        while True:
+            try:
+                socket.create_connection((host, 80), 1).close()
+            except OSError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.05)
+            else:
+                break
+
+
 def ldirectord_s(one: Story, scenario: str, world: World) -> list[list[str]]:
     """The tables with which the real ldirectord ends: with everything up, and after the scenario."""
-    world.take_down([])
+    until_well(world)
     subprocess.run(["ipvsadm", "-C"], check=True)
     with tempfile.TemporaryDirectory() as name, Ldirectord(Path(name), one.before, stub=False) as theirs:
         found = [theirs.rules()]
@@ -252,10 +271,14 @@ def test_tables_in_the_kernel_are_those_of_ldirectord(number: int, world: World,
     if untaken := [problem for text in (one.before, one.after) for problem in problems_of(text)]:
         assert "" not in names_of_problems(untaken)
         return
-    director.pause()
-    theirs = ldirectord_s(one, scenario, world)
+    for _ in range(TRIES):
+        director.pause()
+        theirs = ldirectord_s(one, scenario, world)
+        ours = lvs_agent_s(one, scenario, world, director, theirs)
+        first = names_of_rows([one.before], theirs[0], ours[0])
+        last = names_of_rows([one.before, one.after], theirs[1], ours[1])
+        if "" not in first | last:
+            break
 
-    ours = lvs_agent_s(one, scenario, world, director, theirs)
-
-    assert "" not in names_of_rows([one.before], theirs[0], ours[0]), one.before.decode()
-    assert "" not in names_of_rows([one.before, one.after], theirs[1], ours[1]), (one.before + one.after).decode()
+    assert "" not in first, (one.before.decode(), theirs[0], ours[0])
+    assert "" not in last, ((one.before + one.after).decode(), theirs[1], ours[1])
