@@ -13,11 +13,10 @@ deadline and cancellation; a probe that is cancelled gives back what it holds an
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 
 from lvs_agent.checks.settings import CheckSettings
 from lvs_agent.model.check import CheckResult, Target
@@ -36,16 +35,46 @@ class Checker:
     lean: bool = False
 
 
-@cache
+class _Checkers(Mapping[str, Checker]):
+    """Every checker by its kind, in alphabetical order.  Asking for one imports that one alone: a start must not wait
+    for the libraries of checks that nobody configured.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, Checker | None] = {}
+
+    def __getitem__(self, kind: str) -> Checker:
+        if kind not in self._found:
+            self._found[kind] = _checker(kind)
+        checker = self._found[kind]
+        if checker is None:
+            raise KeyError(kind)
+        return checker
+
+    def __iter__(self) -> Iterator[str]:
+        names = sorted(module_info.name for module_info in pkgutil.iter_modules(__path__))
+        return (name for name in names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_CHECKERS = _Checkers()
+
+
 def checkers() -> Mapping[str, Checker]:
     """Every checker by its kind, in alphabetical order."""
-    found: dict[str, Checker] = {}
-    for module_info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        settings, probe = getattr(module, "Settings", None), getattr(module, "probe", None)
-        if settings is not None and probe is not None:
-            summary = (module.__doc__ or "").partition("\n")[0]
-            found[module_info.name] = Checker(
-                module_info.name, settings, probe, summary, lean=getattr(module, "LEAN", False)
-            )
-    return MappingProxyType(found)
+    return _CHECKERS
+
+
+def _checker(kind: str) -> Checker | None:
+    """The checker in the module of that name; None where there is none."""
+    name = f"{__name__}.{kind}"
+    if not kind.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    module = importlib.import_module(name)
+    settings, probe = getattr(module, "Settings", None), getattr(module, "probe", None)
+    if settings is None or probe is None:
+        return None
+    summary = (module.__doc__ or "").partition("\n")[0]
+    return Checker(kind, settings, probe, summary, lean=getattr(module, "LEAN", False))

@@ -53,7 +53,7 @@ class CheckReader:
         """What holds inside; an error for a type that does not exist.  What is no table changes nothing."""
         if not isinstance(table, Mapping) or not table:
             return outer
-        if "type" in table and table["type"] not in tuple(self._checkers):
+        if "type" in table and not (isinstance(table["type"], str) and table["type"] in self._checkers):
             self._report.error((*at, "type"), must_be_one_of(tuple(self._checkers), given=table["type"]))
         return inherit(outer, table, at=at, checkers=self._checkers)
 
