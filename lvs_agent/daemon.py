@@ -24,6 +24,7 @@ from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.config import AgentSettings, Config
 from lvs_agent.control.attending import Attending
 from lvs_agent.control.checking import Checking
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Keeper, recall
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import Reloading, first_status
@@ -37,6 +38,7 @@ from lvs_agent.model.check import CheckReport
 from lvs_agent.model.intent import OnStop
 from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.web.server import WebServer
+from lvs_agent.web.sources import Sources
 
 log = get_logger()
 
@@ -85,6 +87,7 @@ class Daemon:
             engine=self._engine_status,
             log_messages=options.log_messages.read,
         )
+        self._journal = Journal(clock=self._clock)
         self._keeper = Keeper(directory=options.config.agent.state_dir, read=self.state.memory)
         self._reconciling = Reconciling(
             backend=self._backend,
@@ -112,7 +115,15 @@ class Daemon:
             watches=options.config.agent.reload_on_change,
         )
         self.web = WebServer(
-            listener=options.listener, snapshot=self.state.snapshot, backend=self._readers, clock=self._clock
+            listener=options.listener,
+            sources=Sources(
+                snapshot=self.state.snapshot,
+                events=self._journal.select,
+                metrics=lambda: self._config.agent.metrics,
+            ),
+            web_config_file=options.config.agent.web_config_file,
+            backend=self._readers,
+            clock=self._clock,
         )
 
     def stop(self, *, keep: bool = False) -> None:
@@ -290,6 +301,7 @@ _ONLY_AT_START = {
     "command_concurrency": "agent.command_concurrency",
     "thread_concurrency": "agent.thread_concurrency",
     "command_user": "agent.command_user",
+    "web_config_file": "agent.web_config_file",
     "log_format": "log.format",
     "log_level": "log.level",
 }

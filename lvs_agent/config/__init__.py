@@ -10,7 +10,7 @@ the time, and nothing but ``ldirectord.names`` the network.
 from __future__ import annotations
 
 from lvs_agent.config.load import ConfigForm, config_from_tables, form_of, load_config, parse_config
-from lvs_agent.config.settings import AgentSettings, Config
+from lvs_agent.config.settings import AgentSettings, Config, MetricsSettings, ServerDetail
 from lvs_agent.config.values import ListenAddress, parse_listen
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "Config",
     "ConfigForm",
     "ListenAddress",
+    "MetricsSettings",
+    "ServerDetail",
     "config_from_tables",
     "form_of",
     "load_config",

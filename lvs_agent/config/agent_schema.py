@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from lvs_agent.checks.settings import Duration, Strict
+from lvs_agent.config.settings import ServerDetail
 from lvs_agent.config.values import FROM_TEXT, Listen, parse_listen
 from lvs_agent.log import LogFormat, LogLevel
 from lvs_agent.model.intent import OnStop
@@ -39,6 +40,10 @@ class AgentTable(Strict):
     """Directory in which a file named after a real server ("10.0.0.1", "10.0.0.1:80", "[2001:db8::1]:80", a host name,
     its first part, each with a port or without) takes it out of service while it is there."""
 
+    web_config_file: Annotated[str, Field(min_length=1)] | None = None
+    """TLS and passwords for /metrics, the API and the status page, in the web configuration format of Prometheus'
+    exporters; a relative path starts at the configuration file's directory."""
+
     command_concurrency: Annotated[int, Field(ge=1, le=1_024)] = 16
     """How many programs of command checks may run at once."""
 
@@ -49,6 +54,18 @@ class AgentTable(Strict):
     command_user: Annotated[str, Field(min_length=1)] | None = None
     """User that commands run as where they name none.  Without it: nobody where lvs-agent is root, else the user that
     lvs-agent is."""
+
+
+class MetricsTable(Strict):
+    """What /metrics shows."""
+
+    model_config = ConfigDict(title="metrics")
+
+    real_servers: Annotated[ServerDetail, FROM_TEXT] = ServerDetail.FULL
+    """Which metrics there are of each real server: all, only those that say whether it is in service, or none."""
+
+    drop: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = []
+    """Names of metrics that are left out."""
 
 
 class LogTable(Strict):

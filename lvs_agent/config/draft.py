@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from lvs_agent.checks.settings import Strict
-from lvs_agent.config.agent_schema import AgentTable, LogTable
+from lvs_agent.config.agent_schema import AgentTable, LogTable, MetricsTable
 from lvs_agent.config.checks import CheckPlan, CheckReader
 from lvs_agent.config.findings import Location, Report
 from lvs_agent.config.schema import (
@@ -57,6 +57,7 @@ class Draft:
     """The whole file as written."""
 
     agent: AgentTable
+    metrics: MetricsTable
     log: LogTable
     defaults: DefaultsTable
     services: tuple[ServiceDraft, ...]
@@ -70,6 +71,7 @@ def read_draft(tables: Mapping[str, Any], *, checks: CheckReader, report: Report
     services = reader.elements(tables, "virtual_service", at=())
     return Draft(
         agent=reader.single(AgentTable, tables, "agent"),
+        metrics=reader.single(MetricsTable, tables, "metrics"),
         log=reader.single(LogTable, tables, "log"),
         defaults=reader.single(DefaultsTable, tables, "defaults"),
         services=tuple(reader.service(service, suite, at=at) for at, service in services),

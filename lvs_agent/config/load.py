@@ -19,7 +19,7 @@ from lvs_agent.config.inheritance import Checkers
 from lvs_agent.config.meaning import fingerprint
 from lvs_agent.config.resolve import resolve
 from lvs_agent.config.secrets import SecretSource
-from lvs_agent.config.settings import AgentSettings, Config
+from lvs_agent.config.settings import AgentSettings, Config, MetricsSettings
 from lvs_agent.errors import ConfigError, Problem
 from lvs_agent.model.intent import Intent, VirtualService
 
@@ -188,6 +188,8 @@ def _agent(draft: Draft, *, base: Path) -> AgentSettings:
         reload_on_change=draft.agent.reload_on_change,
         log_format=draft.log.format,
         log_level=draft.log.level,
+        metrics=MetricsSettings(real_servers=draft.metrics.real_servers, drop=frozenset(draft.metrics.drop)),
+        web_config_file=None if draft.agent.web_config_file is None else base / draft.agent.web_config_file,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from lvs_agent.checks.settings import Duration, Strict
-from lvs_agent.config.agent_schema import AgentTable, LogTable
+from lvs_agent.config.agent_schema import AgentTable, LogTable, MetricsTable
 from lvs_agent.config.values import (
     FROM_TEXT,
     MAX_PERSISTENCE_S,
@@ -295,6 +295,9 @@ class File(Strict):
 
     agent: AgentTable = AgentTable()
     """The program itself."""
+
+    metrics: MetricsTable = MetricsTable()
+    """What /metrics shows."""
 
     log: LogTable = LogTable()
     """The log."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from lvs_agent.config.values import ListenAddress
@@ -11,9 +12,28 @@ from lvs_agent.log import LogFormat, LogLevel
 from lvs_agent.model.intent import Intent, OnStop
 
 
+class ServerDetail(Enum):
+    """Which metrics there are of each real server."""
+
+    FULL = "full"
+    """All of them."""
+    STATE = "state"
+    """Those that say whether it is in service: no counters, no connections, no times of checks."""
+    OFF = "off"
+    """None; those of the services remain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """What /metrics shows.  ``drop`` holds names of metrics that are left out."""
+
+    real_servers: ServerDetail = ServerDetail.FULL
+    drop: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """The program itself.  ``state_dir`` and ``maintenance_dir`` are absolute if the configuration file's directory
+    """The program itself.  Its paths are absolute if the configuration file's directory
     is.  ``command_user`` None: nobody where the program is root, else the user that it is.
     """
 
@@ -29,6 +49,8 @@ class AgentSettings:
     reload_on_change: bool
     log_format: LogFormat
     log_level: LogLevel
+    metrics: MetricsSettings = MetricsSettings()
+    web_config_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

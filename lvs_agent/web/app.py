@@ -17,11 +17,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lvs_agent.clock import Clock
-from lvs_agent.core.snapshot import Snapshot
 from lvs_agent.metrics.exposition import Exposition
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.web.kernel import KernelReader, KernelReading
 from lvs_agent.web.page import STYLE_HASH, render_page
+from lvs_agent.web.sources import Sources
 from lvs_agent.web.views import is_live, status_document, what_is_missing
 
 SCRAPE_TIMEOUT_S = 10.0
@@ -35,12 +35,18 @@ _T = TypeVar("_T")
 
 
 class Endpoints:
-    """What answers requests.  ``executor`` does the rendering; ``snapshot`` may be called from its threads."""
+    """What answers requests.  ``executor`` does the rendering."""
 
     def __init__(
-        self, *, snapshot: Callable[[], Snapshot], kernel: KernelReader, clock: Clock, executor: Executor
+        self,
+        *,
+        sources: Sources,
+        kernel: KernelReader,
+        clock: Clock,
+        executor: Executor,
     ) -> None:
-        self._snapshot = snapshot
+        self._sources = sources
+        self._snapshot = sources.snapshot
         self._kernel = kernel
         self._clock = clock
         self._executor = executor

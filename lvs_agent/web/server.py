@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from lvs_agent.clock import Clock
-from lvs_agent.core.snapshot import Snapshot
 from lvs_agent.errors import StartError
 from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.web.sources import Sources
 
 if TYPE_CHECKING:
     from lvs_agent.web.serving import Serving
@@ -27,17 +27,23 @@ _MAX_PORT = 65_535
 class WebServer:
     """Serves metrics and status on ``listener``, which it closes when it stops.
 
-    ``snapshot`` is called from threads of the server and must not wait.  ``backend`` must have no other user, and is
-    not closed here.
+    ``backend`` must have no other user, and is not closed here.  ``web_config_file`` says who may ask, and how.
     """
 
     def __init__(
-        self, *, listener: socket.socket, snapshot: Callable[[], Snapshot], backend: IpvsBackend, clock: Clock
+        self,
+        *,
+        listener: socket.socket,
+        sources: Sources,
+        backend: IpvsBackend,
+        clock: Clock,
+        web_config_file: Path | None = None,
     ) -> None:
         self.address = _written(*listener.getsockname()[:2])
         """Where it listens, as in a URL."""
         self._listener = listener
-        self._snapshot = snapshot
+        self._sources = sources
+        self._web_config_file = web_config_file
         self._backend = backend
         self._clock = clock
         self._thread = Thread(target=self._run, name="web", daemon=True)
@@ -96,7 +102,11 @@ class WebServer:
         with self._turn:
             if self._stopped:
                 return
-            self._at_work = Serving(snapshot=self._snapshot, backend=self._backend, clock=self._clock)
+            self._at_work = Serving(
+                sources=self._sources,
+                backend=self._backend,
+                clock=self._clock,
+            )
         self._at_work.serve(self._listener, serving=lambda: self._serving.set_result(None))
 
 

@@ -11,10 +11,10 @@ from contextlib import suppress
 import uvicorn
 
 from lvs_agent.clock import Clock
-from lvs_agent.core.snapshot import Snapshot
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.web.app import Endpoints
 from lvs_agent.web.kernel import KernelReader
+from lvs_agent.web.sources import Sources
 
 _MAX_CONNECTIONS = 256
 _KEEP_ALIVE_S = 130
@@ -26,10 +26,21 @@ _TICK_S = 1.0
 class Serving:
     """One life of the server.  ``finish`` and ``break_off`` may be called from other threads, at any time."""
 
-    def __init__(self, *, snapshot: Callable[[], Snapshot], backend: IpvsBackend, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        sources: Sources,
+        backend: IpvsBackend,
+        clock: Clock,
+    ) -> None:
         self._kernel = KernelReader(backend=backend, clock=clock)
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="web-render")
-        endpoints = Endpoints(snapshot=snapshot, kernel=self._kernel, clock=clock, executor=self._executor)
+        endpoints = Endpoints(
+            sources=sources,
+            kernel=self._kernel,
+            clock=clock,
+            executor=self._executor,
+        )
         config = uvicorn.Config(
             endpoints.app(),
             http="httptools",

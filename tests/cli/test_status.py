@@ -18,6 +18,7 @@ from lvs_agent.errors import NoAnswer
 from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
 from lvs_agent.web.server import WebServer, bind
+from lvs_agent.web.sources import Sources
 from lvs_agent.web.views import status_document
 from tests.builders import check_status, report, snapshot, statistics, virtual_service
 from tests.web.worlds import world_backend, world_snapshot
@@ -64,7 +65,10 @@ def answering(body: bytes, *, status: int = 200) -> Iterator[str]:
 def test_status_of_a_running_agent_is_fetched_whole() -> None:
     """What comes out is what the agent says; the URL may be written in several ways."""
     server = WebServer(
-        listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=world_backend(), clock=SystemClock()
+        listener=bind(("127.0.0.1", 0)),
+        sources=Sources(snapshot=world_snapshot),
+        backend=world_backend(),
+        clock=SystemClock(),
     )
     server.start()
     server.wait_until_serving(10.0)

@@ -22,6 +22,7 @@ from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.model.statistics import KernelInfo, Statistics
 from lvs_agent.web.app import patience, takes_gzip
 from lvs_agent.web.server import WebServer, bind
+from lvs_agent.web.sources import Sources
 from tests.builders import snapshot, virtual_service
 from tests.web.worlds import world_backend, world_snapshot
 
@@ -68,7 +69,12 @@ def serve(kernel: Kernel) -> Iterator[Serve]:
     servers: list[WebServer] = []
 
     def start(shown: Snapshot) -> str:
-        server = WebServer(listener=bind(("127.0.0.1", 0)), snapshot=lambda: shown, backend=kernel, clock=SystemClock())
+        server = WebServer(
+            listener=bind(("127.0.0.1", 0)),
+            sources=Sources(snapshot=lambda: shown),
+            backend=kernel,
+            clock=SystemClock(),
+        )
         servers.append(server)
         server.start()
         server.wait_until_serving(PATIENCE_S)
@@ -310,7 +316,9 @@ def test_requests_leave_nothing_on_standard_output(url: str, capfd: pytest.Captu
 
 def server_of(kernel: Kernel) -> WebServer:
     """A server on a free port of loopback, started."""
-    server = WebServer(listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=kernel, clock=SystemClock())
+    server = WebServer(
+        listener=bind(("127.0.0.1", 0)), sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock()
+    )
     server.start()
     server.wait_until_serving(PATIENCE_S)
     return server
@@ -374,7 +382,9 @@ def test_kernel_that_recovers_is_logged(url: str, kernel: Kernel) -> None:
 
 def test_server_that_never_started_gives_its_port_back(kernel: Kernel) -> None:
     """A start that fails elsewhere leaves no socket behind."""
-    server = WebServer(listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=kernel, clock=SystemClock())
+    server = WebServer(
+        listener=bind(("127.0.0.1", 0)), sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock()
+    )
     server.stop()
     server.stop()
 
@@ -424,7 +434,9 @@ def test_address_is_written_as_in_a_url() -> None:
         if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             pytest.skip("this host has no IPv6")
         raise
-    server = WebServer(listener=listener, snapshot=world_snapshot, backend=MemoryIpvs(), clock=SystemClock())
+    server = WebServer(
+        listener=listener, sources=Sources(snapshot=world_snapshot), backend=MemoryIpvs(), clock=SystemClock()
+    )
     server.start()
 
     try:
@@ -437,7 +449,7 @@ def test_address_is_written_as_in_a_url() -> None:
 def test_server_that_cannot_serve_ends_with_the_reason(kernel: Kernel) -> None:
     """Who runs it is told, and who waits for it does not wait in vain."""
     listener = bind(("127.0.0.1", 0))
-    server = WebServer(listener=listener, snapshot=world_snapshot, backend=kernel, clock=SystemClock())
+    server = WebServer(listener=listener, sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock())
     listener.close()
 
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -451,7 +463,10 @@ def test_server_may_be_stopped_before_it_serves(kernel: Kernel) -> None:
     """Whatever its thread is doing, the port is free afterwards."""
     for _ in range(5):
         server = WebServer(
-            listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=kernel, clock=SystemClock()
+            listener=bind(("127.0.0.1", 0)),
+            sources=Sources(snapshot=world_snapshot),
+            backend=kernel,
+            clock=SystemClock(),
         )
         server.start()
 
@@ -462,7 +477,9 @@ def test_server_may_be_stopped_before_it_serves(kernel: Kernel) -> None:
 
 def test_request_waits_until_it_is_served(kernel: Kernel) -> None:
     """A scrape that comes too early is answered late, not refused."""
-    server = WebServer(listener=bind(("127.0.0.1", 0)), snapshot=world_snapshot, backend=kernel, clock=SystemClock())
+    server = WebServer(
+        listener=bind(("127.0.0.1", 0)), sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock()
+    )
     with ThreadPoolExecutor(1) as pool:
         scrape = pool.submit(httpx.get, f"http://{server.address}/livez")
         time.sleep(0.1)

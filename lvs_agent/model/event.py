@@ -1,0 +1,77 @@
+"""What happened: one entry of the event journal, and a question about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+
+class EventKind(Enum):
+    """What an event is about; the value is the word in the journal, in the API and in the log."""
+
+    AGENT_STARTED = "started"
+    AGENT_STOPPED = "stopped"
+    CONFIGURATION_RELOADED = "configuration_reloaded"
+    CONFIGURATION_REFUSED = "configuration_refused"
+    SERVER_UP = "real_server_up"
+    SERVER_DOWN = "real_server_down"
+    SERVER_UNKNOWN = "real_server_unknown"
+    MAINTENANCE_BEGUN = "maintenance_begun"
+    MAINTENANCE_ENDED = "maintenance_ended"
+    SORRY_SERVER_BEGUN = "sorry_server_begun"
+    SORRY_SERVER_ENDED = "sorry_server_ended"
+    SORRY_COMMAND = "sorry_command"
+    OPERATION_APPLIED = "operation_applied"
+    OPERATION_REFUSED = "operation_refused"
+    TABLE_CHANGED_BY_OTHERS = "table_changed_by_others"
+    CHECK_NOT_POSSIBLE = "check_not_possible"
+
+
+TRANSITIONS = frozenset(
+    {
+        EventKind.SERVER_UP,
+        EventKind.SERVER_DOWN,
+        EventKind.MAINTENANCE_BEGUN,
+        EventKind.MAINTENANCE_ENDED,
+        EventKind.SORRY_SERVER_BEGUN,
+        EventKind.SORRY_SERVER_ENDED,
+    }
+)
+"""What changes whom clients reach."""
+
+Fact = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened.
+
+    ``number`` grows by one with each event of a journal, through restarts as well; ``at`` is seconds since 1970.
+    ``virtual_service`` and ``real_server`` are names as the configuration and the metrics have them, empty where the
+    event is about none.  ``facts`` holds the rest in the words of the log; never a secret.
+    """
+
+    number: int
+    at: float
+    kind: EventKind
+    virtual_service: str = ""
+    real_server: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Which events are wanted: those that satisfy everything given, and of these the ``limit`` newest.
+
+    ``since`` and ``until`` are seconds since 1970, both inclusive; ``after`` is a number, exclusive.
+    """
+
+    since: float | None = None
+    until: float | None = None
+    after: int | None = None
+    kinds: frozenset[EventKind] | None = None
+    virtual_service: str | None = None
+    real_server: str | None = None
+    limit: int = 1_000
