@@ -64,7 +64,7 @@ class MetricsTable(Strict):
     real_servers: Annotated[ServerDetail, FROM_TEXT] = ServerDetail.FULL
     """Which metrics there are of each real server: all, only those that say whether it is in service, or none."""
 
-    drop: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]], Field(default_factory=list)]
+    drop: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]] = Field(default_factory=list)
     """Names of metrics that are left out."""
 
 
