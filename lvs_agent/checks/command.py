@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
-import signal
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from lvs_agent.checks.command_runner import Command, CommandRunner, Ended, RunnerLost
+from lvs_agent.checks.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
 from lvs_agent.checks.outcome import outcome_of
 from lvs_agent.checks.settings import CheckSettings, Secret, Size
 from lvs_agent.checks.shared import shared
@@ -32,9 +31,7 @@ SEEN = "Whatever the program does."
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PLACEHOLDERS = ("address", "port", "virtual_address", "virtual_port")
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SHOWN = 200
 _NOT_EXECUTABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP, errno.ETXTBSY})
 
 
@@ -84,7 +81,7 @@ class Settings(CheckSettings):
     Values are never printed."""
     user: Annotated[str, Field(min_length=1)] | None = None
     """User to run as; the default is agent.command_user."""
-    output_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = 4_096
+    output_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = OUTPUT_LIMIT
     """Output that is kept; the rest is read and thrown away.  At most 1MiB."""
 
 
@@ -113,11 +110,10 @@ async def probe(target: Target) -> CheckResult:
 
 def judge(ended: Ended) -> Passed | Failed:
     """What the end of the program says about the server."""
-    line = next((line.strip() for line in ended.output.splitlines() if line.strip()), "")
-    line = "".join(letter if letter.isprintable() else "?" for letter in line[:_SHOWN])
+    line = ended.first_line
     if ended.exit_status == 0:
         return Passed(line)
-    how = f"exit status {ended.exit_status}" if ended.signal is None else f"killed by {_signal_name(ended.signal)}"
+    how = f"exit status {ended.exit_status}" if ended.signal is None else f"killed by {ended.signal_name}"
     return Failed(FailureReason.EXEC, f"{how}: {line}" if line else how)
 
 
@@ -135,8 +131,10 @@ def _command_of(target: Target) -> Command:
     values = _values(target)
     return Command(
         argv=[_filled(argument, values) for argument in settings.command],
-        environment=_ENVIRONMENT
-        | {name: _filled(secret.get_secret_value(), values) for name, secret in settings.environment.items()},
+        environment={
+            **ENVIRONMENT,
+            **{name: _filled(secret.get_secret_value(), values) for name, secret in settings.environment.items()},
+        },
         user=settings.user,
         output_limit=settings.output_limit,
     )
@@ -160,10 +158,3 @@ def _values(target: Target) -> dict[str, str]:
 
 def _filled(text: str, values: dict[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

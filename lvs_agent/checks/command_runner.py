@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,11 +16,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
 CONCURRENCY = 64
 """Programs that run at once, where nobody says otherwise."""
+ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+)
+"""What a program sees of variables, where nobody says more."""
+OUTPUT_LIMIT = 4_096
+"""Bytes of output that are kept, where nobody says otherwise."""
 
 _LINE_LIMIT = 4_194_304
+_LINE_SHOWN = 200
 _STOP_S = 1.5
 _RUNNER = Path(__file__).with_name("runner.py")
 
@@ -45,6 +54,22 @@ class Ended:
     exit_status: int | None
     signal: int | None
     output: str
+
+    @property
+    def first_line(self) -> str:
+        """The first line of the output that is not blank, 200 characters at most; "?" for what cannot be printed."""
+        line = next((line.strip() for line in self.output.splitlines() if line.strip()), "")
+        return "".join(letter if letter.isprintable() else "?" for letter in line[:_LINE_SHOWN])
+
+    @property
+    def signal_name(self) -> str | None:
+        """The signal as it is known, like SIGKILL; a real-time one by its number."""
+        if self.signal is None:
+            return None
+        try:
+            return signal.Signals(self.signal).name
+        except ValueError:
+            return f"signal {self.signal}"
 
 
 class CommandRunner:

@@ -8,12 +8,11 @@ Nothing waits for a command, and commands have a runner of their own, so that ch
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from lvs_agent.checks.command_runner import Command, CommandRunner, Ended, RunnerLost
+from lvs_agent.checks.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
 from lvs_agent.clock import Clock
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome, call_arguments
 from lvs_agent.log import get_logger
@@ -27,10 +26,6 @@ CONCURRENCY = 8
 
 SorryCounts = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
 """How many calls were made, by service, action and outcome."""
-
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-_OUTPUT_LIMIT = 4_096
-_SHOWN = 200
 
 
 @dataclass(slots=True)
@@ -183,9 +178,9 @@ class SorryCommands:
                 ended = await self._runner.run(
                     Command(
                         argv=[*command.command, *arguments],
-                        environment=_ENVIRONMENT,
+                        environment=ENVIRONMENT,
                         user=command.user,
-                        output_limit=_OUTPUT_LIMIT,
+                        output_limit=OUTPUT_LIMIT,
                     ),
                     started=lambda _: limit.reschedule(loop.time() + command.timeout_s),
                 )
@@ -208,15 +203,8 @@ def _warn_unknown(service: ServiceKey) -> None:
 
 
 def _result_of(ended: Ended) -> _Result:
-    line = next((line.strip() for line in ended.output.splitlines() if line.strip()), "")[:_SHOWN] or None
+    line = ended.first_line or None
     if ended.signal is not None:
-        return _Result(outcome=SorryOutcome.SIGNAL, signal=_signal_name(ended.signal), output=line)
+        return _Result(outcome=SorryOutcome.SIGNAL, signal=ended.signal_name, output=line)
     outcome = SorryOutcome.SUCCEEDED if ended.exit_status == 0 else SorryOutcome.EXIT_STATUS
     return _Result(outcome=outcome, exit_status=ended.exit_status, output=line)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

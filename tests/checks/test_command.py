@@ -37,6 +37,7 @@ def shell(script: str, **settings: Any) -> CheckResult:
         pytest.param("exit 2", Failed(FailureReason.EXEC, "exit status 2"), id="status"),
         pytest.param("echo no >&2; exit 3", Failed(FailureReason.EXEC, "exit status 3: no"), id="standard error"),
         pytest.param("kill -TERM $$; sleep 9", Failed(FailureReason.EXEC, "killed by SIGTERM"), id="signal"),
+        pytest.param("kill -40 $$; sleep 9", Failed(FailureReason.EXEC, "killed by signal 40"), id="nameless signal"),
         pytest.param("printf 'a\\033[31mb\\377'", Passed("a?[31mb\ufffd"), id="nothing unprintable"),
         pytest.param('read line; echo "<$line>"', Passed("<>"), id="no standard input"),
         pytest.param("head -c 1000000 /dev/zero | tr '\\0' x", Passed("x" * 200), id="long output"),
