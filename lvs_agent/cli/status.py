@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from ipaddress import ip_address
-from pathlib import Path
 
 import click
-import httpx
-from click.core import ParameterSource
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lvs_agent.cli.options import LISTEN_VARIABLE, config_format_option, listening, read_config
+from lvs_agent.cli.client import AgentClient, agent_options
 from lvs_agent.errors import NoAnswer
-from lvs_agent.model.ipvs import address_and_port
 from lvs_agent.web.document import SCHEMA, Check, ForeignService, RealServer, Row, Service, ServiceRow, StatusDocument
-
-DEFAULT_URL = "http://127.0.0.1:9659"
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - who listens everywhere is asked here
 
 _DOCUMENT = TypeAdapter(StatusDocument)
 _PATH = "/api/v1/status"
@@ -41,66 +32,29 @@ _COLOURS = {
 
 
 @click.command()
-@click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the agent listens, unless --config says it.")
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, readable=False),
-    metavar="FILE",
-    help="The agent's configuration, in TOML or an ldirectord.cf, which says where it listens.",
-)
-@config_format_option
-@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait for its answer.")
+@agent_options
 @click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/status.")
-def status(url: str, path: Path | None, config_format: str | None, timeout: float, *, as_json: bool) -> None:
+def status(agent: AgentClient, *, as_json: bool) -> None:
     """Show what a running agent knows of its services and servers.
 
     An agent that was started with another --listen than its configuration says is found where LVS_AGENT_LISTEN says, or
     by --url.
     """
-    url_is_given = click.get_current_context().get_parameter_source("url") is not ParameterSource.DEFAULT
-    if path is not None and not url_is_given:
-        url = _url_of(path, config_format)
-    document = fetch_status(url, timeout)
+    document = fetch_status(agent)
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         show_status(document)
 
 
-def _url_of(path: Path, config_format: str | None) -> str:
-    """Where the agent that runs with this configuration, and in this environment, listens."""
-    if written := os.environ.get(LISTEN_VARIABLE):
-        host, port = listening(written)
-    else:
-        listen = read_config(path, config_format).agent.listen
-        host, port = str(listen.address), listen.port
-    address = ip_address(_LOOPBACK.get(host, host))
-    return f"http://{address_and_port(address, port)}"
+def fetch_status(agent: AgentClient) -> StatusDocument:
+    """The status of ``agent``.  Raises NoAnswer."""
+    return _read(agent.url, agent.get(_PATH))
 
 
-def fetch_status(url: str, timeout: float) -> StatusDocument:
-    """The status of the agent at ``url``, asked for at most ``timeout`` seconds.  Raises NoAnswer."""
+def _read(url: str, body: bytes) -> StatusDocument:
     try:
-        # Not through a proxy: an agent listens where its operator is, and may well be on loopback.
-        with httpx.Client(timeout=timeout, trust_env=False) as client:
-            response = client.get(url.rstrip("/").removesuffix(_PATH) + _PATH)
-        response.raise_for_status()
-        return _read(url, response)
-    except httpx.HTTPStatusError as error:
-        status = error.response.status_code
-        raise NoAnswer(f"{url} answers with status {status}: it does not seem to be lvs-agent; see --url") from error
-    except httpx.TimeoutException as error:
-        raise NoAnswer(f"{url} did not answer within {timeout:g} s; try a longer --timeout") from error
-    except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise NoAnswer(f"{url} cannot be reached ({error}): is lvs-agent running there? see --url") from error
-    except httpx.HTTPError as error:
-        raise NoAnswer(f"{url} does not speak HTTP as lvs-agent does ({error}); see --url") from error
-
-
-def _read(url: str, response: httpx.Response) -> StatusDocument:
-    try:
-        document = _DOCUMENT.validate_json(response.content)
+        document = _DOCUMENT.validate_json(body)
     except ValidationError as error:
         raise NoAnswer(f"{url} answers, but not with the status of an lvs-agent; see --url") from error
     if document["schema"] != SCHEMA:

@@ -12,6 +12,7 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
+from lvs_agent.cli.client import AgentClient
 from lvs_agent.cli.status import fetch_status, render_status, show_status
 from lvs_agent.clock import SystemClock
 from lvs_agent.errors import NoAnswer
@@ -73,7 +74,10 @@ def test_status_of_a_running_agent_is_fetched_whole() -> None:
     server.start()
     server.wait_until_serving(10.0)
     try:
-        documents = [fetch_status(f"http://{server.address}{tail}", 5.0) for tail in ("", "/", "/api/v1/status")]
+        documents = [
+            fetch_status(AgentClient(f"http://{server.address}{tail}", timeout=5.0))
+            for tail in ("", "/", "/api/v1/status")
+        ]
     finally:
         server.stop()
 
@@ -86,7 +90,7 @@ def test_nobody_listening_is_one_clear_line() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(NoAnswer, match=rf"^{url} cannot be reached \(.*\): is lvs-agent running there\?"):
-            fetch_status(url, 5.0)
+            fetch_status(AgentClient(url, timeout=5.0))
 
 
 def test_silence_ends_at_the_time_limit() -> None:
@@ -94,7 +98,7 @@ def test_silence_ends_at_the_time_limit() -> None:
     with bind(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(NoAnswer, match=rf"^{url} did not answer within 0.2 s"):
-            fetch_status(url, 0.2)
+            fetch_status(AgentClient(url, timeout=0.2))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_silence_ends_at_the_time_limit() -> None:
 def test_something_else_on_that_port_is_recognised(status: int, body: bytes, words: str) -> None:
     """An answer that is not an agent's is refused in one line."""
     with answering(body, status=status) as url, pytest.raises(NoAnswer) as caught:
-        fetch_status(url, 5.0)
+        fetch_status(AgentClient(url, timeout=5.0))
 
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -121,7 +125,7 @@ def test_something_else_on_that_port_is_recognised(status: int, body: bytes, wor
 def test_url_that_is_none_is_one_clear_line(url: str) -> None:
     """A mistyped URL is no traceback."""
     with pytest.raises(NoAnswer):
-        fetch_status(url, 1.0)
+        fetch_status(AgentClient(url, timeout=1.0))
 
 
 def test_service_that_speaks_no_http_is_one_clear_line() -> None:
@@ -138,7 +142,7 @@ def test_service_that_speaks_no_http_is_one_clear_line() -> None:
         thread = threading.Thread(target=talk)
         thread.start()
         with pytest.raises(NoAnswer, match=rf"^{url} does not speak HTTP as lvs-agent does"):
-            fetch_status(url, 5.0)
+            fetch_status(AgentClient(url, timeout=5.0))
         thread.join()
 
 
@@ -159,7 +163,7 @@ def test_service_that_the_kernel_does_not_have_is_told() -> None:
 def test_fields_of_a_newer_agent_are_no_error() -> None:
     """Fields may be added without a new version."""
     with answering(json.dumps({**world(), "novelty": 1}).encode()) as url:
-        assert fetch_status(url, 5.0)["services"] == world()["services"]
+        assert fetch_status(AgentClient(url, timeout=5.0))["services"] == world()["services"]
 
 
 def test_plain_text_for_other_programs() -> None:

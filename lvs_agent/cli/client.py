@@ -1,0 +1,154 @@
+"""How commands ask a running agent: the options that say where it is, and its answers or one clear line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import httpx
+from click.core import ParameterSource
+
+from lvs_agent.cli.options import LISTEN_VARIABLE, config_format_option, listening, read_config
+from lvs_agent.errors import NoAnswer
+from lvs_agent.model.ipvs import address_and_port
+
+DEFAULT_URL = "http://127.0.0.1:9659"
+DEFAULT_TIMEOUT_S = 5.0
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - who listens everywhere is asked here
+_STATUS_PATH = "/api/v1/status"
+_MAX_ANSWER = 256 * 1024 * 1024
+"""Bytes: some hundred thousand real servers."""
+_MAX_ERROR_TEXT = 500
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class AgentClient:
+    """Asks the agent at ``url``, which may end in a slash or in the path of its status.
+
+    An answer may take ``timeout`` seconds in all.
+    """
+
+    def __init__(self, url: str, *, timeout: float = DEFAULT_TIMEOUT_S) -> None:
+        self.url = url
+        """As it was given; it stands in messages."""
+        self._base = url.rstrip("/").removesuffix(_STATUS_PATH)
+        self._timeout = timeout
+
+    def get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> bytes:
+        """The body of the answer to ``path``, such as "/api/v1/status".
+
+        Raises UsageError where the agent refuses the parameters, with its reason, and NoAnswer for everything else.
+        """
+        try:
+            status, body = self._fetch(path, params)
+        except httpx.TimeoutException as error:
+            raise self._too_late() from error
+        except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise NoAnswer(f"{self.url} cannot be reached ({error}): is lvs-agent running there? see --url") from error
+        except httpx.HTTPError as error:
+            raise NoAnswer(f"{self.url} does not speak HTTP as lvs-agent does ({error}); see --url") from error
+        if status != httpx.codes.OK:
+            raise self._refusal(path, status, body)
+        return body
+
+    def _fetch(self, path: str, params: Sequence[tuple[str, str]]) -> tuple[int, bytes]:
+        """Status and body.  The limits of the library hold for each read alone: here they hold for all of them."""
+        deadline = time.monotonic() + self._timeout
+        body = bytearray()
+        # Not through a proxy: an agent listens where its operator is, and may well be on loopback.
+        with (
+            httpx.Client(timeout=self._timeout, trust_env=False) as client,
+            client.stream("GET", self._base + path, params=list(params) or None) as response,
+        ):
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _MAX_ANSWER:
+                    raise NoAnswer(f"{self.url} does not stop answering: it does not seem to be lvs-agent; see --url")
+                if time.monotonic() > deadline:
+                    raise self._too_late()
+        return response.status_code, bytes(body)
+
+    def _too_late(self) -> NoAnswer:
+        return NoAnswer(f"{self.url} did not answer within {self._timeout:g} s; try a longer --timeout")
+
+    def _refusal(self, path: str, status: int, body: bytes) -> Exception:
+        """What an answer other than 200 is raised as."""
+        reason = _reason(body)
+        if reason is None:
+            return NoAnswer(f"{self.url} answers with status {status}: it does not seem to be lvs-agent; see --url")
+        if status == httpx.codes.BAD_REQUEST:
+            return click.UsageError(reason, click.get_current_context(silent=True))
+        if status == httpx.codes.NOT_FOUND:
+            return NoAnswer(f"{self.url} has no {path}: use the lvs-agent that came with it")
+        return NoAnswer(f"{self.url} answers with status {status}: {reason}")
+
+
+def _reason(body: bytes) -> str | None:
+    """Why the agent refuses, if ``body`` is an answer of its API.  What comes from outside cannot steer a terminal."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    reason = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(reason, str):
+        return None
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in reason)[
+        :_MAX_ERROR_TEXT
+    ]
+
+
+def agent_options(command: _Command) -> _Command:
+    """Add the options that say where the agent is; the command gets them as one parameter, ``agent``."""
+
+    @functools.wraps(command)
+    def with_agent(
+        *arguments: object, url: str, path: Path | None, config_format: str | None, timeout: float, **others: object
+    ) -> object:
+        return command(*arguments, agent=_agent(url, path, config_format, timeout), **others)
+
+    decorated: Callable[..., Any] = with_agent
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[return-value]  # click fills in the parameters
+
+
+_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.option(
+        "--url", default=DEFAULT_URL, show_default=True, help="Where the agent listens, unless --config says it."
+    ),
+    click.option(
+        "--config",
+        "path",
+        type=click.Path(path_type=Path, readable=False),
+        metavar="FILE",
+        help="The agent's configuration, in TOML or an ldirectord.cf, which says where it listens.",
+    ),
+    config_format_option,
+    click.option("--timeout", default=DEFAULT_TIMEOUT_S, show_default=True, help="Seconds to wait for its answer."),
+)
+
+
+def _agent(url: str, path: Path | None, config_format: str | None, timeout: float) -> AgentClient:
+    url_is_given = click.get_current_context().get_parameter_source("url") is not ParameterSource.DEFAULT
+    if path is not None and not url_is_given:
+        url = _url_of(path, config_format)
+    return AgentClient(url, timeout=timeout)
+
+
+def _url_of(path: Path, config_format: str | None) -> str:
+    """Where the agent that runs with this configuration, and in this environment, listens."""
+    if written := os.environ.get(LISTEN_VARIABLE):
+        host, port = listening(written)
+    else:
+        listen = read_config(path, config_format).agent.listen
+        host, port = str(listen.address), listen.port
+    address = ip_address(_LOOPBACK.get(host, host))
+    return f"http://{address_and_port(address, port)}"
