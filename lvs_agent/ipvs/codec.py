@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from lvs_agent.errors import Refused
+from lvs_agent.ipvs.counted import read_counted
 from lvs_agent.ipvs.uapi import (
     DAEMON_INTERFACE,
     DAEMON_ROLES,
@@ -70,10 +71,8 @@ from lvs_agent.model.ipvs import (
     UpdateService,
     family_of,
 )
-from lvs_agent.model.statistics import Counters, DestinationStatistics, SyncDaemon
+from lvs_agent.model.statistics import Counters, DestinationStatistics, Rates, SyncDaemon
 
-_COUNTERS = range(1, 6)
-_NO_COUNTERS = Counters()
 _FORWARDING = dict(enumerate(ForwardingMethod))
 _TUNNELS = dict(enumerate(TunnelType))
 
@@ -213,8 +212,8 @@ def _tunnel(tunnel: Tunnel) -> tuple[bytes, ...]:
 # --- replies: each function takes a message's payload ----------------------------------------------------------------
 
 
-def decode_service(payload: bytes) -> tuple[Service, Counters] | None:
-    """A service with its counters; None for one that the model has no words for."""
+def decode_service(payload: bytes) -> tuple[Service, Counters, Rates | None] | None:
+    """A service with its counters and rates; None for one that the model has no words for."""
     found = _row(payload, Top.SERVICE)
     key = _read_service_key(found)
     if key is None:
@@ -227,7 +226,7 @@ def decode_service(payload: bytes) -> tuple[Service, Counters] | None:
         persistence=_read_persistence(found, key.family) if flags & F_PERSISTENT else None,
         one_packet=bool(flags & F_ONEPACKET),
     )
-    return service, _read_counters(found.get(Svc.STATS64))
+    return service, *read_counted(found.get(Svc.STATS64))
 
 
 def decode_destination(payload: bytes, *, family: Family) -> tuple[Destination, DestinationStatistics] | None:
@@ -247,8 +246,10 @@ def decode_destination(payload: bytes, *, family: Family) -> tuple[Destination, 
         lower_threshold=read_number(found, Dest.L_THRESH, size=4),
         tunnel=_read_tunnel(found, tunnel_type) if forwarding is ForwardingMethod.TUNNEL else None,
     )
+    counters, rates = read_counted(found.get(Dest.STATS64))
     return destination, DestinationStatistics(
-        counters=_read_counters(found.get(Dest.STATS64)),
+        counters=counters,
+        rates=rates,
         active_connections=read_number(found, Dest.ACTIVE_CONNS, size=4, default=0),
         inactive_connections=read_number(found, Dest.INACT_CONNS, size=4, default=0),
         persistent_connections=read_number(found, Dest.PERSIST_CONNS, size=4, default=0),
@@ -317,20 +318,3 @@ def _read_tunnel(found: Attributes, kind: TunnelType) -> Tunnel:
     checksum = TunnelChecksum.CSUM if flags & TUNNEL_CSUM else TunnelChecksum.NONE
     port = int.from_bytes(found.get(Dest.TUN_PORT, b""), "big")
     return Tunnel(type=kind, port=port, checksum=TunnelChecksum.REMCSUM if flags & TUNNEL_REMCSUM else checksum)
-
-
-def _read_counters(payload: bytes | None) -> Counters:
-    """A kernel before 4.1 has no 64-bit counters: then there are none, because its 32-bit ones wrap unnoticed."""
-    if payload is None:
-        return _NO_COUNTERS
-    found = walk(payload)
-    connections, packets_in, packets_out, bytes_in, bytes_out = (
-        int.from_bytes(found.get(kind, b""), sys.byteorder) for kind in _COUNTERS
-    )
-    return Counters(
-        connections=connections,
-        incoming_packets=packets_in,
-        outgoing_packets=packets_out,
-        incoming_bytes=bytes_in,
-        outgoing_bytes=bytes_out,
-    )

@@ -39,7 +39,7 @@ from lvs_agent.model.ipvs import (
     service_of,
 )
 from lvs_agent.model.outline import Outline, outline_of
-from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, Statistics
+from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, Rates, Statistics
 
 _KNOWN_SCHEDULERS = frozenset({*SCHEDULERS, "none"})
 _KNOWN_ENGINES = frozenset({"sip"})
@@ -47,7 +47,7 @@ _SCHEDULER_NAME_BYTES, _ENGINE_NAME_BYTES = 15, 16
 _MAX_THRESHOLD = 2**31 - 1
 _ALL_SCHEDULER_FLAGS = SchedulerFlag.FLAG_1 | SchedulerFlag.FLAG_2 | SchedulerFlag.FLAG_3
 _MAPPED = IPv6Network("::ffff:0:0/96")
-_NOT_COUNTED = DestinationStatistics()
+_NOT_COUNTED = DestinationStatistics(rates=Rates())
 
 
 @dataclass(slots=True)
@@ -96,6 +96,7 @@ class MemoryIpvs:
                         for destination in entry.destinations
                     }
                 ),
+                MappingProxyType({key: _rates(entry) for key, entry in self._entries.items()}),
             )
 
     def read_info(self) -> KernelInfo:
@@ -115,6 +116,7 @@ class MemoryIpvs:
 
     def record(self, *, service: ServiceKey, destination: DestinationKey, statistics: DestinationStatistics) -> None:
         """Let ``destination`` have ``statistics``; what its counters gain, the service and the totals gain too.
+        The rates of a service are those of its destinations together.
 
         Raises KeyError where there is no such destination.
         """
@@ -178,6 +180,17 @@ class MemoryIpvs:
 
 def _frozen(entry: _Entry) -> ServiceEntry:
     return ServiceEntry(entry.service, MappingProxyType(dict(entry.destinations)))
+
+
+def _rates(entry: _Entry) -> Rates:
+    known = [counted.rates for counted in entry.counted.values() if counted.rates is not None]
+    return Rates(
+        connections=sum(rates.connections for rates in known),
+        incoming_packets=sum(rates.incoming_packets for rates in known),
+        outgoing_packets=sum(rates.outgoing_packets for rates in known),
+        incoming_bytes=sum(rates.incoming_bytes for rates in known),
+        outgoing_bytes=sum(rates.outgoing_bytes for rates in known),
+    )
 
 
 def _too_long(name: str, limit: int) -> bool:

@@ -39,9 +39,10 @@ from lvs_agent.model.ipvs import (
     service_of,
 )
 from lvs_agent.model.outline import Outline
-from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, Statistics
+from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, Rates, Statistics
 
 _Row = TypeVar("_Row")
+_CountedService = tuple[Service, Counters, Rates | None]
 _CTRL_GETFAMILY, _CTRL_FAMILY_ID, _CTRL_FAMILY_NAME, _CTRL_VERSION = 3, 1, 2, 1
 _NETLINK_GENERIC = 16
 _RECEIVE_BUFFER = 1 << 20
@@ -100,20 +101,26 @@ class KernelIpvs:
         entries: dict[ServiceKey, ServiceEntry] = {}
         counters: dict[ServiceKey, Counters] = {}
         destination_counters: dict[tuple[ServiceKey, DestinationKey], DestinationStatistics] = {}
-        for service, counted in self._services() if services is None else self._named_services(services):
+        rates: dict[ServiceKey, Rates] = {}
+        for service, counted, estimated in self._services() if services is None else self._named_services(services):
             key = service.key
             rows = self._destinations(key)
             entries[key] = ServiceEntry(service, MappingProxyType({row.key: row for row, _ in rows}))
             counters[key] = counted
+            if estimated is not None:
+                rates[key] = estimated
             destination_counters.update(((key, row.key), numbers) for row, numbers in rows)
         return Statistics(
-            Table(MappingProxyType(entries)), MappingProxyType(counters), MappingProxyType(destination_counters)
+            Table(MappingProxyType(entries)),
+            MappingProxyType(counters),
+            MappingProxyType(destination_counters),
+            MappingProxyType(rates),
         )
 
-    def _services(self) -> list[tuple[Service, Counters]]:
+    def _services(self) -> list[_CountedService]:
         return self._dump(Request(Command.GET_SERVICE, b""), decode_service, doing="read services")
 
-    def _named_services(self, keys: Iterable[ServiceKey]) -> list[tuple[Service, Counters]]:
+    def _named_services(self, keys: Iterable[ServiceKey]) -> list[_CountedService]:
         found = []
         for key in dict.fromkeys(keys):
             try:

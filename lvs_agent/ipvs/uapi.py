@@ -68,6 +68,21 @@ class Dest(IntEnum):
     TUN_FLAGS = 15
 
 
+class Stat(IntEnum):
+    """``IPVS_STATS_ATTR_*``, in the order of their numbers: five counters, then the same five per second."""
+
+    CONNS = 1
+    INPKTS = 2
+    OUTPKTS = 3
+    INBYTES = 4
+    OUTBYTES = 5
+    CPS = 6
+    INPPS = 7
+    OUTPPS = 8
+    INBPS = 9
+    OUTBPS = 10
+
+
 F_PERSISTENT, F_ONEPACKET = 0x1, 0x4
 F_SCHEDULER = 0x38
 F_SETTABLE = F_PERSISTENT | F_ONEPACKET | F_SCHEDULER

@@ -24,10 +24,25 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """The kernel's own estimates, each per second: an average over its last ten seconds or so.
+
+    They mean something only while ``net.ipv4.vs.run_estimation`` is not 0; see ``KernelInfo.estimates``.
+    """
+
+    connections: int = 0
+    incoming_packets: int = 0
+    outgoing_packets: int = 0
+    incoming_bytes: int = 0
+    outgoing_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationStatistics:
-    """Counters of a destination with its connections at this moment."""
+    """Counters of a destination with its connections at this moment.  ``rates`` None: the kernel tells none."""
 
     counters: Counters = Counters()
+    rates: Rates | None = None
     active_connections: int = 0
     inactive_connections: int = 0
     persistent_connections: int = 0
@@ -35,11 +50,15 @@ class DestinationStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """One reading of the whole table with everything that the kernel counts."""
+    """One reading of the whole table with everything that the kernel counts.
+
+    ``service_rates`` has the services of which the kernel tells rates.
+    """
 
     table: Table
     services: Mapping[ServiceKey, Counters]
     destinations: Mapping[tuple[ServiceKey, DestinationKey], DestinationStatistics]
+    service_rates: Mapping[ServiceKey, Rates] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +78,8 @@ class KernelInfo:
     totals: Counters | None = None
     sysctls: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     sync_daemons: tuple[SyncDaemon, ...] = ()
+
+    @property
+    def estimates(self) -> bool:
+        """Whether the kernel keeps rates up to date.  One that has no such switch (before Linux 5.19) always does."""
+        return self.sysctls.get("run_estimation", 1) != 0

@@ -42,7 +42,7 @@ from lvs_agent.model.ipvs import (
     UpdateService,
 )
 from lvs_agent.model.outline import outline_of, outlines_differ
-from lvs_agent.model.statistics import Statistics
+from lvs_agent.model.statistics import Rates, Statistics
 from tests.ipvs.strategies import operations
 from tests.lab.namespace import new_network_namespace
 
@@ -238,6 +238,8 @@ def test_statistics_are_told_for_every_row(backend: IpvsBackend) -> None:
     assert {key: counters.connections for key, counters in found.services.items()} == {TCP: 0, MARK6: 0}
     assert [row.active_connections for row in found.destinations.values()] == [0]
     assert set(found.destinations) == {(TCP, destination().key)}
+    assert found.service_rates == {TCP: Rates(), MARK6: Rates()}
+    assert [row.rates for row in found.destinations.values()] == [Rates()]
 
 
 def test_info_tells_version_and_totals(backend: IpvsBackend) -> None:

@@ -21,7 +21,7 @@ from lvs_agent.ipvs.codec import (
     encode,
     get_destinations,
 )
-from lvs_agent.ipvs.uapi import Command, Dest, Svc, Top
+from lvs_agent.ipvs.uapi import Command, Dest, Stat, Svc, Top
 from lvs_agent.model.ipvs import (
     AddDestination,
     AddressKey,
@@ -43,7 +43,7 @@ from lvs_agent.model.ipvs import (
     UpdateDestination,
     UpdateService,
 )
-from lvs_agent.model.statistics import Counters, DestinationStatistics, SyncDaemon
+from lvs_agent.model.statistics import Counters, DestinationStatistics, Rates, SyncDaemon
 from tests.ipvs.strategies import destinations, service_keys, services
 
 RECORDED: dict[str, Any] = json.loads(Path("tests/data/ipvs/linux-7.2.json").read_text())
@@ -232,6 +232,7 @@ def test_recorded_counters_are_read() -> None:
             counters=Counters(
                 connections=3, incoming_packets=18, outgoing_packets=18, incoming_bytes=1296, outgoing_bytes=1986
             ),
+            rates=Rates(incoming_packets=2, outgoing_packets=2, incoming_bytes=121, outgoing_bytes=186),
             inactive_connections=3,
             persistent_connections=1,
         )
@@ -259,7 +260,30 @@ def test_service_without_64_bit_counters_counts_nothing() -> None:
     old_statistics = wire.number(1, 5, 4)
     row = decode_service(service_row(STATS=old_statistics))
 
-    assert row == (SERVICE, Counters())
+    assert row == (SERVICE, Counters(), None)
+
+
+def test_counters_and_rates_are_each_their_own() -> None:
+    """Ten numbers of 64 bits, none taken for another, of a service as of a destination."""
+    numbers = b"".join(wire.number(kind, 2**40 + kind, 8) for kind in Stat)
+    counters = Counters(
+        connections=2**40 + 1,
+        incoming_packets=2**40 + 2,
+        outgoing_packets=2**40 + 3,
+        incoming_bytes=2**40 + 4,
+        outgoing_bytes=2**40 + 5,
+    )
+    rates = Rates(
+        connections=2**40 + 6,
+        incoming_packets=2**40 + 7,
+        outgoing_packets=2**40 + 8,
+        incoming_bytes=2**40 + 9,
+        outgoing_bytes=2**40 + 10,
+    )
+
+    assert decode_service(service_row(STATS64=numbers)) == (SERVICE, counters, rates)
+    row = decode_destination(destination_row(STATS64=numbers), family=Family.INET)
+    assert row == (DESTINATION, DestinationStatistics(counters=counters, rates=rates))
 
 
 def test_unknown_values_do_not_hinder_reading() -> None:

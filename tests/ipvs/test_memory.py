@@ -16,7 +16,7 @@ from lvs_agent.model.ipvs import (
     Protocol,
     Service,
 )
-from lvs_agent.model.statistics import Counters, DestinationStatistics
+from lvs_agent.model.statistics import Counters, DestinationStatistics, Rates
 
 KEY = AddressKey(Protocol.TCP, ip_address("10.0.0.1"), 80)
 REAL = DestinationKey(ip_address("10.0.1.1"), 80)
@@ -50,6 +50,19 @@ def test_recorded_traffic_is_told(memory: MemoryIpvs) -> None:
     assert memory.read_info().totals == Counters(connections=5, incoming_bytes=500)
 
 
+def test_recorded_rates_add_up_to_those_of_the_service(memory: MemoryIpvs) -> None:
+    """A service forwards what its destinations get."""
+    other = DestinationKey(ip_address("10.0.1.2"), 80)
+    memory.apply(AddDestination(KEY, Destination(key=other, forwarding=ForwardingMethod.DIRECT, weight=1)))
+    for server, rate in ((REAL, 3), (other, 4)):
+        rates = Rates(connections=rate, incoming_packets=10 * rate, outgoing_packets=rate, incoming_bytes=1000 * rate)
+        memory.record(service=KEY, destination=server, statistics=DestinationStatistics(rates=rates))
+
+    assert memory.read_statistics().service_rates[KEY] == Rates(
+        connections=7, incoming_packets=70, outgoing_packets=7, incoming_bytes=7000
+    )
+
+
 def test_deleted_destination_takes_its_counters_along(memory: MemoryIpvs) -> None:
     """The service keeps what it has counted."""
     memory.record(service=KEY, destination=REAL, statistics=statistics(3))
@@ -57,7 +70,7 @@ def test_deleted_destination_takes_its_counters_along(memory: MemoryIpvs) -> Non
     memory.apply(AddDestination(KEY, Destination(key=REAL, forwarding=ForwardingMethod.DIRECT, weight=1)))
     found = memory.read_statistics()
 
-    assert found.destinations[KEY, REAL] == DestinationStatistics()
+    assert found.destinations[KEY, REAL] == DestinationStatistics(rates=Rates())
     assert found.services[KEY].connections == 3
 
 

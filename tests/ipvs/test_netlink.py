@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from ipaddress import IPv4Address, ip_address
@@ -151,6 +152,36 @@ def test_info_of_a_kernel_is_told(kernel: KernelIpvs) -> None:
     assert info.sysctls["expire_quiescent_template"] == 0
     assert info.connection_table_size is not None
     assert info.totals is not None
+
+
+@pytest.mark.ipvs
+def test_rates_of_traffic_are_told_while_the_kernel_estimates(kernel: KernelIpvs) -> None:
+    """Of the service and of its destination; and it is told whether the kernel keeps them up to date."""
+    virtual, real = ip_address("10.44.0.9"), ip_address("10.44.0.1")
+    key = AddressKey(Protocol.UDP, virtual, 53)
+    row = Destination(key=DestinationKey(real, 53), forwarding=ForwardingMethod.MASQUERADE, weight=1)
+    for address in (virtual, real):
+        add_loopback_address(address)
+    kernel.apply(AddService(Service(key=key, scheduler="rr")))
+    kernel.apply(AddDestination(key, row))
+    deadline = time.monotonic() + 40
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        server.bind((str(real), 53))
+        while True:
+            for _ in range(200):
+                client.sendto(b"x" * 100, (str(virtual), 53))
+            told = kernel.read_statistics()
+            rates, of_row = told.service_rates[key], told.destinations[key, row.key].rates
+            if (rates.incoming_packets and of_row and of_row.incoming_packets) or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+
+    assert of_row is not None
+    assert rates.incoming_packets > 0 < of_row.incoming_packets
+    assert rates.incoming_bytes >= 100 * rates.incoming_packets
+    assert kernel.read_info().estimates
+    Path("/proc/sys/net/ipv4/vs/run_estimation").write_text("0", encoding="ascii")
+    assert not kernel.read_info().estimates
 
 
 @pytest.mark.ipvs
