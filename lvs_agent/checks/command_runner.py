@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
+
+from lvs_agent.checks.places import Places
 
 CONCURRENCY = 64
 """Programs that run at once, where nobody says otherwise."""
@@ -80,8 +81,7 @@ class CommandRunner:
 
     def __init__(self, *, concurrency: int = CONCURRENCY, user: str | None = None) -> None:
         self._user = user or ("nobody" if os.geteuid() == 0 else None)
-        self._free = concurrency
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._places = Places(concurrency)
         self._ids = count(1)
         self._awaited: dict[int, asyncio.Future[Ended]] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,13 +95,15 @@ class CommandRunner:
         ``started`` is called when its turn has come, and told whether it had to wait for it.
         Raises OSError (it cannot be started), RunnerLost.
         """
-        waited = await self._turn()
+        waited = not self._places.take_at_once()
+        if waited:
+            await self._places.take_in_turn()
         identity = next(self._ids)
         try:
             writer = await self._connected()
             answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         except BaseException:
-            self._give_back()
+            self._places.give_back()
             raise
         self._awaited[identity] = answer
         # From here on the place is free again when the runner says that the program has ended, not before.
@@ -132,32 +134,6 @@ class CommandRunner:
             await asyncio.wait({self._listener})
         if process is not None:
             await _ended(process)
-
-    async def _turn(self) -> bool:
-        """Wait until a program may run; False where that was at once."""
-        if self._free > 0 and not self._queue:
-            self._free -= 1
-            return False
-        place = asyncio.get_running_loop().create_future()
-        self._queue.append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._give_back()
-            else:
-                self._queue.remove(place)
-            raise
-        return True
-
-    def _give_back(self) -> None:
-        """A place is free: to the first who waits, or to the next who comes."""
-        while self._queue:
-            place = self._queue.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        self._free += 1
 
     async def _connected(self) -> asyncio.StreamWriter:
         """The stream to a running runner."""
@@ -204,14 +180,14 @@ class CommandRunner:
 
     def _answered(self, message: dict[str, object]) -> None:
         answer = self._awaited.pop(int(str(message["id"])))
-        self._give_back()
+        self._places.give_back()
         if not answer.done():
             _settle(answer, message)
 
     def _lose_all(self) -> None:
         lost, self._awaited = self._awaited, {}
         for answer in lost.values():
-            self._give_back()
+            self._places.give_back()
             if not answer.done():
                 answer.set_exception(RunnerLost())
 

@@ -11,12 +11,12 @@ import asyncio
 import errno
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from lvs_agent.checks.places import Places
 from lvs_agent.model.check import Progress, Stage
 
 CONCURRENCY = 64
@@ -54,12 +54,8 @@ class Threads:
     """
 
     def __init__(self, *, concurrency: int = CONCURRENCY) -> None:
-        self._concurrency = concurrency
-        self._kept = concurrency // 4
+        self._places = Places(concurrency, kept=concurrency // 4)
         self._running: dict[int, _Call[Any]] = {}
-        self._queue: deque[asyncio.Future[None]] = deque()
-        self._doubtful: deque[asyncio.Future[None]] = deque()
-        self._taken = 0
 
     @property
     def load(self) -> ThreadLoad:
@@ -67,7 +63,7 @@ class Threads:
         began = [call.began for call in list(self._running.values())]
         return ThreadLoad(
             busy=len(began),
-            queued=len(self._queue) + len(self._doubtful),
+            queued=self._places.waiting,
             oldest_s=max(0.0, time.monotonic() - min(began)) if began else 0.0,
         )
 
@@ -103,37 +99,12 @@ class Threads:
 
     async def _turn(self, progress: Progress, *, doubtful: bool) -> float:
         """Take a place; how long that took, in seconds."""
-        queue = self._doubtful if doubtful else self._queue
-        if not queue and self._taken < self._places(doubtful=doubtful):
-            self._taken += 1
+        if self._places.take_at_once(doubtful=doubtful):
             return 0.0
         began = time.monotonic()
         progress.stage, progress.waiting_for = Stage.QUEUED, "a free thread"
-        place = asyncio.get_running_loop().create_future()
-        queue.append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._give_back()
-            else:
-                queue.remove(place)
-            raise
+        await self._places.take_in_turn(doubtful=doubtful)
         return time.monotonic() - began
-
-    def _places(self, *, doubtful: bool) -> int:
-        return self._concurrency - self._kept if doubtful else self._concurrency
-
-    def _give_back(self) -> None:
-        """A place is free: to the first who waits and may have it, or to the next who comes."""
-        self._taken -= 1
-        for queue, doubtful in ((self._queue, False), (self._doubtful, True)):
-            while queue and self._taken < self._places(doubtful=doubtful):
-                place = queue.popleft()
-                if not place.done():
-                    self._taken += 1
-                    place.set_result(None)
-                    return
 
     def _start(self, function: Callable[[], Result], cancel: Callable[[], object]) -> _Call[Result]:
         loop = asyncio.get_running_loop()
@@ -180,7 +151,7 @@ class Threads:
 
     def _over(self, call: _Call[Any]) -> None:
         del self._running[id(call)]
-        self._give_back()
+        self._places.give_back()
 
 
 def _cancel(call: _Call[Any]) -> None:
