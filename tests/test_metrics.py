@@ -17,9 +17,11 @@ from lvs_agent.core.snapshot import (
     ServerStatus,
     Snapshot,
 )
+from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
 from lvs_agent.metrics.exposition import METRICS, Exposition
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.model.check import CheckId, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.intent import SorryCommand
 from lvs_agent.model.ipvs import Family, ForwardingMethod, SchedulerFlag, Table
 from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, SyncDaemon
 from tests.builders import (
@@ -112,6 +114,7 @@ NAMES = {
     "lvs_real_server_persistent_connections": "virtual_service real_server",
     "lvs_real_server_weight": "virtual_service real_server",
     "lvs_real_server_configured_weight": "virtual_service real_server",
+    "lvs_real_server_wanted_weight": "virtual_service real_server",
     "lvs_real_server_connection_limit": "virtual_service real_server",
     "lvs_real_server_up": "virtual_service real_server",
     "lvs_real_server_maintenance": "virtual_service real_server",
@@ -132,6 +135,7 @@ NAMES = {
     "lvs_agent_reconcile_duration_seconds": "",
     "lvs_agent_reconcile_errors_total": "",
     "lvs_agent_reconcile_last_success_timestamp_seconds": "",
+    "lvs_agent_reconcile_interval_seconds": "",
     "lvs_agent_drift_repairs_total": "",
     "lvs_agent_ipvs_operations_total": "operation",
     "lvs_agent_ipvs_operation_errors_total": "operation error",
@@ -358,6 +362,47 @@ def test_transitions_and_the_last_one_are_exported() -> None:
     assert named(unknown, "lvs_real_server_last_transition_timestamp_seconds") == {}
 
 
+def test_server_that_is_unknown_again_has_no_last_transition() -> None:
+    """After a reload with another check nobody knows what the server is, so there is no time since when."""
+    web = virtual_service()
+    key = (web.service.key, web.real_servers[0].key)
+    found = of(snapshot(services=[web], servers={key: ServerStatus(Health.UNKNOWN, NOW - 5)}))
+
+    assert named(found, "lvs_real_server_last_transition_timestamp_seconds") == {}
+
+
+@pytest.mark.parametrize(
+    ("membership", "wanted"),
+    [(Membership.POOLED, 1), (Membership.QUIESCED, 0), (Membership.REMOVED, None)],
+)
+def test_wanted_weight_is_that_of_the_last_decision(membership: Membership, wanted: int | None) -> None:
+    """Beside the kernel's weight it tells whether the table is right; without a row that is wanted there is none."""
+    web = virtual_service()
+    pools = {web.service.key: pool(service=web, memberships={"10.0.0.1:80": membership})}
+    found = of(snapshot(services=[web], reconcile=ReconcileStatus(pools=pools)))
+
+    assert found.get(f"lvs_real_server_wanted_weight{{{ONE}}}") == wanted
+
+
+def test_sorry_command_calls_are_zero_from_the_start() -> None:
+    """Every way in which a call can end is there before the first call, but only where there is a command."""
+    command = SorryCommand(command=("/bin/true",))
+    web, other = (
+        virtual_service(sorry_command=command),
+        virtual_service(name="other", service=service(key=fwmark_key())),
+    )
+    calls = {(web.service.key, SorryAction.START, SorryOutcome.TIMEOUT): 2}
+    seen = replace(snapshot(services=[web, other]), sorry_calls=calls)
+    found = named(of(seen), "lvs_agent_sorry_command_calls_total")
+
+    assert found == {
+        f'{{action="{action.value}",outcome="{outcome.value}",{WEB}}}': 2
+        * (action is SorryAction.START and outcome is SorryOutcome.TIMEOUT)
+        for action in SorryAction
+        for outcome in SorryOutcome
+    }
+
+
 def checked_snapshot() -> Snapshot:
     """A server with two checks: one fails now and then, one has its certificate seen."""
     web = virtual_service(real_servers=[real_server(checks=["a", "b"])])
@@ -479,6 +524,7 @@ def test_agent_metrics() -> None:
     assert found["lvs_agent_config_hash"] == 0xFFFFFFFFFFFF
     assert found["lvs_agent_reconcile_errors_total"] == 2
     assert found["lvs_agent_reconcile_last_success_timestamp_seconds"] == NOW
+    assert found["lvs_agent_reconcile_interval_seconds"] == 10
     assert found['lvs_agent_reconcile_duration_seconds_bucket{le="1.0"}'] == 3
     assert found["lvs_agent_reconcile_duration_seconds_count"] == 4
     assert found["lvs_agent_reconcile_duration_seconds_sum"] == 7.5

@@ -26,7 +26,11 @@ _Signature = tuple[int, int, int] | None
 def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
     """The status of the configuration that the process starts with."""
     return ConfigStatus(
-        digest=config.digest, path=str(path), loaded_at=clock.now(), warnings=tuple(map(str, config.warnings))
+        digest=config.digest,
+        path=str(path),
+        loaded_at=clock.now(),
+        reconcile_interval_s=config.agent.reconcile_interval_s,
+        warnings=tuple(map(str, config.warnings)),
     )
 
 

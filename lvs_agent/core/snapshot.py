@@ -106,11 +106,15 @@ class ReconcileStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigStatus:
-    """The configuration in force.  ``problems`` are those of the last file that was read, if it could not be used."""
+    """The configuration in force.  ``problems`` are those of the last file that was read, if it could not be used.
+
+    ``reconcile_interval_s``: the longest time between two rounds.
+    """
 
     digest: str
     path: str
     loaded_at: float
+    reconcile_interval_s: float
     last_reload_successful: bool = True
     reloads: int = 0
     reload_failures: int = 0

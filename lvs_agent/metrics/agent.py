@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lvs_agent import __version__
 from lvs_agent.core.snapshot import Snapshot
+from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
 from lvs_agent.log import LEVELS
 from lvs_agent.metrics.reading import Kind, Metric, Reading, Samples, Value, counter, gauge, of_agent
 from lvs_agent.model.check import ErrorReason
@@ -63,9 +64,17 @@ def _log_messages(reading: Reading) -> Samples:
 
 
 def _sorry_calls(reading: Reading) -> Samples:
-    names = reading.snapshot.intent.names
-    for (service, action, outcome), count in reading.snapshot.sorry_calls.items():
-        yield (names.get(service, str(service)), action.value, outcome.value), count
+    """Zeros for every service that has a sorry command: ``increase()`` does not see the first sample of a series."""
+    intent = reading.snapshot.intent
+    calls = {
+        (service.service.key, action, outcome): 0
+        for service in intent.services
+        if service.sorry_command is not None
+        for action in SorryAction
+        for outcome in SorryOutcome
+    }
+    for (service, action, outcome), count in {**calls, **reading.snapshot.sorry_calls}.items():
+        yield (intent.names.get(service, str(service)), action.value, outcome.value), count
 
 
 METRICS = (
@@ -121,6 +130,11 @@ METRICS = (
         "lvs_agent_reconcile_last_success_timestamp_seconds",
         "When the last round ended that left the table right; absent before the first.",
         _of(lambda snapshot: snapshot.reconcile.last_success_at),
+    ),
+    gauge(
+        "lvs_agent_reconcile_interval_seconds",
+        "Longest time between two rounds, as configured.",
+        _of(lambda snapshot: snapshot.config.reconcile_interval_s),
     ),
     counter(
         "lvs_agent_drift_repairs_total",

@@ -79,6 +79,11 @@ def _last_end(server: KnownServer) -> float | None:
     return min((report.ended_at for report in _reports(server)), default=None)
 
 
+def _since(server: KnownServer) -> float | None:
+    """None while it is not known which state the server is in, whatever was known before a reload."""
+    return None if server.status.health is Health.UNKNOWN else server.status.since
+
+
 def _failures(server: KnownServer) -> int:
     return sum(sum(status.failures.values()) for _, status in server.checks)
 
@@ -147,6 +152,12 @@ METRICS = (
         labels=SERVER,
     ),
     gauge(
+        "lvs_real_server_wanted_weight",
+        "Weight that the kernel should have now, as decided last; absent if the server should not be in the table.",
+        of_servers(lambda server: None if server.wanted is None else server.wanted.weight),
+        labels=SERVER,
+    ),
+    gauge(
         "lvs_real_server_connection_limit",
         "Connections from which on the kernel sends no new ones (upper threshold); 0 is no limit.",
         _of_present(lambda row: row.upper_threshold),
@@ -173,7 +184,7 @@ METRICS = (
     gauge(
         "lvs_real_server_last_transition_timestamp_seconds",
         "When the server came into the state that it is in; absent while that is unknown.",
-        _of_configured(lambda _, server: server.status.since),
+        _of_configured(lambda _, server: _since(server)),
         labels=SERVER,
     ),
     Metric(
