@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from lvs_agent.checks import Checker, tcp
+from lvs_agent.checks import Checker
+from lvs_agent.checks.connection import connect
+from lvs_agent.checks.settings import CheckSettings
 from lvs_agent.model.check import CheckResult, CheckSpec, Passed
 
-_CONNECTION = Checker("tcp", tcp.Settings, tcp.connect, "", lean=tcp.LEAN)
-"""Opens a connection to whatever target there is; the settings are those of the whole probe, and do not matter."""
+_CONNECTION = Checker("tcp", CheckSettings, connect, "", lean=True)
+"""What a tcp check does without steps, to whatever target there is: the settings of the whole probe do not matter."""
 
 
 class Alternating:

@@ -12,9 +12,10 @@ import ssl
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from lvs_agent.checks.outcome import outcome_of
 from lvs_agent.checks.poller import READ, READ_WRITE, Poller
 from lvs_agent.checks.shared import shared
-from lvs_agent.model.check import Progress, Stage
+from lvs_agent.model.check import CheckResult, Passed, Progress, Stage, Target
 from lvs_agent.model.ipvs import IPAddress
 
 RECEIVE_SIZE = 65_536
@@ -174,3 +175,20 @@ class Connection:
         else:
             self._poller.register(self._descriptor, mask)
         self._mask = mask
+
+
+async def connect(target: Target) -> CheckResult:
+    """Connect, then close in order.  Nothing is sent, what the server sends is not read, no setting counts."""
+    try:
+        with Connection(_kept_endpoint(target), target.progress) as connection:
+            await connection.connected()
+    except OSError as problem:
+        return outcome_of(problem)
+    return Passed("connected")
+
+
+def _kept_endpoint(target: Target) -> Endpoint:
+    prepared = target.progress.prepared
+    if not isinstance(prepared, Endpoint) or prepared.poller.closed:
+        prepared = target.progress.prepared = endpoint_of(target.address, target.port or 0)
+    return prepared

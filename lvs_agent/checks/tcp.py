@@ -8,12 +8,11 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from lvs_agent.checks import tcp_steps
-from lvs_agent.checks.connection import Connection, Endpoint, endpoint_of
-from lvs_agent.checks.outcome import outcome_of
+from lvs_agent.checks.connection import connect
 from lvs_agent.checks.settings import CheckSettings, Size
 from lvs_agent.checks.tcp_steps import Step
 from lvs_agent.checks.tls import TlsSettings
-from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
+from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 LEAN = True
 
@@ -70,20 +69,3 @@ def probe(target: Target) -> Coroutine[object, None, CheckResult]:
             target, settings.steps, half_close=settings.half_close, limit=settings.read_limit, tls=settings.tls
         )
     return connect(target)
-
-
-async def connect(target: Target) -> CheckResult:
-    """Connect, then close in order.  Nothing is sent, what the server sends is not read, no setting counts."""
-    try:
-        with Connection(_endpoint(target), target.progress) as connection:
-            await connection.connected()
-    except OSError as problem:
-        return outcome_of(problem)
-    return Passed("connected")
-
-
-def _endpoint(target: Target) -> Endpoint:
-    prepared = target.progress.prepared
-    if not isinstance(prepared, Endpoint) or prepared.poller.closed:
-        prepared = target.progress.prepared = endpoint_of(target.address, target.port or 0)
-    return prepared
