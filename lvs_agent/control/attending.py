@@ -50,7 +50,6 @@ class Attending:
         )
         self._files = MonitorFiles()
         self._monitored: frozenset[CheckId] = frozenset()
-        self._told: frozenset[ServiceKey] = frozenset()
         state.sorry_started = lambda: self._commands.started
         state.sorry_calls = lambda: self._commands.counts
         self.adopt(settings)
@@ -90,9 +89,7 @@ class Attending:
         if not self._state.writes:
             return
         wanted = {service.service.key: service for service in self._state.intent.services if service.sorry_command}
-        for key in (self._told | self._commands.started) - wanted.keys():
-            self._commands.forget(key)
-        self._told = frozenset(wanted)
+        self._commands.retain(wanted.keys())
         for key, service in wanted.items():
             distress = in_distress(service, pools[key]) if key in pools else None
             if distress is not None and service.sorry_command is not None:

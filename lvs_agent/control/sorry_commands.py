@@ -92,15 +92,18 @@ class SorryCommands:
         lane.name, lane.command, lane.active, lane.leaves = name, command, active, False
         self._serve(lane)
 
-    def forget(self, service: ServiceKey) -> None:
-        """``service`` has no sorry command any more: stop what was started, with the command as it was."""
-        lane = self._lanes.get(service)
-        if lane is not None:
-            lane.active, lane.leaves = False, True
-            self._serve(lane)
-        elif service in self._started:
-            _warn_unknown(service)
-            self._note(service, SorryAction.STOP)
+    def retain(self, services: Collection[ServiceKey]) -> None:
+        """No service but ``services`` has a sorry command now: stop what was started for others, as it was started."""
+        if self._finishing:
+            return
+        for service in (self._started | self._lanes.keys()) - set(services):
+            lane = self._lanes.get(service)
+            if lane is None:
+                _warn_unknown(service)
+                self._note(service, SorryAction.STOP)
+            else:
+                lane.active, lane.leaves = False, True
+                self._serve(lane)
 
     async def finish(self, services: Collection[ServiceKey], *, timeout_s: float) -> None:
         """Stop what was started for ``services``, let other calls end, and no more is done then.
