@@ -105,7 +105,9 @@ class Daemon:
             remember=self._keeper.keep if options.writes else lambda: None,
         )
         self._engine = Engine(clock=self._clock, report=self._take)
-        self._checking = Checking(state=self.state, set_down=self._engine.set_down, wake=self._reconciling.wake)
+        self._checking = Checking(
+            state=self.state, journal=self._journal, set_down=self._engine.set_down, wake=self._reconciling.wake
+        )
         self._reloading = Reloading(
             path=options.path,
             load=options.load,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import EngineStatus
 from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Errored, Failed
+from lvs_agent.model.event import EventKind
 from lvs_agent.model.intent import RealServer, VirtualService
 from lvs_agent.model.ipvs import ServiceKey
 
@@ -27,10 +29,12 @@ class Checking:
         self,
         *,
         state: AgentState,
+        journal: Journal,
         set_down: Callable[[CheckId, bool], None],
         wake: Callable[[frozenset[ServiceKey]], None],
     ) -> None:
         self._state = state
+        self._journal = journal
         self._set_down = set_down
         self._wake = wake
         self.delays = EngineStatus().delays
@@ -80,19 +84,33 @@ class Checking:
         health = self._state.health_of(server)
         if health is before:
             return None
-        self._state.settle_server(key, health, at=report.ended_at)
-        failed = report.result if isinstance(report.result, Failed) else None
+        is_news = self._state.settle_server(key, health, at=report.ended_at)
+        reason = report.result.reason if isinstance(report.result, Failed) else None
+        level, kind = _EVENTS[health]
         log.log(
-            *_EVENTS[health],
+            level,
+            kind.value,
             virtual_service=service.name,
             comment=service.comment or None,
             real_server=server.name,
             previous=before,
             check=spec.kind,
-            reason=failed and failed.reason,
-            detail=getattr(report.result, "detail", "") or None,
+            reason=reason,
+            detail=report.result.detail or None,
             duration_s=report.duration_s,
         )
+        if is_news:
+            self._journal.record(
+                kind,
+                virtual_service=service.name,
+                real_server=server.name,
+                at=report.ended_at,
+                previous=before.value,
+                check=spec.kind,
+                reason=reason and reason.value,
+                detail=report.result.detail or None,
+                duration_s=report.duration_s,
+            )
         return service.service.key
 
     def _log_error(self, spec: CheckSpec, report: CheckReport, *, first: bool) -> None:
@@ -109,7 +127,7 @@ class Checking:
 
 
 _EVENTS = {
-    Health.UP: (logging.INFO, "real_server_up"),
-    Health.DOWN: (logging.WARNING, "real_server_down"),
-    Health.UNKNOWN: (logging.INFO, "real_server_unknown"),
+    Health.UP: (logging.INFO, EventKind.SERVER_UP),
+    Health.DOWN: (logging.WARNING, EventKind.SERVER_DOWN),
+    Health.UNKNOWN: (logging.INFO, EventKind.SERVER_UNKNOWN),
 }

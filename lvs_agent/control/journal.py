@@ -23,13 +23,17 @@ class Journal:
     def record(
         self,
         kind: EventKind,
+        /,
         *,
         virtual_service: str = "",
         real_server: str = "",
         at: float | None = None,
-        **facts: Fact,
+        **facts: Fact | None,
     ) -> None:
-        """Note that something has happened, now unless ``at`` (seconds since 1970) says otherwise."""
+        """Note that something has happened, now unless ``at`` (seconds since 1970) says otherwise.
+
+        Facts that are None are left out.
+        """
         self._events.append(
             Event(
                 number=self._next,
@@ -37,7 +41,7 @@ class Journal:
                 kind=kind,
                 virtual_service=virtual_service,
                 real_server=real_server,
-                facts=facts,
+                facts={name: fact for name, fact in facts.items() if fact is not None},
             )
         )
         self._next += 1

@@ -106,9 +106,11 @@ class AgentState:
             key: share for key, server in self._shared.items() if (share := share_of(server, self.checks)) is not None
         }
 
-    def settle_server(self, key: ServerKey, health: Health, *, at: float) -> None:
-        """Note that the health of a real server is ``health`` since ``at``."""
-        self.servers[key] = settle(self.servers[key], health, at=at, remembered=self._remembered.pop(key, None))
+    def settle_server(self, key: ServerKey, health: Health, *, at: float) -> bool:
+        """Note that the health of a real server is ``health`` since ``at``; whether an earlier process did not know."""
+        remembered = self._remembered.pop(key, None)
+        self.servers[key] = settle(self.servers[key], health, at=at, remembered=remembered)
+        return remembered is None or remembered.health is not health
 
     def disown(self, services: frozenset[ServiceKey]) -> None:
         """Forget services that are no longer in the table, unless they are wanted again by now."""

@@ -13,11 +13,15 @@ class EventKind(Enum):
 
     AGENT_STARTED = "started"
     AGENT_STOPPED = "stopped"
+    AGENT_VANISHED = "vanished"
+    """The process before this one ended without a word: killed, or its machine was."""
     CONFIGURATION_RELOADED = "configuration_reloaded"
     CONFIGURATION_REFUSED = "configuration_refused"
     SERVER_UP = "real_server_up"
     SERVER_DOWN = "real_server_down"
     SERVER_UNKNOWN = "real_server_unknown"
+    QUORUM_LOST = "quorum_lost"
+    QUORUM_REGAINED = "quorum_regained"
     MAINTENANCE_BEGUN = "maintenance_begun"
     MAINTENANCE_ENDED = "maintenance_ended"
     SORRY_SERVER_BEGUN = "sorry_server_begun"
@@ -26,20 +30,25 @@ class EventKind(Enum):
     OPERATION_APPLIED = "operation_applied"
     OPERATION_REFUSED = "operation_refused"
     TABLE_CHANGED_BY_OTHERS = "table_changed_by_others"
+    TABLE_NOT_READ = "table_not_read"
+    TABLE_READ_AGAIN = "table_read_again"
     CHECK_NOT_POSSIBLE = "check_not_possible"
+    CHECK_POSSIBLE_AGAIN = "check_possible_again"
 
 
 TRANSITIONS = frozenset(
     {
         EventKind.SERVER_UP,
         EventKind.SERVER_DOWN,
+        EventKind.QUORUM_LOST,
+        EventKind.QUORUM_REGAINED,
         EventKind.MAINTENANCE_BEGUN,
         EventKind.MAINTENANCE_ENDED,
         EventKind.SORRY_SERVER_BEGUN,
         EventKind.SORRY_SERVER_ENDED,
     }
 )
-"""What changes whom clients reach."""
+"""What changes whom clients reach, or how many are there for them."""
 
 Fact = str | int | float | bool
 
@@ -48,9 +57,10 @@ Fact = str | int | float | bool
 class Event:
     """Something that happened.
 
-    ``number`` grows by one with each event of a journal, through restarts as well; ``at`` is seconds since 1970.
-    ``virtual_service`` and ``real_server`` are names as the configuration and the metrics have them, empty where the
-    event is about none.  ``facts`` holds the rest in the words of the log; never a secret.
+    ``number`` grows with each event of a journal, through restarts as well: by one, but for a leap after a process
+    that was killed.  ``at``: when it was noticed, in seconds since 1970.  ``virtual_service`` and ``real_server`` are
+    names as the configuration and the metrics have them, empty where the event is about none.  ``facts`` holds the
+    rest in the words of the log; never a secret.
     """
 
     number: int

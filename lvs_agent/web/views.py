@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from lvs_agent import __version__
 from lvs_agent.core.describe import describe
 from lvs_agent.core.health import Health
+from lvs_agent.core.instant import rfc3339
 from lvs_agent.core.reconcile import Drift as FoundDrift
 from lvs_agent.core.snapshot import CheckStatus, Snapshot
 from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService, take_inventory
@@ -54,11 +54,6 @@ def status_document(snapshot: Snapshot, statistics: Statistics | None) -> doc.St
         services=[_service(service, inventory) for service in inventory.services if service.configured is not None],
         foreign_services=[_foreign_service(service) for service in inventory.services if service.configured is None],
     )
-
-
-def rfc3339(seconds: float) -> str:
-    """An instant as ``2023-11-14T22:13:20.000Z``."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _rfc3339_or_none(seconds: float | None) -> str | None:

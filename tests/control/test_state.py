@@ -7,11 +7,13 @@ from structlog.testing import capture_logs
 
 from lvs_agent.clock import ManualClock
 from lvs_agent.control.checking import Checking
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import EngineStatus, ServerStatus
 from lvs_agent.model.check import CheckId, CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.event import EventKind, EventQuery
 from lvs_agent.model.intent import Intent, PassWhen
 from lvs_agent.model.ipvs import ServiceKey
 from tests.builders import (
@@ -48,8 +50,12 @@ class Bench:
         )
         self.downs: list[tuple[CheckId, bool]] = []
         self.woken: list[frozenset[ServiceKey]] = []
+        self.journal = Journal(clock=self.clock)
         self.checking = Checking(
-            state=self.state, set_down=lambda check, down: self.downs.append((check, down)), wake=self.woken.append
+            state=self.state,
+            journal=self.journal,
+            set_down=lambda check, down: self.downs.append((check, down)),
+            wake=self.woken.append,
         )
 
     def tell(self, *results: CheckResult, check: str = "check") -> None:
@@ -250,3 +256,29 @@ def test_first_result_of_a_check_wakes_the_loop_even_where_it_settles_nothing(be
 
     assert bench.state.servers[KEY].health is Health.UNKNOWN
     assert bench.woken == [frozenset({WEB.service.key})]
+
+
+def test_transition_is_an_event_at_the_time_of_its_report(bench: Bench) -> None:
+    """The journal has each change of health with what the check said; steady results add nothing."""
+    bench.tell(PASS, PASS, FAIL, FAIL, FAIL, PASS, PASS)
+
+    events = bench.journal.select(EventQuery())
+    assert [(event.kind, event.at) for event in events] == [
+        (EventKind.SERVER_UP, NOW + 1),
+        (EventKind.SERVER_DOWN, NOW + 4),
+        (EventKind.SERVER_UP, NOW + 7),
+    ]
+    assert (events[1].virtual_service, events[1].real_server) == (WEB.name, WEB.real_servers[0].name)
+    assert events[1].facts["detail"] == "503 Service Unavailable"
+    assert (events[0].facts["previous"], events[1].facts["previous"]) == ("unknown", "up")
+
+
+def test_what_an_earlier_process_knew_is_no_event() -> None:
+    """A restart finds most servers as they were: the journal of the night is about what has changed."""
+    known = Memory(servers={KEY: ServerStatus(Health.UP, since=NOW - 99)})
+    same, other = Bench(memory=known), Bench(memory=known)
+    same.tell(PASS)
+    other.tell(FAIL, FAIL)
+
+    assert same.journal.select(EventQuery()) == ()
+    assert [event.kind for event in other.journal.select(EventQuery())] == [EventKind.SERVER_DOWN]

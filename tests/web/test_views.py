@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus
 from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
-from lvs_agent.web.views import is_live, rfc3339, status_document, what_is_missing
+from lvs_agent.web.views import is_live, status_document, what_is_missing
 from tests.builders import check_status, report, snapshot, virtual_service
 from tests.web.worlds import world_backend, world_snapshot
 
@@ -182,9 +182,3 @@ def test_ready_needs_every_check_and_a_right_table() -> None:
 def test_live_means_that_the_check_loop_turned_lately(age_s: float, live: bool) -> None:  # noqa: FBT001 - a table
     """Five seconds without a turn of the check loop are too many."""
     assert is_live(snapshot(engine=EngineStatus(last_turn_age_s=age_s))) is live
-
-
-def test_instants_are_rfc_3339_in_utc() -> None:
-    """Milliseconds always, so that texts sort as times do."""
-    assert rfc3339(0.0) == "1970-01-01T00:00:00.000Z"
-    assert rfc3339(1_700_000_000.1239) == "2023-11-14T22:13:20.123Z"
