@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lvs_agent.config.findings import Location, Report
 from lvs_agent.config.schema import (
@@ -29,6 +31,13 @@ from lvs_agent.model.ipvs import (
 
 DEFAULT_WEIGHT = 1
 
+Value = TypeVar("Value")
+
+
+def first_written(values: Iterable[Value | None], default: Value) -> Value:
+    """The first of ``values``, from the inside out, that is there at all; ``default`` where nobody wrote any."""
+    return next((value for value in values if value is not None), default)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -46,8 +55,7 @@ class Surroundings:
 
     def weight(self, own: int | None) -> int:
         """The weight of a real server that itself says ``own``."""
-        written = (own, self.table.weight, self.defaults.weight)
-        return next((weight for weight in written if weight is not None), DEFAULT_WEIGHT)
+        return first_written((own, self.table.weight, self.defaults.weight), DEFAULT_WEIGHT)
 
     def tunnel(self, own: TunnelTable | None, *, forwarding: ForwardingMethod) -> Tunnel | None:
         """The encapsulation of a destination that itself says ``own``."""
@@ -143,8 +151,8 @@ def _port_problem(port: int, *, forwarding: ForwardingMethod, key: ServiceKey) -
 def _thresholds(server: RealServerTable, *, within: Surroundings, at: Location, report: Report) -> tuple[int, int]:
     """Upper and lower threshold.  The kernel refuses a lower one above the upper one, and so one without it."""
     own = server.upper_threshold is not None or server.lower_threshold is not None
-    upper = _first(server.upper_threshold, within.table.upper_threshold)
-    lower = _first(server.lower_threshold, within.table.lower_threshold)
+    upper = first_written((server.upper_threshold, within.table.upper_threshold), 0)
+    lower = first_written((server.lower_threshold, within.table.lower_threshold), 0)
     if lower > upper:
         wrong = "needs an upper_threshold" if upper == 0 else f"must be at most the upper_threshold ({upper})"
         report.error((*(at if own else within.at), "lower_threshold"), wrong)
@@ -162,7 +170,3 @@ def _tunnel(
     if server.tunnel is not None and forwarding is not ForwardingMethod.TUNNEL:
         report.error((*at, "tunnel"), f'needs forwarding "tunnel"; it is "{forwarding.value}" here')
     return within.tunnel(server.tunnel, forwarding=forwarding)
-
-
-def _first(own: int | None, outer: int | None) -> int:
-    return own if own is not None else outer or 0

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from lvs_agent.config.checks import CheckPlan
 from lvs_agent.config.destinations import (
     Surroundings,
+    first_written,
     resolve_real_server,
     resolve_sorry_server,
     tunnel_rules,
@@ -96,17 +97,17 @@ class _Resolver:
         tunnel_rules(table.tunnel, at=draft.at, report=self._report)
         destination = resolve_real_server(table, within=within, at=draft.at, report=self._report)
         written = (table, within.table, within.defaults)
-        checked = next((each.checked for each in written if each.checked is not None), True)
+        checked = first_written((each.checked for each in written), default=True)
         deciding, lowering = self._checks_of(draft if checked else None, within, server=destination.key)
         return RealServer(
             name=str(destination.key),
             destination=destination,
             checks=deciding,
             lowering=lowering,
-            pass_when=next((each.pass_when for each in written if each.pass_when), PassWhen.ALL),
-            on_down=next((each.on_down for each in written if each.on_down), OnDown.REMOVE),
-            initial=next((each.initial for each in written if each.initial), Initial.DOWN),
-            readd_quiesced=next((each.readd_quiesced for each in written if each.readd_quiesced is not None), True),
+            pass_when=first_written((each.pass_when for each in written), PassWhen.ALL),
+            on_down=first_written((each.on_down for each in written), OnDown.REMOVE),
+            initial=first_written((each.initial for each in written), Initial.DOWN),
+            readd_quiesced=first_written((each.readd_quiesced for each in written), default=True),
             monitor_label=table.monitor_label or "",
         )
 
