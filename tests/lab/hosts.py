@@ -187,7 +187,8 @@ class RealServer(Host):
             self.add_address(address, device="tunl1")
 
     def accept_masqueraded(self) -> None:
-        """Answer clients through the director."""
+        """Answer clients through the director, also after it has said that they are on the same wire."""
+        self.sysctl(f"net/ipv6/conf/{DEVICE}/accept_redirects", 0)
         for network, gateway in (("10.1.0.0/24", "10.0.0.254"), ("2001:db8:1::/64", "2001:db8::fe")):
             self.run("ip", "route", "replace", network, "via", gateway)
 
