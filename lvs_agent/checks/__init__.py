@@ -34,6 +34,12 @@ class Checker:
     summary: str
     lean: bool = False
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether the library of its extra is installed, as far as can be told without importing it."""
+        library = self.settings.extra_library
+        return library is None or importlib.util.find_spec(library) is not None
+
 
 class _Checkers(Mapping[str, Checker]):
     """Every checker by its kind, in alphabetical order.  Asking for one imports that one alone: a start must not wait

@@ -47,6 +47,7 @@ SEEN = (
 class Settings(QuerySettings):
     """Keys of a check with ``type = "oracle"``."""
 
+    extra_library: ClassVar[str | None] = "oracledb"
     default_port: ClassVar[int | None] = 1521
 
     service_name: Line | None = None

@@ -48,6 +48,7 @@ SEEN = (
 class Settings(QuerySettings):
     """Keys of a check with ``type = "pgsql"``."""
 
+    extra_library: ClassVar[str | None] = "psycopg"
     default_port: ClassVar[int | None] = 5432
 
     database: Line | None = None

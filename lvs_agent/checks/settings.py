@@ -76,12 +76,14 @@ class CheckSettings(Strict):
     ``uses_port``: False where the checker has no ports at all (ping, none).
     ``gives_weight``: True where a probe that passes may ask for a share of the server's weight.
     ``wants_identity``: True where a probe must know on behalf of which service and server it runs.
+    ``extra_library``: the module that an extra named like the checker brings; None where there is no such extra.
     """
 
     default_port: ClassVar[int | None] = None
     uses_port: ClassVar[bool] = True
     gives_weight: ClassVar[bool] = False
     wants_identity: ClassVar[bool] = False
+    extra_library: ClassVar[str | None] = None
 
     @property
     def usual_port(self) -> int | None:

@@ -24,6 +24,10 @@ def lint_service(service: VirtualService, *, draft: ServiceDraft, report: Report
 
 def lint_check(plan: CheckPlan, *, key: ServiceKey, report: Report) -> None:
     """Doubts about one check of a real server of the service ``key``."""
+    kind = plan.checker.kind
+    if not plan.checker.is_usable:
+        text = f"{kind} checks say nothing of a server before their library is there: pip install 'lvs-agent[{kind}]'"
+        report.warning((*plan.place, "type"), text)
     shortest = min(plan.keys.interval, plan.down_interval_s)
     if plan.keys.timeout > shortest:
         where = plan.written.get("timeout") or plan.written.get("interval") or (*plan.place, "timeout")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import tomli
 
+from lvs_agent.checks import checkers
 from lvs_agent.config import ListenAddress, load_config, parse_config
 from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel
 from lvs_agent.model.intent import OnStop
+
+ROOT = Path(__file__).parents[2]
 
 
 def _problem(path: Path) -> str:
@@ -130,3 +135,60 @@ def test_broken_listen_addresses_are_refused(text: str, tmp_path: Path) -> None:
     """Neither host names nor half addresses are guessed at."""
     with pytest.raises(ConfigError, match=r"agent\.listen: must be an"):
         parse_config(f'agent.listen = "{text}"', base=tmp_path)
+
+
+MISSING = "{0} checks say nothing of a server before their library is there: pip install 'lvs-agent[{0}]'"
+
+
+@pytest.mark.parametrize(("kind", "library", "key"), [("pgsql", "psycopg", ""), ("oracle", "oracledb", "sid = 'shop'")])
+def test_check_without_its_library_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, library: str, key: str
+) -> None:
+    """Said once for each table that asks for it, with the remedy, and only while the library is missing."""
+    path = tmp_path / "config.toml"
+    path.write_text(f"""
+[defaults.check]
+type = "{kind}"
+user = "monitor"
+password = "x"
+{key}
+[[virtual_service]]
+address = "192.0.2.1"
+port = 5432
+real_server = [{{ address = "192.0.2.11" }}, {{ address = "192.0.2.12" }}]
+[[virtual_service]]
+address = "192.0.2.2"
+port = 80
+check = {{ type = "http" }}
+real_server = [{{ address = "192.0.2.11" }}]
+""")
+    assert load_config(path).warnings == ()
+
+    monkeypatch.setitem(sys.modules, library, None)
+    assert [str(each) for each in load_config(path).warnings] == ["defaults.check.type: " + MISSING.format(kind)]
+
+
+def test_check_without_its_library_is_a_warning_of_an_ldirectord_cf_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the line that asks for it."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    path = tmp_path / "ldirectord.cf"
+    lines = [
+        "virtual=192.0.2.1:5432", "real=192.0.2.11:5432 gate", "service=pgsql", "checktype=negotiate", "login=monitor",
+        "request=SELECT 1", "checktimeout=2",
+    ]  # fmt: skip
+    path.write_text("\n\t".join(lines) + "\n")
+
+    assert "line 3: " + MISSING.format("pgsql") in [str(each) for each in load_config(path).warnings]
+
+
+def test_every_extra_with_a_library_is_known_to_its_checker() -> None:
+    """What pyproject.toml brings for a kind of check is what the kind looks for."""
+    extras = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = {kind: checker.settings.extra_library for kind, checker in checkers().items()}
+
+    for kind, library in wanted.items():
+        if library is not None:
+            assert any(line.startswith(library) for line in extras[kind])
+    assert {extra for extra in extras if extra in wanted} == {kind for kind, library in wanted.items() if library}
