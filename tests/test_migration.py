@@ -1,0 +1,38 @@
+"""Rules that give others' names to our metrics; tests/lab/test_node_exporter.py has them beside the originals."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RULES = sorted((ROOT / "alerts/migration").glob("*.rules.yml"))
+GUIDE = ROOT / "docs/migrating-from-exporters.md"
+
+
+def promtool(*arguments: str | Path) -> str:
+    """What promtool says when it is not content, else nothing."""
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda path: path.name)
+def test_rules_give_the_series_of_the_other_exporter(rules: Path) -> None:
+    """Names, labels and values, for what the kernel has and for nothing else."""
+    test = ROOT / "tests/data/migration" / rules.name.replace(".rules.", ".test.")
+
+    assert promtool("check", "rules", "--lint=all", "--lint-fatal", rules) == ""
+    assert promtool("test", "rules", test) == ""
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda path: path.name)
+def test_the_guide_knows_every_recorded_name(rules: Path) -> None:
+    """Whoever looks for a name of the other exporter finds it in the guide."""
+    theirs = [name for name in re.findall(r"record: (\S+)", rules.read_text()) if ":" not in name]
+    guide = GUIDE.read_text()
+
+    assert len(theirs) >= 8
+    assert [name for name in theirs if f"`{name}`" not in guide] == []
