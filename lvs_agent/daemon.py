@@ -11,6 +11,7 @@ import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,7 @@ from lvs_agent.errors import IpvsError, ModuleMissing, NotPermitted
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.log import MessageCounts, get_logger
 from lvs_agent.model.check import CheckReport
+from lvs_agent.model.event import EventKind
 from lvs_agent.model.intent import OnStop
 from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.web.server import WebServer
@@ -46,6 +48,8 @@ HEARTBEAT_S = 1.0
 _TABLE_FIRST_S = 1.0
 """How long the web server waits at most for the first checks and the round after them."""
 _TABLE_FIRST_STEPS = 50
+_JOURNAL_ENDS_S = 1.0
+"""How long the last events may take to be written when the agent stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +91,12 @@ class Daemon:
             engine=self._engine_status,
             log_messages=options.log_messages.read,
         )
-        self._journal = Journal(clock=self._clock)
+        self._journal = Journal(clock=self._clock, directory=options.config.agent.state_dir if options.writes else None)
         self._keeper = Keeper(directory=options.config.agent.state_dir, read=self.state.memory)
         self._reconciling = Reconciling(
             backend=self._backend,
             state=self.state,
+            journal=self._journal,
             clock=self._clock,
             periods=_periods(options.config),
             remember=self._keeper.keep if options.writes else lambda: None,
@@ -99,6 +104,7 @@ class Daemon:
         )
         self._attending = Attending(
             state=self.state,
+            journal=self._journal,
             settings=options.config.agent,
             clock=self._clock,
             wake=self._reconciling.wake,
@@ -113,6 +119,7 @@ class Daemon:
             load=options.load,
             adopt=self._adopt,
             state=self.state,
+            journal=self._journal,
             clock=self._clock,
             watches=options.config.agent.reload_on_change,
         )
@@ -152,6 +159,7 @@ class Daemon:
                 self._reloading.run,
                 self._attending.run,
                 self._heart,
+                self._keep_journal,
                 self._serve,
                 self._announce_ready,
             )
@@ -175,6 +183,8 @@ class Daemon:
             await self._reconciling.remove(services)
         await self._attending.finish(services)
         self._reconciling.close()
+        self._journal.record(EventKind.AGENT_STOPPED, version=__version__, orderly=self._stop.is_set())
+        await self._journal.close(timeout_s=_JOURNAL_ENDS_S)
         if self.state.writes:
             self._keeper.close()
         await asyncio.to_thread(self.web.stop)
@@ -237,6 +247,13 @@ class Daemon:
         """Whether the reconcile loop has begun a round within three of its periods."""
         return now - self._reconciling.began_at <= 3 * self._reconciling.periods.reconcile_s + 10.0
 
+    async def _keep_journal(self) -> None:
+        """Read the events of earlier processes once the table has been seen to: reading them takes time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TABLE_FIRST_S):
+                await self._reconciling.first_round.wait()
+        await self._journal.run()
+
     async def _serve(self) -> None:
         """Serve until stopped.  The table comes first: on a busy machine the web server's start would hold it up."""
         for _ in range(_TABLE_FIRST_STEPS):
@@ -261,6 +278,13 @@ class Daemon:
             virtual_services=len(self.state.intent.services),
             checks=len(self.state.intent.checks),
             listen=self.web.address,
+            writes=self.state.writes,
+        )
+        self._journal.record(
+            EventKind.AGENT_STARTED,
+            version=__version__,
+            virtual_services=len(self.state.intent.services),
+            checks=len(self.state.intent.checks),
             writes=self.state.writes,
         )
         for warning in self._config.warnings:

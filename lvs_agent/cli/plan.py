@@ -115,7 +115,7 @@ _STYLES = {"add": "green", "update": "yellow", "delete": "red"}
 _COLUMNS = ("operation", "virtual_service", "real_server", "scheduler", "forwarding", "weight", "changed")
 
 
-def _show(facts: list[dict[str, object]], console: Console) -> None:
+def _show(facts: list[dict[str, str | int]], console: Console) -> None:
     if not facts:
         console.print("nothing to do: the table is as it should be")
         return

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lvs_agent.clock import Clock
 from lvs_agent.config import AgentSettings
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.maintenance import Maintenance
 from lvs_agent.control.monitor_files import MonitorFiles
 from lvs_agent.control.sorry_commands import SorryCommands
@@ -16,6 +17,7 @@ from lvs_agent.core.pool import Pool, in_distress
 from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckId, CheckReport
+from lvs_agent.model.event import EventKind
 from lvs_agent.model.ipvs import ServiceKey
 
 log = get_logger()
@@ -37,16 +39,23 @@ class Attending:
         self,
         *,
         state: AgentState,
+        journal: Journal,
         settings: AgentSettings,
         clock: Clock,
         wake: Callable[[frozenset[ServiceKey]], None],
         remember: Callable[[], None],
     ) -> None:
         self._state = state
+        self._journal = journal
+        self._told_before = state.maintained_before
         self._wake = wake
         self._maintenance = Maintenance(changed=self._maintain, clock=clock)
         self._commands = SorryCommands(
-            clock=clock, started=state.sorry_started(), remember=remember, user=settings.command_user
+            clock=clock,
+            journal=journal,
+            started=state.sorry_started(),
+            remember=remember,
+            user=settings.command_user,
         )
         self._files = MonitorFiles()
         self._monitored: frozenset[CheckId] = frozenset()
@@ -66,6 +75,9 @@ class Attending:
     async def first(self) -> None:
         """What must be known before the first round."""
         await self._maintenance.first()
+        for key in sorted(self._told_before - self._state.maintained, key=str):
+            self._record(EventKind.MAINTENANCE_ENDED, key)
+        self._told_before = frozenset()
 
     async def run(self) -> None:
         """Follow the maintenance directory and write monitor files until cancelled."""
@@ -104,9 +116,13 @@ class Attending:
     def _maintain(self, servers: frozenset[ServerKey]) -> None:
         before, self._state.maintained = self._state.maintained, servers
         for key in sorted(servers ^ before, key=str):
-            log.info(
-                "maintenance_begun" if key in servers else "maintenance_ended",
-                virtual_service=self._state.names.get(key[0], key[0]),
-                real_server=key[1],
-            )
+            kind = EventKind.MAINTENANCE_BEGUN if key in servers else EventKind.MAINTENANCE_ENDED
+            log.info(kind.value, virtual_service=self._state.names.get(key[0], key[0]), real_server=key[1])
+            if key not in self._told_before:
+                self._record(kind, key)
         self._wake(frozenset(service for service, _ in servers ^ before))
+
+    def _record(self, kind: EventKind, key: ServerKey) -> None:
+        service, server = key
+        name = self._state.names.get(service) or str(service)
+        self._journal.record(kind, virtual_service=name, real_server=str(server))

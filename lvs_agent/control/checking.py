@@ -52,7 +52,9 @@ class Checking:
             before = ledger.last
             turned = ledger.note(report, rise=spec.rise, fall=spec.fall)
             if isinstance(report.result, Errored):
-                self._log_error(spec, report, first=before is None or before.result != report.result)
+                self._tell_error(spec, report, first=before is None or before.result != report.result)
+            elif before is not None and isinstance(before.result, Errored):
+                self._record(EventKind.CHECK_POSSIBLE_AGAIN, spec, report)
             if turned:
                 changed |= self._turn(spec, report)
             elif before is None or (spec.gives_weight and before.result != report.result):
@@ -113,7 +115,7 @@ class Checking:
             )
         return service.service.key
 
-    def _log_error(self, spec: CheckSpec, report: CheckReport, *, first: bool) -> None:
+    def _tell_error(self, spec: CheckSpec, report: CheckReport, *, first: bool) -> None:
         if first and isinstance(report.result, Errored):
             log.error(
                 "check_not_possible",
@@ -123,6 +125,21 @@ class Checking:
                 reason=report.result.reason,
                 detail=report.result.detail,
                 consequence="the server's state stays as it is",
+            )
+            self._record(EventKind.CHECK_NOT_POSSIBLE, spec, report)
+
+    def _record(self, kind: EventKind, spec: CheckSpec, report: CheckReport) -> None:
+        """Note for each of its real servers whether the check can be made."""
+        reason = report.result.reason.value if isinstance(report.result, Errored) else None
+        for service, server in self._state.users[report.check]:
+            self._journal.record(
+                kind,
+                virtual_service=service.name,
+                real_server=server.name,
+                at=report.ended_at,
+                check=spec.kind,
+                reason=reason,
+                detail=report.result.detail if reason else None,
             )
 
 

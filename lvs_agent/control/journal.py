@@ -1,24 +1,46 @@
-"""What happened, in order: the last events of this process and of those before it."""
+"""What happened, in order: the last events of this process and of those before it.
+
+Where there is no room for another event, the oldest of the most frequent kind goes: many events of one kind, whatever
+causes them, push out none of the others.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lvs_agent.clock import Clock
+from lvs_agent.control.journal_file import JournalFile
+from lvs_agent.control.journal_store import LEAP, last_word
+from lvs_agent.control.repeats import Held, Repeats
 from lvs_agent.core.events import choose
-from lvs_agent.model.event import Event, EventKind, EventQuery, Fact
+from lvs_agent.model.event import KEPT, Event, EventKind, EventQuery, Fact
 
-KEPT = 10_000
-"""How many events can be asked for."""
+MOST_TEXT = 500
+"""Characters of one fact that are kept."""
+_SPARE = KEPT // 100
+_TICK_S = 1.0
 
 
 class Journal:
-    """``record`` is called on the loop, ``select`` from any thread."""
+    """``record`` is called on the loop, ``select`` from any thread.
 
-    def __init__(self, *, clock: Clock) -> None:
+    ``directory``: where events outlive the process; None where they need not.  What earlier processes have left there
+    can be asked for as soon as ``run`` has read it.
+    """
+
+    def __init__(self, *, clock: Clock, directory: Path | None = None) -> None:
         self._clock = clock
-        self._events: deque[Event] = deque(maxlen=KEPT)
-        self._next = 1
+        self._events: dict[EventKind, deque[Event]] = {kind: deque() for kind in EventKind}
+        self._count = 0
+        self._last = 0
+        self._repeats = Repeats(now=clock.monotonic())
+        self._file: JournalFile | None = None
+        if directory is not None:
+            self._file = JournalFile(directory=directory, kept=self._all, merge=self._merge)
+            self._go_on(directory)
 
     def record(
         self,
@@ -32,20 +54,83 @@ class Journal:
     ) -> None:
         """Note that something has happened, now unless ``at`` (seconds since 1970) says otherwise.
 
-        Facts that are None are left out.
+        Facts that are None are left out, and long ones are cut.  What happens over and over is told together, later.
         """
-        self._events.append(
-            Event(
-                number=self._next,
-                at=self._clock.now() if at is None else at,
-                kind=kind,
-                virtual_service=virtual_service,
-                real_server=real_server,
-                facts={name: fact for name, fact in facts.items() if fact is not None},
-            )
-        )
-        self._next += 1
+        when = self._clock.now() if at is None else at
+        known = {
+            name: fact[:MOST_TEXT] if isinstance(fact, str) else fact
+            for name, fact in facts.items()
+            if fact is not None
+        }
+        if self._repeats.admits((kind, virtual_service, real_server), at=when, facts=known):
+            self._add(kind, virtual_service, real_server, when, known)
 
     def select(self, query: EventQuery) -> tuple[Event, ...]:
         """The events that ``query`` asks for, oldest first."""
-        return choose(tuple(self._events), query)
+        return choose(self._all(query.kinds), query)
+
+    async def run(self) -> None:
+        """Tell what was held back, and keep the file, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            if self._file is not None:
+                group.create_task(self._file.run(), name="journal file")
+            while True:
+                await asyncio.sleep(_TICK_S)
+                self._tell(self._repeats.release(now=self._clock.monotonic()))
+
+    async def close(self, *, timeout_s: float) -> None:
+        """Tell and write what is left to tell; no longer than ``timeout_s``."""
+        self._tell(self._repeats.release_all())
+        if self._file is not None:
+            await self._file.close(timeout_s=timeout_s)
+
+    def _go_on(self, directory: Path) -> None:
+        """Number on from where the process before this one has ended."""
+        ending = last_word(directory, now=self._clock.now())
+        self._last = ending.number
+        if not ending.orderly:
+            self._last += LEAP
+            self.record(EventKind.AGENT_VANISHED)
+
+    def _add(self, kind: EventKind, service: str, server: str, at: float, facts: dict[str, Fact]) -> None:
+        event = Event(number=self._last + 1, at=at, kind=kind, virtual_service=service, real_server=server, facts=facts)
+        self._events[kind].append(event)
+        self._last += 1
+        self._count += 1
+        self._make_room()
+        if self._file is not None:
+            self._file.put(event)
+
+    def _make_room(self) -> None:
+        """Let the oldest of the most frequent kind go: some more than need be, for to find out which costs time."""
+        while self._count > KEPT:
+            most = max(self._events.values(), key=len)
+            for _ in range(min(_SPARE, len(most))):
+                most.popleft()
+                self._count -= 1
+
+    def _tell(self, released: Sequence[Held]) -> None:
+        for held in released:
+            facts = dict(held.facts)
+            if held.count > 1:
+                facts["repeated"] = held.count - 1
+            self._add(*held.subject, held.at, facts)
+
+    def _all(self, kinds: frozenset[EventKind] | None = None) -> list[Event]:
+        """The events of ``kinds`` (None: of all), oldest first.  May be called from any thread.
+
+        Copying a deque is one step under the interpreter's lock, copying several is not: an event that comes
+        meanwhile is left out, so that none with a lower number is missing.
+        """
+        last = self._last
+        copies = [tuple(self._events[kind]) for kind in kinds or EventKind]
+        events = [event for copy in copies for event in copy if event.number <= last]
+        events.sort(key=lambda event: event.number)
+        return events
+
+    def _merge(self, earlier: Mapping[EventKind, Sequence[Event]]) -> None:
+        """Put what earlier processes have left before what this one has noted."""
+        for kind, events in earlier.items():
+            self._events[kind].extendleft(reversed(events))
+            self._count += len(events)
+        self._make_room()

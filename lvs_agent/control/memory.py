@@ -7,7 +7,6 @@ configuration are ours anyway, and health is found out again.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from lvs_agent.control.files import replace_file
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import ServerKey, ServerStatus
 from lvs_agent.log import get_logger
@@ -34,13 +34,14 @@ class Memory:
     ``owned``: services that this agent, or one before it, has in its hands.  ``servers``: what was last known of
     the real servers that have been part of them; health UNKNOWN where they were never settled.  ``withdrawn``: those
     of them whose rows somebody else has deleted, to be left at that.  ``sorry``: services whose sorry command was
-    last told to start.
+    last told to start.  ``maintained``: servers that were in maintenance; nobody is because of it, but it is no news.
     """
 
     owned: frozenset[ServiceKey] = frozenset()
     servers: Mapping[ServerKey, ServerStatus] = field(default_factory=dict)
     withdrawn: frozenset[ServerKey] = frozenset()
     sorry: frozenset[ServiceKey] = frozenset()
+    maintained: frozenset[ServerKey] = frozenset()
 
 
 def recall(directory: Path) -> Memory:
@@ -57,14 +58,7 @@ def recall(directory: Path) -> Memory:
 
 def remember(memory: Memory, directory: Path) -> None:
     """Replace the memory kept in ``directory``.  Raises OSError where that is not possible; the old one stays then."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / FILE_NAME
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(_encode(memory), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    replace_file(directory / FILE_NAME, [json.dumps(_encode(memory), indent=1).encode()])
 
 
 def _encode(memory: Memory) -> dict[str, Any]:
@@ -75,9 +69,18 @@ def _encode(memory: Memory) -> dict[str, Any]:
             {"service": str(service), "server": str(server), "health": status.health.value, "since": status.since}
             for (service, server), status in memory.servers.items()
         ],
-        "withdrawn": sorted([str(service), str(server)] for service, server in memory.withdrawn),
+        "withdrawn": _pairs(memory.withdrawn),
         "sorry": sorted(map(str, memory.sorry)),
+        "maintained": _pairs(memory.maintained),
     }
+
+
+def _pairs(servers: frozenset[ServerKey]) -> list[list[str]]:
+    return sorted([str(service), str(server)] for service, server in servers)
+
+
+def _server_keys(pairs: list[list[str]]) -> frozenset[ServerKey]:
+    return frozenset((parse_service_key(service), parse_destination_key(server)) for service, server in pairs)
 
 
 def _decode(document: dict[str, Any]) -> Memory:
@@ -91,11 +94,9 @@ def _decode(document: dict[str, Any]) -> Memory:
             )
             for row in document["servers"]
         },
-        withdrawn=frozenset(
-            (parse_service_key(service), parse_destination_key(server))
-            for service, server in document.get("withdrawn", [])
-        ),
+        withdrawn=_server_keys(document.get("withdrawn", [])),
         sorry=frozenset(map(parse_service_key, document.get("sorry", []))),
+        maintained=_server_keys(document.get("maintained", [])),
     )
 
 

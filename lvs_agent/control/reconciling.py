@@ -1,4 +1,4 @@
-"""The reconcile loop: when a round is due, and what its result means for the state and the log.
+"""The reconcile loop: when a round is due, and what its result means for the state.
 
 A round is due each period; each second if /proc shows that the table is not as it was left; and at once, coalesced
 over 10 ms, for the services whose pools may have changed.
@@ -14,18 +14,16 @@ from functools import partial
 from typing import TypeVar
 
 from lvs_agent.clock import Clock
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.round import RoundInput, RoundResult, account_round, perform
+from lvs_agent.control.round_events import RoundEvents
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.decide import withdrawn_after
-from lvs_agent.core.describe import describe
 from lvs_agent.core.pool import Pool
 from lvs_agent.errors import IpvsError
 from lvs_agent.ipvs.backend import IpvsBackend
-from lvs_agent.log import get_logger
 from lvs_agent.model.ipvs import ServiceKey, Table
 from lvs_agent.model.outline import Outline, outline_of, outlines_differ
-
-log = get_logger()
 
 COALESCE_S = 0.01
 _Result = TypeVar("_Result")
@@ -52,6 +50,7 @@ class Reconciling:
         *,
         backend: IpvsBackend,
         state: AgentState,
+        journal: Journal,
         clock: Clock,
         periods: Periods,
         remember: Callable[[], None],
@@ -61,6 +60,7 @@ class Reconciling:
         self.began_at = clock.monotonic()
         self._backend = backend
         self._state = state
+        self._events = RoundEvents(state=state, journal=journal, clock=clock)
         self._clock = clock
         self._remember = remember
         self._decided = decided
@@ -70,7 +70,6 @@ class Reconciling:
         self._scope: frozenset[ServiceKey] | None = frozenset()
         self._outline: tuple[Table | None, Outline] = (None, {})
         self._again = False
-        self._complaint: tuple[object, ...] = ()
 
     def wake(self, services: frozenset[ServiceKey] | None = None) -> None:
         """Make a round for ``services`` (None: for all) as soon as possible."""
@@ -160,19 +159,10 @@ class Reconciling:
         status = self._state.reconcile
         self._again = True
         self._state.reconcile = replace(status, errors=status.errors + 1, last_error=str(error))
-        if self._complaint != (str(error),):
-            self._complaint = (str(error),)
-            log.error("table_not_read", error=error, consequence="the table stays as it is; tried again each period")
+        self._events.unread(error)
 
     def _note_result(self, given: RoundInput, result: RoundResult, *, duration_s: float) -> None:
-        for drift in result.drift:
-            log.warning(
-                "table_changed_by_others",
-                virtual_service=self._state.names.get(drift.service, drift.service),
-                real_server=drift.destination,
-                kind=drift.kind,
-            )
-        self._log_applied(given, result)
+        self._events.tell(given, result)
         self._again = result.failed
         self._state.withdrawn = withdrawn_after(self._state.withdrawn, result.pools)
         self._state.seen.update(key for key in given.healths if given.scope is None or key[0] in given.scope)
@@ -184,21 +174,6 @@ class Reconciling:
         self.first_round.set()
         self._decided(result.pools)
         self._remember()
-
-    def _log_applied(self, given: RoundInput, result: RoundResult) -> None:
-        names = self._state.names
-        for one in result.applied:
-            if one.error is None:
-                log.info("operation_applied", **describe(one.operation, names=names))
-        failed = tuple((one.operation, one.error) for one in result.applied if one.error)
-        complaint = (*map(str, failed), *result.pending)
-        if complaint != self._complaint:
-            for operation, error in failed:
-                log.error("operation_refused", **describe(operation, names=names), error=error)
-            for operation in result.pending if not failed else ():
-                event = "operation_without_effect" if given.writes else "operation_planned"
-                log.warning(event, **describe(operation, names=names))
-        self._complaint = complaint
 
     def close(self) -> None:
         """Give the thread back once its last call has ended."""

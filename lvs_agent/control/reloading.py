@@ -12,10 +12,12 @@ from pathlib import Path
 
 from lvs_agent.clock import Clock
 from lvs_agent.config import Config
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus
 from lvs_agent.errors import ConfigError
 from lvs_agent.log import get_logger
+from lvs_agent.model.event import EventKind
 
 log = get_logger()
 
@@ -47,6 +49,7 @@ class Reloading:
         load: Callable[[Path], Config],
         adopt: Callable[[Config], None],
         state: AgentState,
+        journal: Journal,
         clock: Clock,
         watches: bool = True,
         look_s: float = LOOK_S,
@@ -56,6 +59,7 @@ class Reloading:
         self._load = load
         self._adopt = adopt
         self._state = state
+        self._journal = journal
         self._clock = clock
         self._look_s = look_s
         self._read = self._signature()
@@ -115,6 +119,12 @@ class Reloading:
             problems=len(error.problems),
             consequence="the old one stays in force",
         )
+        self._journal.record(
+            EventKind.CONFIGURATION_REFUSED,
+            cause=cause,
+            problems=len(error.problems),
+            problem=str(error.problems[0]) if error.problems else None,
+        )
 
     def _accept(self, config: Config, *, cause: str) -> None:
         status = self._state.config
@@ -127,6 +137,7 @@ class Reloading:
         for warning in config.warnings:
             log.warning("configuration_warning", place=warning.path or None, problem=warning.text)
         log.info("configuration_reloaded", path=self._path, cause=cause, changed=changed)
+        self._journal.record(EventKind.CONFIGURATION_RELOADED, cause=cause, changed=changed)
         if changed:
             self._adopt(config)
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from lvs_agent.checks.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
 from lvs_agent.clock import Clock
+from lvs_agent.control.journal import Journal
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome, call_arguments
 from lvs_agent.log import get_logger
+from lvs_agent.model.event import EventKind
 from lvs_agent.model.intent import SorryCommand
 from lvs_agent.model.ipvs import ServiceKey
 
@@ -61,12 +63,14 @@ class SorryCommands:
         self,
         *,
         clock: Clock,
+        journal: Journal,
         started: Collection[ServiceKey] = (),
         remember: Callable[[], None],
         user: str | None = None,
         concurrency: int = CONCURRENCY,
     ) -> None:
         self._clock = clock
+        self._journal = journal
         self._started = frozenset(started)
         self._remember = remember
         self._runner = CommandRunner(concurrency=concurrency, user=user)
@@ -159,6 +163,7 @@ class SorryCommands:
         began = self._clock.monotonic()
         result = await self._run(lane.command, call_arguments(lane.service, action))
         self._counts[lane.service, action, result.outcome] += 1
+        duration_s = self._clock.monotonic() - began
         succeeded = result.outcome is SorryOutcome.SUCCEEDED
         (log.info if succeeded else log.error)(
             "sorry_command_ended" if succeeded else "sorry_command_failed",
@@ -170,7 +175,19 @@ class SorryCommands:
             signal=result.signal,
             output=result.output,
             error=result.error,
-            duration_s=self._clock.monotonic() - began,
+            duration_s=duration_s,
+        )
+        self._journal.record(
+            EventKind.SORRY_COMMAND,
+            virtual_service=lane.name,
+            command=lane.command.command[0],
+            action=action.value,
+            outcome=result.outcome.value,
+            exit_status=result.exit_status,
+            signal=result.signal,
+            output=result.output,
+            error=result.error,
+            duration_s=duration_s,
         )
 
     async def _run(self, command: SorryCommand, arguments: tuple[str, ...]) -> _Result:

@@ -53,6 +53,7 @@ class AgentState:
         self.seen: set[ServerKey] = set(memory.servers)
         self.withdrawn = memory.withdrawn
         self.maintained: frozenset[ServerKey] = frozenset()
+        self.maintained_before = memory.maintained
         self.sorry_started: Callable[[], frozenset[ServiceKey]] = lambda: memory.sorry
         self.sorry_calls: Callable[[], SorryCalls] = dict
         self.checks: dict[CheckId, Ledger] = {}
@@ -129,6 +130,7 @@ class AgentState:
             },
             withdrawn=self.withdrawn & self.servers.keys(),
             sorry=self.sorry_started(),
+            maintained=self.maintained & self.servers.keys(),
         )
 
     def snapshot(self) -> Snapshot:

@@ -18,10 +18,10 @@ from lvs_agent.model.ipvs import (
 )
 
 
-def describe(operation: Operation, *, names: Mapping[ServiceKey, str]) -> dict[str, object]:
+def describe(operation: Operation, *, names: Mapping[ServiceKey, str]) -> dict[str, str | int]:
     """The facts of ``operation`` by the key that each has everywhere; ``names`` is how services are called."""
     key = service_of(operation)
-    facts: dict[str, object] = {"operation": operation_name(operation), "virtual_service": names.get(key, str(key))}
+    facts: dict[str, str | int] = {"operation": operation_name(operation), "virtual_service": names.get(key, str(key))}
     match operation:
         case AddService(service) | UpdateService(service):
             facts["scheduler"] = service.scheduler

@@ -68,6 +68,11 @@ def _started(event: Event) -> str:
     return f"lvs-agent {_fact(event, 'version')} has started with {services} and {checks}{observes}"
 
 
+def _stopped(event: Event) -> str:
+    error = "" if event.facts.get("orderly", True) else " because of an error"
+    return f"lvs-agent {_fact(event, 'version')} has stopped{error}"
+
+
 def _reloaded(event: Event) -> str:
     same = "" if event.facts.get("changed", True) else ", and says the same as before"
     cause = _fact(event, "cause")
@@ -132,7 +137,7 @@ def _changed_by_others(event: Event) -> str:
 
 _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.AGENT_STARTED: _started,
-    EventKind.AGENT_STOPPED: lambda event: f"lvs-agent {_fact(event, 'version')} has stopped",
+    EventKind.AGENT_STOPPED: _stopped,
     EventKind.AGENT_VANISHED: lambda _: "the lvs-agent before this one ended without a word",
     EventKind.CONFIGURATION_RELOADED: _reloaded,
     EventKind.CONFIGURATION_REFUSED: _refused_configuration,
@@ -148,6 +153,9 @@ _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.SORRY_COMMAND: _sorry_command,
     EventKind.OPERATION_APPLIED: _applied,
     EventKind.OPERATION_REFUSED: _refused,
+    EventKind.OPERATION_WITHOUT_EFFECT: lambda event: (
+        f"{_fact(event, 'operation')} {_who(event)} had no effect".strip()
+    ),
     EventKind.TABLE_CHANGED_BY_OTHERS: _changed_by_others,
     EventKind.TABLE_NOT_READ: lambda event: f"the table could not be read{_because(_fact(event, 'error'))}",
     EventKind.TABLE_READ_AGAIN: lambda event: f"the table could be read again after {_fact(event, 'after_s')} s",

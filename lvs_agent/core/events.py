@@ -1,17 +1,19 @@
-"""Which events a question asks for."""
+"""Which events a question asks for, and which of too many are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from lvs_agent.model.event import Event, EventQuery
+from lvs_agent.model.event import Event, EventKind, EventQuery
 
 
 def choose(events: Sequence[Event], query: EventQuery) -> tuple[Event, ...]:
     """The events of ``events`` (oldest first) that ``query`` asks for, oldest first."""
-    found = list(islice((event for event in reversed(events) if _wanted(event, query)), query.limit))
-    return tuple(reversed(found))
+    if query.after is not None:
+        return tuple(islice((event for event in events if _wanted(event, query)), query.limit))
+    newest = tuple(islice((event for event in reversed(events) if _wanted(event, query)), query.limit))
+    return newest[::-1]
 
 
 def _wanted(event: Event, query: EventQuery) -> bool:
@@ -23,3 +25,16 @@ def _wanted(event: Event, query: EventQuery) -> bool:
         and (query.virtual_service is None or event.virtual_service == query.virtual_service)
         and (query.real_server is None or event.real_server == query.real_server)
     )
+
+
+def thin_out(events: Iterable[Event], *, most: int) -> Mapping[EventKind, Sequence[Event]]:
+    """The newest of ``events`` (oldest first) by kind, not more than ``most``: frequent kinds give way to rare ones."""
+    kinds: dict[EventKind, list[Event]] = {}
+    for event in events:
+        kinds.setdefault(event.kind, []).append(event)
+    room = most
+    for left, kind in enumerate(sorted(kinds, key=lambda kind: len(kinds[kind]))):
+        fair = room // (len(kinds) - left)
+        kinds[kind] = kinds[kind][max(0, len(kinds[kind]) - fair) :]
+        room -= len(kinds[kind])
+    return kinds

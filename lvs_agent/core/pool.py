@@ -50,7 +50,7 @@ class Membership(Enum):
     """To stand at weight 0, but somebody has deleted its row, which is left at that."""
 
 
-_UNDECIDED = frozenset({Membership.HELD, Membership.ADMITTED, Membership.WAITING})
+UNDECIDED = frozenset({Membership.HELD, Membership.ADMITTED, Membership.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def in_distress(service: VirtualService, pool: Pool) -> bool | None:
     if pool.serving:
         return False
     checked = {server.key for server in service.real_servers if server.checks}
-    waiting = any(place.membership in _UNDECIDED and key in checked for key, place in pool.placements.items())
+    waiting = any(place.membership in UNDECIDED and key in checked for key, place in pool.placements.items())
     return None if waiting else True
 
 

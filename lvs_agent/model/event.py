@@ -29,11 +29,15 @@ class EventKind(Enum):
     SORRY_COMMAND = "sorry_command"
     OPERATION_APPLIED = "operation_applied"
     OPERATION_REFUSED = "operation_refused"
+    OPERATION_WITHOUT_EFFECT = "operation_without_effect"
     TABLE_CHANGED_BY_OTHERS = "table_changed_by_others"
     TABLE_NOT_READ = "table_not_read"
     TABLE_READ_AGAIN = "table_read_again"
     CHECK_NOT_POSSIBLE = "check_not_possible"
     CHECK_POSSIBLE_AGAIN = "check_possible_again"
+
+    __hash__ = object.__hash__
+    """Each member is one object.  Enum's own, in Python, would be a third of what it costs to note an event."""
 
 
 TRANSITIONS = frozenset(
@@ -49,6 +53,9 @@ TRANSITIONS = frozenset(
     }
 )
 """What changes whom clients reach, or how many are there for them."""
+
+KEPT = 10_000
+"""How many events can be asked for."""
 
 Fact = str | int | float | bool
 
@@ -75,7 +82,8 @@ class Event:
 class EventQuery:
     """Which events are wanted: those that satisfy everything given, and of these the ``limit`` newest.
 
-    ``since`` and ``until`` are seconds since 1970, both inclusive; ``after`` is a number, exclusive.
+    ``since`` and ``until`` are seconds since 1970, both inclusive.  ``after`` is a number, exclusive; with it, the
+    ``limit`` oldest are wanted, so that who asks again and again misses none.
     """
 
     since: float | None = None

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from lvs_agent.clock import SystemClock
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.state import AgentState
@@ -53,9 +54,11 @@ class Bench:
         )
         for key in self.state.servers:
             self.state.settle_server(key, Health.UP, at=1.0)
+        self.journal = Journal(clock=self.clock)
         self.loop = Reconciling(
             backend=self.kernel,
             state=self.state,
+            journal=self.journal,
             clock=self.clock,
             periods=periods,
             remember=self._remember,

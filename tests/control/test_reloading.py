@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from lvs_agent.clock import ManualClock
 from lvs_agent.config import Config, load_config
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
 from lvs_agent.control.reloading import Reloading, first_status
 from lvs_agent.control.state import AgentState
@@ -38,8 +39,15 @@ class Bench:
             engine=EngineStatus,
             log_messages=dict,
         )
+        self.journal = Journal(clock=clock)
         self.reloading = Reloading(
-            path=self.path, load=load_config, adopt=self.adopted.append, state=self.state, clock=clock, look_s=0.02
+            path=self.path,
+            load=load_config,
+            adopt=self.adopted.append,
+            state=self.state,
+            journal=self.journal,
+            clock=clock,
+            look_s=0.02,
         )
 
     async def watch(self, *steps: Callable[[], object]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from lvs_agent.clock import SystemClock
+from lvs_agent.control.journal import Journal
 from lvs_agent.control.sorry_commands import SorryCommands
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
 from lvs_agent.model.intent import SorryCommand
@@ -31,8 +32,13 @@ class Bench:
     def __init__(self, directory: Path, *, started: frozenset[ServiceKey] = frozenset(), concurrency: int = 8) -> None:
         self.directory = directory
         self.remembered: list[frozenset[ServiceKey]] = []
+        self.journal = Journal(clock=SystemClock())
         self.commands = SorryCommands(
-            clock=SystemClock(), started=started, remember=self._remember, concurrency=concurrency
+            clock=SystemClock(),
+            journal=self.journal,
+            started=started,
+            remember=self._remember,
+            concurrency=concurrency,
         )
 
     def _remember(self) -> None:
@@ -220,7 +226,9 @@ def test_failure_is_logged_and_counted_by_what_it_was(
     command: tuple[str, ...], outcome: SorryOutcome, facts: dict[str, object]
 ) -> None:
     """The attempt counts as made: nothing is called again before the service turns."""
-    commands = SorryCommands(clock=SystemClock(), remember=lambda: None, user=OURSELVES)
+    commands = SorryCommands(
+        clock=SystemClock(), journal=Journal(clock=SystemClock()), remember=lambda: None, user=OURSELVES
+    )
 
     async def scenario() -> None:
         for _ in range(3):

@@ -1,0 +1,78 @@
+"""Events as lines of a file: one JSON object each, with the version of its form in it."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any
+
+from lvs_agent.core.instant import LAST_INSTANT
+from lvs_agent.model.event import Event, EventKind, Fact
+
+SCHEMA = 1
+"""Grows when a key changes its meaning or goes away."""
+MAX_LINE = 65_536
+"""Bytes; a longer line is none of ours."""
+_MAX_NUMBER = 2**63 - 1
+
+
+def event_line(event: Event) -> bytes:
+    """``event`` as one line with its end.  Only ASCII, so that nothing that a server said can break it."""
+    entry: dict[str, object] = {"schema": SCHEMA, "number": event.number, "at": event.at, "kind": event.kind.value}
+    if event.virtual_service:
+        entry["virtual_service"] = event.virtual_service
+    if event.real_server:
+        entry["real_server"] = event.real_server
+    if event.facts:
+        entry["facts"] = dict(event.facts)
+    return json.dumps(entry, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def parse_event_line(line: bytes) -> Event:
+    """The event of a line, with or without its end.  Raises ValueError, and nothing else, for everything else."""
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line of {len(line)} bytes")
+    try:
+        entry = json.loads(line)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    if not isinstance(entry, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the text is what is wrong
+    if entry.get("schema") != SCHEMA:
+        raise ValueError("a form that is not known")
+    return Event(
+        number=_number(entry.get("number")),
+        at=_instant(entry.get("at")),
+        kind=EventKind(entry.get("kind")),
+        virtual_service=_text(entry.get("virtual_service", "")),
+        real_server=_text(entry.get("real_server", "")),
+        facts=_facts(entry.get("facts", {})),
+    )
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= _MAX_NUMBER:
+        raise ValueError("no number")
+    return value
+
+
+def _instant(value: Any) -> float:
+    if type(value) not in {int, float} or not 0 <= value <= LAST_INSTANT:
+        raise ValueError("no instant")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no text")  # noqa: TRY004 - the line is what is wrong
+    return value
+
+
+def _facts(value: Any) -> dict[str, Fact]:
+    if not isinstance(value, dict) or not all(map(_is_fact, value.values())):
+        raise ValueError("no facts")
+    return value
+
+
+def _is_fact(value: Any) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
