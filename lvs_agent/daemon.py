@@ -125,14 +125,15 @@ class Daemon:
         )
         self.web = WebServer(
             listener=options.listener,
-            sources=Sources(
-                snapshot=self.state.snapshot,
-                events=self._journal.select,
-                metrics=lambda: self._config.agent.metrics,
-            ),
+            sources=self._sources(),
             web_config_file=options.config.agent.web_config_file,
             backend=self._readers,
             clock=self._clock,
+        )
+
+    def _sources(self) -> Sources:
+        return Sources(
+            snapshot=self.state.snapshot, events=self._journal.select, metrics=lambda: self._config.agent.metrics
         )
 
     def stop(self, *, keep: bool = False) -> None:
