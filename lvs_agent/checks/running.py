@@ -14,6 +14,7 @@ from typing import cast
 from lvs_agent.checks import Checker
 from lvs_agent.checks.alternating import Alternating
 from lvs_agent.checks.poller import Poller
+from lvs_agent.checks.schedule import interval_of
 from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason, Passed
 
 Finished = Callable[["RunningCheck", CheckResult], None]
@@ -65,10 +66,7 @@ class RunningCheck:
         self._choose_interval()
 
     def _choose_interval(self) -> None:
-        spec = self.spec
-        self.interval_s = spec.down_interval_s if self.down else spec.interval_s
-        if self.doubted and spec.fast_interval_s is not None:
-            self.interval_s = min(self.interval_s, spec.fast_interval_s)
+        self.interval_s = interval_of(self.spec, down=self.down, doubted=self.doubted)
 
     def note(self, result: CheckResult) -> None:
         """Take in the result of the last probe, however it came about."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 
-from lvs_agent.model.check import CheckId
+from lvs_agent.model.check import CheckId, CheckSpec
 
 FIRST_SPREAD_S = 1.0
 """New checks make their first probe within this time, however long their interval is and however many there are."""
@@ -51,3 +51,9 @@ def run_after_change(*, fraction: float, interval_s: float, last: float, now: fl
     ``last`` is the probe that was not on this grid: the first one, or the last one at another interval.
     """
     return next_run(fraction=fraction, interval_s=interval_s, after=max(now, last + interval_s / 2))
+
+
+def interval_of(spec: CheckSpec, *, down: bool, doubted: bool) -> float:
+    """Seconds between two runs while ``spec`` says ``down`` or not, and its last result speaks against that or not."""
+    interval_s = spec.down_interval_s if down else spec.interval_s
+    return min(interval_s, spec.fast_interval_s) if doubted and spec.fast_interval_s is not None else interval_s

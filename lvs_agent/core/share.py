@@ -13,8 +13,11 @@ from lvs_agent.model.intent import RealServer
 class Known(Protocol):
     """What is known of a check."""
 
-    state: CheckState
-    last: CheckReport | None
+    @property
+    def state(self) -> CheckState: ...
+
+    @property
+    def last(self) -> CheckReport | None: ...
 
 
 def may_ask_for_a_share(server: RealServer, specs: Mapping[CheckId, CheckSpec]) -> bool:

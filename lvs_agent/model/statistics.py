@@ -6,7 +6,7 @@ Statistics stand beside the rows of a table, never inside, so that a comparison 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from lvs_agent.model.ipvs import DestinationKey, ServiceKey, Table
@@ -59,6 +59,11 @@ class Statistics:
     services: Mapping[ServiceKey, Counters]
     destinations: Mapping[tuple[ServiceKey, DestinationKey], DestinationStatistics]
     service_rates: Mapping[ServiceKey, Rates] = field(default_factory=lambda: MappingProxyType({}))
+
+    def without_rates(self) -> Statistics:
+        """The same reading of a kernel whose rates mean nothing, because it does not keep them up to date."""
+        destinations = {key: replace(counted, rates=None) for key, counted in self.destinations.items()}
+        return replace(self, destinations=MappingProxyType(destinations), service_rates=MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

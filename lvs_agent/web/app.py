@@ -20,9 +20,11 @@ from lvs_agent.clock import Clock
 from lvs_agent.metrics.exposition import Exposition
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.web.kernel import KernelReader, KernelReading
-from lvs_agent.web.page import STYLE_HASH, render_page
+from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH
+from lvs_agent.web.shown import Shown
 from lvs_agent.web.sources import Sources
-from lvs_agent.web.views import is_live, status_document, what_is_missing
+from lvs_agent.web.views import is_live, what_is_missing
+from lvs_agent.web.why_answer import Unanswerable
 
 SCRAPE_TIMEOUT_S = 10.0
 """Prometheus' default, for who does not say how long it waits."""
@@ -60,6 +62,7 @@ class Endpoints:
             Route("/livez", self._livez),
             Route("/readyz", self._readyz),
             Route("/api/v1/status", self._status),
+            Route("/api/v1/why", self._why),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _problem})
         app.router.redirect_slashes = False
@@ -94,13 +97,21 @@ class Endpoints:
 
     async def _status(self, _: Request) -> Response:
         kernel = await self._kernel.read(within_s=STATUS_TIMEOUT_S)
-        return await self._aside(lambda: _json(status_document(self._snapshot(), kernel.statistics)))
+        return await self._aside(lambda: _json(Shown(self._sources, kernel.statistics).status()))
 
-    async def _page(self, _: Request) -> Response:
+    async def _why(self, request: Request) -> Response:
         kernel = await self._kernel.read(within_s=STATUS_TIMEOUT_S)
-        return await self._aside(
-            lambda: Response(render_page(status_document(self._snapshot(), kernel.statistics)), media_type="text/html")
-        )
+        given = request.query_params
+        try:
+            return await self._aside(lambda: _json(Shown(self._sources, kernel.statistics).why(given)))
+        except Unanswerable as problem:
+            raise HTTPException(problem.status, str(problem)) from problem
+
+    async def _page(self, request: Request) -> Response:
+        kernel = await self._kernel.read(within_s=STATUS_TIMEOUT_S)
+        given = request.query_params.multi_items()
+        compress = takes_gzip(request.headers.get("accept-encoding", ""))
+        return await self._aside(lambda: _html(Shown(self._sources, kernel.statistics).page(given), compress=compress))
 
     async def _livez(self, _: Request) -> Response:
         snapshot = await self._aside(self._snapshot)
@@ -142,6 +153,14 @@ def _gzip(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
+def _html(text: str, *, compress: bool) -> Response:
+    headers = {"vary": "Accept-Encoding"}
+    if not compress:
+        return Response(text, headers=headers, media_type="text/html")
+    packed = _gzip(text.encode())
+    return Response(packed, headers={**headers, "content-encoding": "gzip"}, media_type="text/html")
+
+
 def _json(answer: object, *, status: int = 200) -> Response:
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Response(text, status_code=status, media_type="application/json")
@@ -161,8 +180,8 @@ class SecureHeaders:
     _HEADERS = (
         (
             b"content-security-policy",
-            f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'none'".encode(),
+            f"default-src 'none'; style-src '{STYLE_HASH}'; script-src '{SCRIPT_HASH}'; connect-src 'self'; "
+            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'".encode(),
         ),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),

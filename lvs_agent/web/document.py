@@ -11,9 +11,13 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from lvs_agent.web.events import EventEntry
+
 SCHEMA = 1
 
 HealthWord = Literal["unknown", "up", "down"]
+ServerWord = Literal["unknown", "up", "down", "maintenance", "active", "standby", "foreign"]
+ServiceWord = Literal["unknown", "up", "below_quorum", "down", "foreign"]
 
 
 class Persistence(TypedDict):
@@ -40,6 +44,16 @@ class Connections(TypedDict):
     active: int
     inactive: int
     persistent: int
+
+
+class Rates(TypedDict):
+    """What the kernel estimates that is forwarded each second, over its last ten seconds or so."""
+
+    connections_per_s: int
+    incoming_packets_per_s: int
+    outgoing_packets_per_s: int
+    incoming_bytes_per_s: int
+    outgoing_bytes_per_s: int
 
 
 class LastCheck(TypedDict):
@@ -71,14 +85,21 @@ class Check(TypedDict):
 
 
 class Row(TypedDict):
-    """What every entry of a service has; ``connections`` is null unless the kernel told them now."""
+    """What every entry of a service has; ``connections`` is null unless the kernel told them now, and ``rates`` unless
+    it keeps them besides (``net.ipv4.vs.run_estimation``).
+
+    ``state``: of a real server its health, or ``maintenance`` where the operator has taken it out of service; of a
+    sorry server ``active`` or ``standby``; ``foreign`` of what nobody configured here.
+    """
 
     name: str
     address: str
     port: int
     forwarding: str
+    state: ServerWord
     weight: Weight
     connections: Connections | None
+    rates: Rates | None
 
 
 class RealServer(Row):
@@ -97,13 +118,21 @@ class SorryServer(Row):
 
 
 class ServiceRow(TypedDict):
-    """What every service has; ``key`` is ``tcp/192.0.2.1:80`` or ``fwm/5/inet``."""
+    """What every service has; ``key`` is ``tcp/192.0.2.1:80`` or ``fwm/5/inet``.
+
+    ``state``: ``up`` where the quorum is reached, ``below_quorum`` where some real server is up, ``unknown`` where none
+    is but the checks have not spoken, else ``down``; ``foreign`` of a service that nobody configured here.
+    ``connections`` are those of all its rows; null unless the kernel told them now.
+    """
 
     name: str
     key: str
     scheduler: str
     flags: list[str]
     persistence: Persistence | None
+    state: ServiceWord
+    connections: Connections | None
+    rates: Rates | None
 
 
 class Service(ServiceRow):
@@ -174,7 +203,9 @@ class Reconcile(TypedDict):
 
 
 class StatusDocument(TypedDict):
-    """The whole answer.  ``kernel_read`` false: the kernel did not answer now, and rows are those of the last round."""
+    """The whole answer.  ``kernel_read`` false: the kernel did not answer now, and rows are those of the last round.
+    ``recent``: what last changed whom clients reach, newest last.
+    """
 
     schema: int
     taken: str
@@ -183,3 +214,4 @@ class StatusDocument(TypedDict):
     reconcile: Reconcile
     services: list[Service]
     foreign_services: list[ForeignService]
+    recent: list[EventEntry]

@@ -77,6 +77,8 @@ class KernelReader:
     def _read(self, future: Future[KernelReading]) -> None:
         statistics, netlink = self._attempt(self._backend.read_statistics, Source.NETLINK)
         info, proc = self._attempt(self._backend.read_info, Source.PROC)
+        if statistics is not None and info is not None and not info.estimates:
+            statistics = statistics.without_rates()
         reading = KernelReading(
             statistics=statistics,
             info=info,

@@ -1,46 +1,99 @@
-"""The status page: the status document as one HTML file, without script or outside resource."""
+"""The status page: the status document as one HTML file, with nothing from anywhere else."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import resources
+from ipaddress import ip_address
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lvs_agent.web.document import StatusDocument
+from lvs_agent.core.instant import parse_rfc3339
+from lvs_agent.model.ipvs import address_and_port
+from lvs_agent.web.document import Row, StatusDocument
+from lvs_agent.web.page_view import PageView, differs, view_page
+from lvs_agent.web.spans import ago, amount, plural, span
+from lvs_agent.web.why import Sentence
 
-_STYLE = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-STYLE_HASH = "sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-"""What a Content-Security-Policy allows instead of any style."""
+MOST_ASKED = 100
+LONGEST_FILTER = 200
+
+Explain = Callable[[str, str], Sequence[Sentence]]
+"""Why a server is as it is, by the names of its service and of itself."""
 
 
-def render_page(document: StatusDocument) -> str:
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """What the address asks for: services to be shown whole, by name, and words that everything shown must have."""
+
+    services: tuple[str, ...] = ()
+    filtered_by: str = ""
+
+    @classmethod
+    def read(cls, parameters: Sequence[tuple[str, str]]) -> PageQuery:
+        """The query of an address; what it does not know, and what is too much, is left out."""
+        names = [value for name, value in parameters if name == "service"]
+        words = [value for name, value in parameters if name == "filter"]
+        return cls(tuple(dict.fromkeys(names))[:MOST_ASKED], "".join(words[-1:])[:LONGEST_FILTER])
+
+    def address(self, *more: str) -> str:
+        """The address that asks for this, and for services ``more``."""
+        pairs = [("service", name) for name in dict.fromkeys((*self.services, *more))]
+        pairs += [("filter", self.filtered_by)] if self.filtered_by else []
+        return f"/?{urlencode(pairs, errors='replace')}" if pairs else "/"
+
+
+_ALL_AS_IT_IS = PageQuery()
+
+
+def _no_explanation(_service: str, _server: str) -> Sequence[Sentence]:
+    return ()
+
+
+def render_page(
+    document: StatusDocument, *, explain: Explain = _no_explanation, query: PageQuery = _ALL_AS_IT_IS
+) -> str:
     """The page for ``document``.  Everything that comes from it is escaped."""
-    style = Markup(_STYLE)  # noqa: S704 - our own file, no input
-    return _TEMPLATE.render(document=document, style=style, totals=_totals(document), problems=_problems(document))
+    view = view_page(document, asked=frozenset(query.services), filtered_by=query.filtered_by)
+    headline = _headline(view)
+    return _TEMPLATE.render(
+        document=document,
+        view=view,
+        explain=explain,
+        filtered_by=query.filtered_by,
+        address=query.address(),
+        address_with=query.address,
+        headline=headline,
+        title=f"{headline} · lvs-agent" if view.problems else "lvs-agent",
+        style=Markup(_STYLE),  # noqa: S704 - our own file, no input
+        script=Markup(_SCRIPT),  # noqa: S704 - our own file, no input
+    )
 
 
-def _totals(document: StatusDocument) -> dict[str, int]:
-    services = document["services"]
-    return {
-        "up": sum(service["up"] for service in services),
-        "servers": sum(len(service["real_servers"]) for service in services),
-        "quorate": sum(service["quorum_reached"] for service in services),
-    }
+def _headline(view: PageView) -> str:
+    count = len(view.problems) + view.more_problems
+    return f"{plural(count, 'problem')}: {view.problems[0].text}" if view.problems else "No problem is known"
 
 
-def _problems(document: StatusDocument) -> list[str]:
-    """What an operator must see before everything else."""
-    config, reconcile = document["agent"]["config"], document["reconcile"]
-    problems = [f"The configuration was not loaded: {problem}" for problem in config["problems"]]
-    problems += [f"Configuration: {warning}" for warning in config["warnings"]]
-    if reconcile["last_error"]:
-        problems.append(f"The table could not be made right: {reconcile['last_error']}")
-    if not document["kernel_read"]:
-        problems.append("The kernel's statistics could not be read; rows are those of the last round.")
-    return problems
+def _own_file(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+_STYLE, _SCRIPT = _own_file("page.css"), _own_file("page.js")
+STYLE_HASH, SCRIPT_HASH = _hash(_STYLE), _hash(_SCRIPT)
+"""What a Content-Security-Policy allows instead of any style and any script."""
+
+
+# --- filters of the template -------------------------------------------------------------------------------------
 
 
 def _instant(text: str | None) -> str:
@@ -48,10 +101,43 @@ def _instant(text: str | None) -> str:
     return "" if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
+def _when(text: str, document: StatusDocument) -> str:
+    """``22:13:20 UTC`` of the same day, else ``2023-11-11 22:00 UTC``."""
+    return f"{text[11:19]} UTC" if text[:10] == document["taken"][:10] else f"{text[:10]} {text[11:16]} UTC"
 
 
-_ENVIRONMENT = Environment(loader=PackageLoader("lvs_agent.web", ""), autoescape=True, undefined=StrictUndefined)
-_ENVIRONMENT.filters.update(instant=_instant, duration=_duration)
+def _age(text: str, document: StatusDocument) -> float:
+    return parse_rfc3339(document["taken"]) - parse_rfc3339(text)
+
+
+def _since(text: str, document: StatusDocument) -> str:
+    return span(_age(text, document))
+
+
+def _ago(text: str, document: StatusDocument) -> str:
+    return ago(_age(text, document))
+
+
+def _differs(row: Row, document: StatusDocument) -> bool:
+    return differs(row, writes=document["agent"]["writes"])
+
+
+def _endpoint(row: Row) -> str:
+    return address_and_port(ip_address(row["address"]), row["port"])
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("lvs_agent.web", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+_ENVIRONMENT.filters.update(
+    instant=_instant,
+    when=_when,
+    since=_since,
+    ago=_ago,
+    span=span,
+    amount=amount,
+    plural=plural,
+    differs=_differs,
+    endpoint=_endpoint,
+)
 _TEMPLATE = _ENVIRONMENT.get_template("page.html")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lvs_agent import __version__
 from lvs_agent.core.describe import describe
@@ -13,10 +13,14 @@ from lvs_agent.core.snapshot import CheckStatus, Snapshot
 from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService, take_inventory
 from lvs_agent.metrics.services import flags_of
 from lvs_agent.model.check import CheckReport, CheckSpec, Failed, Passed
+from lvs_agent.model.event import Event
 from lvs_agent.model.ipvs import Operation, ServiceKey
 from lvs_agent.model.ipvs import Service as ServiceInTable
-from lvs_agent.model.statistics import Statistics
+from lvs_agent.model.statistics import Rates, Statistics
 from lvs_agent.web import document as doc
+from lvs_agent.web.events import event_entry
+from lvs_agent.web.states import server_word, service_word
+from lvs_agent.web.why_checks import shown
 
 LIVE_WITHIN_S = 5.0
 """The check loop is alive if it has turned within this time."""
@@ -38,22 +42,43 @@ def what_is_missing(snapshot: Snapshot) -> list[str]:
     return missing
 
 
-def status_document(snapshot: Snapshot, statistics: Statistics | None) -> doc.StatusDocument:
+def status_document(
+    snapshot: Snapshot,
+    statistics: Statistics | None,
+    *,
+    inventory: Inventory | None = None,
+    recent: Iterable[Event] = (),
+) -> doc.StatusDocument:
     """The whole status as JSON-ready data; ``lvs_agent.web.document`` describes every field.
 
     ``statistics`` None: the kernel could not be read now; rows are then those that the last round left.
+    ``inventory``: what ``inventory_of`` gives for the same, if somebody has it already.
+    ``recent``: the last transitions, oldest first.
     """
-    table = statistics.table if statistics else snapshot.reconcile.left
-    inventory = take_inventory(snapshot, table=table, statistics=statistics)
+    inventory = inventory or inventory_of(snapshot, statistics)
+    rates = statistics.service_rates if statistics else {}
     return doc.StatusDocument(
         schema=doc.SCHEMA,
         taken=rfc3339(snapshot.taken_at),
         kernel_read=statistics is not None,
         agent=_agent(snapshot),
         reconcile=_reconcile(snapshot),
-        services=[_service(service, inventory) for service in inventory.services if service.configured is not None],
-        foreign_services=[_foreign_service(service) for service in inventory.services if service.configured is None],
+        services=[
+            _service(service, rates, table_known=inventory.table_known)
+            for service in inventory.services
+            if service.configured is not None
+        ],
+        foreign_services=[
+            _foreign_service(service, rates) for service in inventory.services if service.configured is None
+        ],
+        recent=[event_entry(event) for event in recent],
     )
+
+
+def inventory_of(snapshot: Snapshot, statistics: Statistics | None) -> Inventory:
+    """Every service and server; without ``statistics`` with the rows that the last round left."""
+    table = statistics.table if statistics else snapshot.reconcile.left
+    return take_inventory(snapshot, table=table, statistics=statistics)
 
 
 def _rfc3339_or_none(seconds: float | None) -> str | None:
@@ -107,13 +132,19 @@ def _in_words(operation: Operation, names: Mapping[ServiceKey, str]) -> dict[str
     return {key: value if isinstance(value, int) else str(value) for key, value in facts.items()}
 
 
-def _service_row(service: KnownService) -> doc.ServiceRow:
+ServiceRates = Mapping[ServiceKey, Rates]
+
+
+def _service_row(service: KnownService, rates: ServiceRates) -> doc.ServiceRow:
     return doc.ServiceRow(
         name=service.name,
         key=str(service.key),
         scheduler=service.row.scheduler,
         flags=list(flags_of(service.row)),
         persistence=_persistence(service.row),
+        state=service_word(service),
+        connections=_all_connections(service),
+        rates=_rates(rates.get(service.key)),
     )
 
 
@@ -124,35 +155,64 @@ def _persistence(service: ServiceInTable) -> doc.Persistence | None:
     return doc.Persistence(timeout_s=kept.timeout_s, netmask=str(kept.netmask), engine=kept.engine)
 
 
-def _service(service: KnownService, inventory: Inventory) -> doc.Service:
+def _service(service: KnownService, rates: ServiceRates, *, table_known: bool) -> doc.Service:
     real_servers = service.real_servers
     quorum = service.configured.quorum if service.configured else 0
     up = sum(server.state == Health.UP.value for server in real_servers)
     sorry = next((server for server in service.servers if server.fallback), None)
     return doc.Service(
-        **_service_row(service),
+        **_service_row(service, rates),
         comment=service.configured.comment if service.configured else "",
-        in_kernel=service.present is not None if inventory.table_known else None,
+        in_kernel=service.present is not None if table_known else None,
         quorum=quorum,
         quorum_reached=up >= quorum,
         up=up,
-        real_servers=[_real_server(server) for server in real_servers],
-        sorry_server=None if sorry is None else doc.SorryServer(**_row(sorry), active=service.sorry_active),
-        unexpected=[_row(server) for server in service.servers if server.configured is None and not server.fallback],
+        real_servers=[_real_server(server, service) for server in real_servers],
+        sorry_server=None if sorry is None else doc.SorryServer(**_row(sorry, service), active=service.sorry_active),
+        unexpected=[
+            _row(server, service) for server in service.servers if server.configured is None and not server.fallback
+        ],
     )
 
 
-def _foreign_service(service: KnownService) -> doc.ForeignService:
-    return doc.ForeignService(**_service_row(service), destinations=[_row(server) for server in service.servers])
+def _foreign_service(service: KnownService, rates: ServiceRates) -> doc.ForeignService:
+    return doc.ForeignService(
+        **_service_row(service, rates), destinations=[_row(server, service) for server in service.servers]
+    )
 
 
-def _row(server: KnownServer) -> doc.Row:
+def _all_connections(service: KnownService) -> doc.Connections | None:
+    """Those of all its rows; None where the kernel was not asked or does not have it."""
+    counted = [server.counted for server in service.servers if server.counted is not None]
+    if service.counters is None:
+        return None
+    return doc.Connections(
+        active=sum(one.active_connections for one in counted),
+        inactive=sum(one.inactive_connections for one in counted),
+        persistent=sum(one.persistent_connections for one in counted),
+    )
+
+
+def _rates(rates: Rates | None) -> doc.Rates | None:
+    if rates is None:
+        return None
+    return doc.Rates(
+        connections_per_s=rates.connections,
+        incoming_packets_per_s=rates.incoming_packets,
+        outgoing_packets_per_s=rates.outgoing_packets,
+        incoming_bytes_per_s=rates.incoming_bytes,
+        outgoing_bytes_per_s=rates.outgoing_bytes,
+    )
+
+
+def _row(server: KnownServer, service: KnownService) -> doc.Row:
     counted = server.counted
     return doc.Row(
         name=server.name,
         address=str(server.key.address),
         port=server.key.port,
         forwarding=server.forwarding,
+        state=server_word(server, service),
         weight=doc.Weight(
             configured=None if server.configured is None else server.configured.destination.weight,
             wanted=None if server.wanted is None else server.wanted.weight,
@@ -165,12 +225,13 @@ def _row(server: KnownServer) -> doc.Row:
             inactive=counted.inactive_connections,
             persistent=counted.persistent_connections,
         ),
+        rates=None if counted is None else _rates(counted.rates),
     )
 
 
-def _real_server(server: KnownServer) -> doc.RealServer:
+def _real_server(server: KnownServer, service: KnownService) -> doc.RealServer:
     return doc.RealServer(
-        **_row(server),
+        **_row(server, service),
         health=server.status.health.value,
         since=_rfc3339_or_none(server.status.since),
         membership=None if server.placement is None else server.placement.membership.value,
@@ -198,7 +259,7 @@ def _last_check(report: CheckReport) -> doc.LastCheck:
     return doc.LastCheck(
         result="passed" if isinstance(result, Passed) else "failed" if isinstance(result, Failed) else "errored",
         reason=None if isinstance(result, Passed) else result.reason.value,
-        detail=result.detail.encode(errors="replace").decode(),  # what a server sent need not be UTF-8
+        detail=shown(result.detail),
         ended=rfc3339(report.ended_at),
         duration_s=report.duration_s,
     )

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,11 +11,13 @@ from lvs_agent.checks.schedule import (
     FIRST_SPREAD_S,
     first_run,
     fraction_of,
+    interval_of,
     next_run,
     run_after,
     run_after_change,
 )
 from lvs_agent.model.check import CheckId
+from tests.builders import check_spec
 
 fractions = st.floats(0, 1, exclude_max=True)
 intervals = st.floats(0.05, 86_400)
@@ -89,3 +94,16 @@ def test_phases_spread_evenly() -> None:
 def test_phase_is_the_same_in_every_process() -> None:
     """A restart keeps the phases: they come from the id alone."""
     assert round(fraction_of(CheckId("a")), 6) == 0.26259
+
+
+def test_interval_follows_what_the_check_says() -> None:
+    """The fast interval holds in doubt, and never makes a check slower."""
+    spec = replace(check_spec(interval_s=5, down_interval_s=30), fast_interval_s=10)
+
+    assert [interval_of(spec, down=down, doubted=doubted) for down, doubted in product((False, True), repeat=2)] == [
+        5,
+        5,
+        30,
+        10,
+    ]
+    assert interval_of(check_spec(interval_s=5, down_interval_s=30), down=True, doubted=True) == 30
