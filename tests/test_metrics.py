@@ -18,8 +18,9 @@ from lvs_agent.core.snapshot import (
     Snapshot,
 )
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
-from lvs_agent.metrics.exposition import METRICS, Exposition
+from lvs_agent.metrics.exposition import Exposition
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
+from lvs_agent.metrics.table import METRICS
 from lvs_agent.model.check import CheckId, Errored, ErrorReason, Failed, FailureReason, Passed
 from lvs_agent.model.intent import SorryCommand
 from lvs_agent.model.ipvs import Family, ForwardingMethod, SchedulerFlag, Table
@@ -282,19 +283,35 @@ def test_foreign_destination_in_our_service_is_exported() -> None:
 
 
 def test_entries_of_one_name_give_one_series_and_are_counted() -> None:
-    """Of two services and two servers that are called the same, the last ones are exported, and it is said."""
-    first = virtual_service(name="web", real_servers=[real_server(weight=1)])
-    second = virtual_service(
-        name="web",
-        service=service(key=service_key(port=81)),
-        real_servers=[
-            real_server(name="s", address="10.0.0.2", weight=2),
-            real_server(name="s", address="10.0.0.3", weight=3),
-        ],
-    )
+    """Of two services and two servers that are called the same, the first ones are exported, and it is said."""
+    servers = [
+        real_server(name="s", address="10.0.0.2", weight=2),
+        real_server(name="s", address="10.0.0.3", weight=3),
+    ]
+    first = virtual_service(name="web", real_servers=servers)
+    second = virtual_service(name="web", service=service(key=service_key(port=81)))
     found = of(snapshot(services=[first, second]))
 
-    assert named(found, "lvs_real_server_configured_weight") == {f'{{real_server="s",{WEB}}}': 3}
+    assert named(found, "lvs_real_server_configured_weight") == {f'{{real_server="s",{WEB}}}': 2}
+    assert found["lvs_agent_hidden_entries"] == 2
+
+
+def test_what_somebody_else_put_into_the_table_hides_nothing_of_ours() -> None:
+    """A service whose configured name is the key of a foreign one, and a server that is called like a foreign row."""
+    web = virtual_service(
+        name="tcp/192.0.2.1:81", real_servers=[real_server(name="10.0.0.77:80", address="10.0.0.1", weight=5)]
+    )
+    rows = [web.real_servers[0].destination, destination(address="10.0.0.77", weight=9)]
+    kernel = table(
+        service_entry(service=web.service, destinations=rows),
+        service_entry(service=service(key=service_key(port=81)), destinations=[destination(weight=9)]),
+    )
+    found = of(snapshot(services=[web]), statistics=statistics(table=kernel))
+
+    assert named(found, "lvs_real_server_weight") == {
+        '{real_server="10.0.0.77:80",virtual_service="tcp/192.0.2.1:81"}': 5
+    }
+    assert named(found, "lvs_virtual_service_weight") == {'{virtual_service="tcp/192.0.2.1:81"}': 5}
     assert found["lvs_agent_hidden_entries"] == 2
 
 
@@ -443,10 +460,12 @@ def test_check_metrics_of_a_server_cover_all_its_checks() -> None:
 def test_check_metrics_of_a_service_are_by_kind() -> None:
     """Durations and failures by kind of check; the longest interval and time limit."""
     found = of(checked_snapshot())
+    seen = {("http", FailureReason.REFUSED): 2, ("http", FailureReason.STATUS): 1}
 
     assert named(found, "lvs_virtual_service_check_failures_total") == {
-        f'{{check="http",reason="refused",{WEB}}}': 2,
-        f'{{check="http",reason="status",{WEB}}}': 1,
+        f'{{check="{kind}",reason="{reason.value}",{WEB}}}': seen.get((kind, reason), 0)
+        for kind in ("http", "https")
+        for reason in FailureReason
     }
     buckets = named(found, "lvs_virtual_service_check_duration_seconds_bucket")
     assert buckets[f'{{check="http",le="0.001",{WEB}}}'] == 1

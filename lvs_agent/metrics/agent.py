@@ -9,7 +9,8 @@ from lvs_agent import __version__
 from lvs_agent.core.snapshot import Snapshot
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
 from lvs_agent.log import LEVELS
-from lvs_agent.metrics.reading import Kind, Metric, Reading, Samples, Value, counter, gauge, of_agent
+from lvs_agent.metrics.metric import BOTH, Facts, Kind, Metric, Read, Samples, Value, counter, gauge, listed, single
+from lvs_agent.metrics.reading import Reading, Source
 from lvs_agent.model.check import ErrorReason
 from lvs_agent.model.ipvs import OPERATION_NAMES
 
@@ -17,8 +18,8 @@ _HASH_DIGITS = 12
 """Hex digits of the configuration's digest that a float holds exactly (48 bits)."""
 
 
-def _of(value: Callable[[Snapshot], Value | None]) -> Callable[[Reading], Samples]:
-    return of_agent(lambda reading: value(reading.snapshot))
+def _of(value: Callable[[Snapshot], Value | None]) -> Read:
+    return single(lambda reading: value(reading.snapshot))
 
 
 def _build(_: Reading) -> Samples:
@@ -64,25 +65,24 @@ def _log_messages(reading: Reading) -> Samples:
 
 
 def _sorry_calls(reading: Reading) -> Samples:
-    """Zeros for every service that has a sorry command: ``increase()`` does not see the first sample of a series."""
+    """Zeros from the start, for each service that has such a command."""
     intent = reading.snapshot.intent
-    calls = {
-        (service.service.key, action, outcome): 0
-        for service in intent.services
-        if service.sorry_command is not None
-        for action in SorryAction
-        for outcome in SorryOutcome
-    }
-    for (service, action, outcome), count in {**calls, **reading.snapshot.sorry_calls}.items():
-        yield (intent.names.get(service, str(service)), action.value, outcome.value), count
+    names = intent.names
+    for service in intent.services:
+        if service.sorry_command is not None:
+            yield from (((service.name, action.value, end.value), 0) for action in SorryAction for end in SorryOutcome)
+    for (key, action, outcome), count in reading.snapshot.sorry_calls.items():
+        yield (names.get(key, str(key)), action.value, outcome.value), count
 
+
+_OF_COLLECTORS: Facts = {"labels": ("collector",), "sources": tuple(Source), "last": True}
 
 METRICS = (
     Metric(
         name="lvs_agent_build_info",
         kind=Kind.INFO,
         help="Version of the agent and of its Python.",
-        samples=_build,
+        read=listed(_build),
         labels=("version", "revision", "pyversion"),
     ),
     gauge(
@@ -119,7 +119,7 @@ METRICS = (
         name="lvs_agent_reconcile_duration_seconds",
         kind=Kind.HISTOGRAM,
         help="How long rounds of comparing and correcting the kernel's table took.",
-        samples=_of(lambda snapshot: snapshot.reconcile.durations),
+        read=_of(lambda snapshot: snapshot.reconcile.durations),
     ),
     counter(
         "lvs_agent_reconcile_errors_total",
@@ -144,19 +144,19 @@ METRICS = (
     counter(
         "lvs_agent_ipvs_operations_total",
         "Changes made to the kernel's table.",
-        _operations,
+        listed(_operations),
         labels=("operation",),
     ),
     counter(
         "lvs_agent_ipvs_operation_errors_total",
         "Changes that the kernel refused, by the name of the errno.",
-        _operation_errors,
+        listed(_operation_errors),
         labels=("operation", "error"),
     ),
     counter(
         "lvs_agent_check_errors_total",
         "Checks that said nothing about a server because something of ours went wrong.",
-        _check_errors,
+        listed(_check_errors),
         labels=("reason",),
     ),
     gauge(
@@ -188,30 +188,31 @@ METRICS = (
         name="lvs_agent_check_schedule_delay_seconds",
         kind=Kind.HISTOGRAM,
         help="How late checks started.",
-        samples=_of(lambda snapshot: snapshot.engine.delays),
-    ),
-    gauge(
-        "lvs_agent_collector_duration_seconds",
-        "How long asking a source of this page took.",
-        _source_durations,
-        labels=("collector",),
-    ),
-    gauge(
-        "lvs_agent_collector_success",
-        "1 if a source of this page answered; what it would have shown is absent otherwise.",
-        _source_successes,
-        labels=("collector",),
+        read=_of(lambda snapshot: snapshot.engine.delays),
     ),
     gauge(
         "lvs_agent_hidden_entries",
         "Services and servers that are not exported because another one has the same name.",
-        of_agent(lambda reading: reading.inventory.hidden),
+        single(lambda reading: reading.columns.roster.hidden),
+        sources=BOTH,
     ),
     counter(
         "lvs_agent_sorry_command_calls_total",
         "Calls of sorry commands, by how they ended.",
-        _sorry_calls,
+        listed(_sorry_calls),
         labels=("virtual_service", "action", "outcome"),
     ),
-    counter("lvs_agent_log_messages_total", "Lines logged.", _log_messages, labels=("level",)),
+    counter("lvs_agent_log_messages_total", "Lines logged.", listed(_log_messages), labels=("level",)),
+    gauge(
+        "lvs_agent_collector_duration_seconds",
+        "How long asking a source of this page took.",
+        listed(_source_durations),
+        **_OF_COLLECTORS,
+    ),
+    gauge(
+        "lvs_agent_collector_success",
+        "1 if a source of this page answered; what it would have shown is absent otherwise.",
+        listed(_source_successes),
+        **_OF_COLLECTORS,
+    ),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lvs_agent.metrics.reading import Kind, Metric, Reading, Samples, counter, gauge, of_agent
+from lvs_agent.metrics.metric import PROC, Kind, Metric, Read, Samples, counter, gauge, listed, single
+from lvs_agent.metrics.reading import Reading
 from lvs_agent.model.ipvs import AddressKey, ServiceKey
 from lvs_agent.model.statistics import Counters, KernelInfo
 
@@ -27,11 +28,11 @@ def address_labels(key: ServiceKey) -> tuple[str, str, str, str]:
             return "", "0", "FWM", f"{key.mark:08X}"
 
 
-def _of_info(value: Callable[[KernelInfo], float | None]) -> Callable[[Reading], Samples]:
-    return of_agent(lambda reading: None if reading.info is None else value(reading.info))
+def _of_info(value: Callable[[KernelInfo], float | None]) -> Read:
+    return single(lambda reading: None if reading.info is None else value(reading.info))
 
 
-def _total(value: Callable[[Counters], int]) -> Callable[[Reading], Samples]:
+def _total(value: Callable[[Counters], int]) -> Read:
     return _of_info(lambda info: None if info.totals is None else value(info.totals))
 
 
@@ -51,24 +52,36 @@ def _sync_daemons(reading: Reading) -> Samples:
 
 
 METRICS = (
-    *(counter(f"lvs_{name}_total", f"{text} by this host.", _total(value)) for name, text, value in COUNTED),
+    *(
+        counter(f"lvs_{name}_total", f"{text} by this host.", _total(value), sources=PROC)
+        for name, text, value in COUNTED
+    ),
     gauge(
         "lvs_connection_table_buckets",
         "Size of the kernel's connection hash table.",
         _of_info(lambda info: info.connection_table_size),
+        sources=PROC,
     ),
     Metric(
         name="lvs_ipvs_info",
         kind=Kind.INFO,
         help="Version of the kernel's IPVS.",
-        samples=_version,
+        read=listed(_version),
         labels=("version",),
+        sources=PROC,
     ),
-    gauge("lvs_sysctl", "Settings below net.ipv4.vs that change behaviour.", _sysctls, labels=("name",)),
+    gauge(
+        "lvs_sysctl",
+        "Settings below net.ipv4.vs that change behaviour.",
+        listed(_sysctls),
+        labels=("name",),
+        sources=PROC,
+    ),
     gauge(
         "lvs_sync_daemon_up",
         "1 for each connection synchronisation daemon that runs in the kernel.",
-        _sync_daemons,
+        listed(_sync_daemons),
         labels=("role", "interface"),
+        sources=PROC,
     ),
 )

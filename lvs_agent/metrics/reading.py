@@ -1,13 +1,16 @@
-"""What the metrics are made from, and the shape of one metric in the table."""
+"""What a scrape is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
+from types import MappingProxyType
 
-from lvs_agent.core.snapshot import Histogram, Snapshot
-from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService, take_inventory
+from lvs_agent.core.snapshot import Snapshot
+from lvs_agent.metrics.columns import Columns
+from lvs_agent.metrics.roster import Rosters
 from lvs_agent.model.statistics import KernelInfo, Statistics
 
 
@@ -30,104 +33,60 @@ class SourceRun:
     duration_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_NO_RUNS: Mapping[Source, SourceRun] = MappingProxyType({})
+
+
+class NotKnown(Exception):
+    """What a metric is about could not be read at all; who read it has said so."""
+
+
 class Reading:
-    """Everything that one scrape shows.  ``statistics`` or ``info`` None: that source did not answer."""
+    """Everything that one scrape shows.
 
-    snapshot: Snapshot
-    statistics: Statistics | None = None
-    info: KernelInfo | None = None
-    sources: Mapping[Source, SourceRun] = field(default_factory=dict)
-    inventory: Inventory = field(init=False)
-
-    def __post_init__(self) -> None:
-        table = self.statistics.table if self.statistics else None
-        inventory = take_inventory(self.snapshot, table=table, statistics=self.statistics)
-        object.__setattr__(self, "inventory", inventory)
-
-
-class Kind(Enum):
-    """Type of a metric; the value is OpenMetrics' word."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    INFO = "info"
-    SUMMARY = "summary"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """How many observations there were, and their sum."""
-
-    count: int
-    total: float
-
-
-Value = float | Histogram | Summary
-Samples = Iterable[tuple[tuple[str, ...], Value]]
-"""Label values in the order of the metric's labels, and the value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """One metric: its whole definition.
-
-    ``name`` is the one that is queried (with ``_total`` or ``_info``, without ``_bucket``, ``_sum`` and ``_count``).
-    ``samples`` yields each combination of label values at most once; a Histogram or Summary for those kinds.
+    ``snapshot``, ``statistics`` or ``info`` None: that source did not answer, or was not asked.  ``rosters`` are worth
+    keeping from one reading to the next; two threads must not use them at once.
     """
 
-    name: str
-    kind: Kind
-    help: str
-    samples: Callable[[Reading], Samples]
-    labels: tuple[str, ...] = ()
+    def __init__(
+        self,
+        *,
+        snapshot: Snapshot | None,
+        statistics: Statistics | None = None,
+        info: KernelInfo | None = None,
+        sources: Mapping[Source, SourceRun] = _NO_RUNS,
+        rosters: Rosters | None = None,
+    ) -> None:
+        self.statistics = statistics
+        self.info = info
+        self.sources = sources
+        self._snapshot = snapshot
+        self._rosters = rosters or Rosters()
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the agent knows.  Raises NotKnown."""
+        if self._snapshot is None:
+            raise NotKnown
+        return self._snapshot
 
-SERVICE = ("virtual_service",)
-SERVER = ("virtual_service", "real_server")
+    @cached_property
+    def columns(self) -> Columns:
+        """Snapshot and statistics joined.  Raises NotKnown."""
+        table = self.statistics.table if self.statistics else None
+        return Columns(self.snapshot, table=table, statistics=self.statistics, rosters=self._rosters)
 
+    def with_rosters(self, rosters: Rosters) -> Reading:
+        """The same with ``rosters``."""
+        return Reading(
+            snapshot=self._snapshot,
+            statistics=self.statistics,
+            info=self.info,
+            sources=self.sources,
+            rosters=rosters,
+        )
 
-def of_agent(value: Callable[[Reading], Value | None]) -> Callable[[Reading], Samples]:
-    """One series without labels; none where ``value`` is None."""
-
-    def samples(reading: Reading) -> Samples:
-        found = value(reading)
-        return () if found is None else (((), found),)
-
-    return samples
-
-
-def of_services(value: Callable[[KnownService], Value | None]) -> Callable[[Reading], Samples]:
-    """One series a service; none where ``value`` is None."""
-
-    def samples(reading: Reading) -> Samples:
-        for service in reading.inventory.services:
-            found = value(service)
-            if found is not None:
-                yield (service.name,), found
-
-    return samples
-
-
-def of_servers(value: Callable[[KnownServer], Value | None]) -> Callable[[Reading], Samples]:
-    """One series a server; none where ``value`` is None."""
-
-    def samples(reading: Reading) -> Samples:
-        for service in reading.inventory.services:
-            for server in service.servers:
-                found = value(server)
-                if found is not None:
-                    yield server.labels, found
-
-    return samples
-
-
-def counter(name: str, text: str, samples: Callable[[Reading], Samples], *, labels: tuple[str, ...] = ()) -> Metric:
-    """A metric that only grows while the agent runs."""
-    return Metric(name=name, kind=Kind.COUNTER, help=text, samples=samples, labels=labels)
-
-
-def gauge(name: str, text: str, samples: Callable[[Reading], Samples], *, labels: tuple[str, ...] = ()) -> Metric:
-    """A metric that goes up and down."""
-    return Metric(name=name, kind=Kind.GAUGE, help=text, samples=samples, labels=labels)
+    def with_failed(self, failed: Collection[Source]) -> Reading:
+        """The same, but these sources have failed."""
+        runs = self.sources.items()
+        sources = {source: replace(run, success=run.success and source not in failed) for source, run in runs}
+        return Reading(snapshot=self._snapshot, statistics=self.statistics, info=self.info, sources=sources)

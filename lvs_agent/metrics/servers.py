@@ -2,104 +2,190 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 from lvs_agent.core.health import Health
-from lvs_agent.metrics.inventory import KnownServer
+from lvs_agent.core.snapshot import CheckStatus, ServerStatus
+from lvs_agent.metrics.columns import Columns, is_maintained
 from lvs_agent.metrics.kernel import COUNTED, address_labels
-from lvs_agent.metrics.reading import (
+from lvs_agent.metrics.metric import (
+    BOTH,
+    KERNEL,
     SERVER,
+    Column,
+    Facts,
     Kind,
+    Labels,
     Metric,
-    Reading,
-    Samples,
+    Read,
+    Scope,
     Summary,
     Value,
     counter,
     gauge,
     of_servers,
 )
+from lvs_agent.metrics.reading import Reading
+from lvs_agent.metrics.roster import Roster
 from lvs_agent.model.check import CheckReport, Errored
-from lvs_agent.model.intent import RealServer
 from lvs_agent.model.ipvs import Destination
 from lvs_agent.model.statistics import Counters, DestinationStatistics
 
-
-def _info(reading: Reading) -> Samples:
-    for service in reading.inventory.services:
-        address, port, proto, mark = address_labels(service.key)
-        for server in service.servers:
-            remote = (str(server.key.address), str(server.key.port))
-            fallback = "true" if server.fallback else "false"
-            yield (*server.labels, address, port, *remote, proto, mark, server.forwarding, fallback), 1
+_DIRECTIONS = ("up", "down")
 
 
-def _counted(value: Callable[[DestinationStatistics], int]) -> Callable[[Reading], Samples]:
-    return of_servers(lambda server: None if server.counted is None else value(server.counted))
+def _info(reading: Reading) -> Column:
+    columns = reading.columns
+    heads, tails = columns.roster.keep(_ends_of_info)
+    configured = columns.roster.keep(_configured_forwarding)
+    forwarding = [
+        row.forwarding.value if row else otherwise for row, otherwise in zip(columns.rows, configured, strict=True)
+    ]
+    labels = [(*head, method, tail) for head, method, tail in zip(heads, forwarding, tails, strict=True)]
+    return Column(labels, [1] * len(labels))
 
 
-def _total(value: Callable[[Counters], int]) -> Callable[[Reading], Samples]:
-    return _counted(lambda counted: value(counted.counters))
+def _ends_of_info(roster: Roster) -> tuple[list[Labels], list[str]]:
+    """What stands before and behind the forwarding method."""
+    heads: list[Labels] = []
+    for roll, span in zip(roster.rolls, roster.spans, strict=True):
+        address, port, proto, mark = address_labels(roll.key)
+        heads += [
+            (*labels, address, port, str(key.address), str(key.port), proto, mark)
+            for labels, key in zip(roster.server_labels[span], roster.server_keys[span], strict=True)
+        ]
+    return heads, ["false" if sorry is None else "true" for sorry in roster.sorry_servers]
 
 
-def _of_present(value: Callable[[Destination], int]) -> Callable[[Reading], Samples]:
-    return of_servers(lambda server: None if server.present is None else value(server.present))
+def _configured_forwarding(roster: Roster) -> list[str]:
+    """The forwarding method that the row will have where the kernel has none."""
+    rows = (
+        server.destination if server else sorry
+        for server, sorry in zip(roster.real_servers, roster.sorry_servers, strict=True)
+    )
+    return ["" if row is None else row.forwarding.value for row in rows]
 
 
-def _of_configured(value: Callable[[RealServer, KnownServer], Value | None]) -> Callable[[Reading], Samples]:
-    return of_servers(lambda server: None if server.configured is None else value(server.configured, server))
+def _counted(value: Callable[[DestinationStatistics], int]) -> Read:
+    return of_servers(lambda columns: [None if counted is None else value(counted) for counted in columns.counted])
 
 
-def _transitions(reading: Reading) -> Samples:
-    """Zeros from the start: the first sample of a series is invisible to ``increase()``."""
-    for service in reading.inventory.services:
-        for server in service.real_servers:
-            yield (*server.labels, "up"), server.status.ups
-            yield (*server.labels, "down"), server.status.downs
-
-
-def _durations(server: KnownServer) -> Summary:
-    histograms = [status.durations for _, status in server.checks]
-    return Summary(
-        count=sum(sum(histogram.counts) for histogram in histograms),
-        total=sum(histogram.total for histogram in histograms),
+def _total(value: Callable[[Counters], int]) -> Read:
+    return of_servers(
+        lambda columns: [None if counted is None else value(counted.counters) for counted in columns.counted]
     )
 
 
-def _reports(server: KnownServer) -> Iterator[CheckReport]:
-    return (status.last for _, status in server.checks if status.last is not None)
+def _of_present(value: Callable[[Destination], int]) -> Read:
+    return of_servers(lambda columns: [None if row is None else value(row) for row in columns.rows])
 
 
-def _last_duration(server: KnownServer) -> float | None:
-    last = max(_reports(server), key=lambda report: report.ended_at, default=None)
+def _of_real(values: Callable[[Columns], Sequence[Value | None]]) -> Read:
+    """``values`` of the real servers; of everything else, none."""
+
+    def of_columns(columns: Columns) -> Sequence[Value | None]:
+        found = values(columns)
+        if columns.roster.keep(_all_real):
+            return found
+        pairs = zip(columns.roster.real_servers, found, strict=True)
+        return [None if server is None else value for server, value in pairs]
+
+    return of_servers(of_columns)
+
+
+def _all_real(roster: Roster) -> bool:
+    return None not in roster.real_servers
+
+
+def _configured_weights(roster: Roster) -> list[int | None]:
+    return [None if server is None else server.destination.weight for server in roster.real_servers]
+
+
+def _transitions(reading: Reading) -> Column:
+    """Zeros from the start: the first sample of a series is invisible to ``increase()``."""
+    columns = reading.columns
+    pairs = (
+        (None, None) if server is None else (status.ups, status.downs)
+        for server, status in zip(columns.roster.real_servers, columns.statuses, strict=True)
+    )
+    return Column(columns.roster.keep(_directed), list(chain.from_iterable(pairs)))
+
+
+def _directed(roster: Roster) -> list[Labels]:
+    return [(*labels, to) for labels in roster.server_labels for to in _DIRECTIONS]
+
+
+def _since(status: ServerStatus) -> float | None:
+    """None while it is not known which state the server is in, whatever was known before a reload."""
+    return None if status.health is Health.UNKNOWN else status.since
+
+
+def _duration(check: CheckStatus) -> Summary:
+    durations = check.durations
+    return Summary(sum(durations.counts), durations.total)
+
+
+def _durations(checks: Sequence[CheckStatus]) -> Summary:
+    numbers, totals = zip((0, 0.0), *map(_duration, checks), strict=True)
+    return Summary(sum(numbers), sum(totals))
+
+
+def _last_duration(reports: Sequence[CheckReport]) -> float | None:
+    last = max(reports, key=lambda report: report.ended_at, default=None)
     return None if last is None else last.duration_s
 
 
-def _last_end(server: KnownServer) -> float | None:
-    return min((report.ended_at for report in _reports(server)), default=None)
+def _last_end(reports: Sequence[CheckReport]) -> float | None:
+    return min((report.ended_at for report in reports), default=None)
 
 
-def _since(server: KnownServer) -> float | None:
-    """None while it is not known which state the server is in, whatever was known before a reload."""
-    return None if server.status.health is Health.UNKNOWN else server.status.since
-
-
-def _failures(server: KnownServer) -> int:
-    return sum(sum(status.failures.values()) for _, status in server.checks)
-
-
-def _certificate_end(server: KnownServer) -> float | None:
-    results = (report.result for report in _reports(server))
-    ends = (result.certificate_not_after for result in results if not isinstance(result, Errored))
+def _certificate_end(reports: Sequence[CheckReport]) -> float | None:
+    ends = map(_end_in, reports)
     return min((end for end in ends if end is not None), default=None)
 
+
+def _end_in(report: CheckReport) -> float | None:
+    result = report.result
+    return None if isinstance(result, Errored) else result.certificate_not_after
+
+
+def _failed(check: CheckStatus) -> int:
+    return sum(check.failures.values())
+
+
+def _failures(checks: Sequence[CheckStatus]) -> int:
+    return sum(map(_failed, checks))
+
+
+def _of_checks(
+    alone: Callable[[CheckStatus], Value | None], together: Callable[[Sequence[CheckStatus]], Value | None]
+) -> Read:
+    """What the checks of each server say: ``alone`` where there is one, as nearly everywhere, for it takes less."""
+    return _of_real(
+        lambda columns: [alone(checks[0]) if len(checks) == 1 else together(checks) for checks in columns.checks]
+    )
+
+
+def _of_reports(
+    alone: Callable[[CheckReport], Value | None], together: Callable[[Sequence[CheckReport]], Value | None]
+) -> Read:
+    """The same of their last reports."""
+    return _of_real(
+        lambda columns: [alone(reports[0]) if len(reports) == 1 else together(reports) for reports in columns.reports]
+    )
+
+
+_OF_STATE: Facts = {"labels": SERVER, "scope": Scope.SERVER}
+_OF_KERNEL: Facts = {"labels": SERVER, "scope": Scope.SERVER, "sources": KERNEL}
+_VITAL: Facts = {"vital": True}
 
 METRICS = (
     Metric(
         name="lvs_real_server_info",
         kind=Kind.INFO,
         help="What a real server is; fallback is true for a sorry server.",
-        samples=_info,
+        read=_info,
         labels=(
             *SERVER,
             "local_address",
@@ -111,13 +197,16 @@ METRICS = (
             "forward_method",
             "fallback",
         ),
+        scope=Scope.SERVER,
+        sources=BOTH,
+        vital=True,
     ),
     *(
         counter(
             f"lvs_real_server_{name}_total",
             f"{text} by a real server since its entry was made.",
             _total(value),
-            labels=SERVER,
+            **_OF_KERNEL,
         )
         for name, text, value in COUNTED
     ),
@@ -125,97 +214,95 @@ METRICS = (
         "lvs_real_server_active_connections",
         "Active connections.",
         _counted(lambda counted: counted.active_connections),
-        labels=SERVER,
+        **_OF_KERNEL,
     ),
     gauge(
         "lvs_real_server_inactive_connections",
         "Inactive connections.",
         _counted(lambda counted: counted.inactive_connections),
-        labels=SERVER,
+        **_OF_KERNEL,
     ),
     gauge(
         "lvs_real_server_persistent_connections",
         "Persistence templates.",
         _counted(lambda counted: counted.persistent_connections),
-        labels=SERVER,
+        **_OF_KERNEL,
     ),
     gauge(
         "lvs_real_server_weight",
         "Weight in the kernel; absent if the server is not in the table.",
         _of_present(lambda row: row.weight),
-        labels=SERVER,
+        **(_OF_KERNEL | _VITAL),
     ),
     gauge(
         "lvs_real_server_configured_weight",
         "Weight that the server has while it is up.",
-        _of_configured(lambda configured, _: configured.destination.weight),
-        labels=SERVER,
+        of_servers(lambda columns: columns.roster.keep(_configured_weights)),
+        **(_OF_STATE | _VITAL),
     ),
     gauge(
         "lvs_real_server_wanted_weight",
         "Weight that the kernel should have now, as decided last; absent if the server should not be in the table.",
-        of_servers(lambda server: None if server.wanted is None else server.wanted.weight),
-        labels=SERVER,
+        of_servers(lambda columns: [None if row is None else row.weight for row in columns.wanted]),
+        **(_OF_STATE | _VITAL),
     ),
     gauge(
         "lvs_real_server_connection_limit",
         "Connections from which on the kernel sends no new ones (upper threshold); 0 is no limit.",
         _of_present(lambda row: row.upper_threshold),
-        labels=SERVER,
+        **_OF_KERNEL,
     ),
     gauge(
         "lvs_real_server_up",
         "1 if the checks say that the server is up, after rise and fall; 0 if it is down or not known yet.",
-        _of_configured(lambda _, server: int(server.status.health is Health.UP)),
-        labels=SERVER,
+        _of_real(lambda columns: [int(status.health is Health.UP) for status in columns.statuses]),
+        **(_OF_STATE | _VITAL),
     ),
     gauge(
         "lvs_real_server_maintenance",
         "1 if an operator took the server out of service.",
-        _of_configured(lambda _, server: int(server.maintained)),
-        labels=SERVER,
+        _of_real(lambda columns: [int(is_maintained(placement)) for placement in columns.placements]),
+        **(_OF_STATE | _VITAL),
     ),
     counter(
         "lvs_real_server_transitions_total",
         "Changes from down to up and from up to down.",
         _transitions,
         labels=(*SERVER, "to"),
+        scope=Scope.SERVER,
+        variants=len(_DIRECTIONS),
+        vital=True,
     ),
     gauge(
         "lvs_real_server_last_transition_timestamp_seconds",
         "When the server came into the state that it is in; absent while that is unknown.",
-        _of_configured(lambda _, server: _since(server)),
-        labels=SERVER,
+        _of_real(lambda columns: [_since(status) for status in columns.statuses]),
+        **(_OF_STATE | _VITAL),
     ),
     Metric(
         name="lvs_real_server_check_duration_seconds",
         kind=Kind.SUMMARY,
         help="How long checks took; the count is the number of checks done.",
-        samples=_of_configured(lambda _, server: _durations(server)),
-        labels=SERVER,
+        read=_of_checks(_duration, _durations),
+        **_OF_STATE,
     ),
     gauge(
         "lvs_real_server_check_last_duration_seconds",
         "How long the last check took.",
-        _of_configured(lambda _, server: _last_duration(server)),
-        labels=SERVER,
+        _of_reports(lambda report: report.duration_s, _last_duration),
+        **_OF_STATE,
     ),
     gauge(
         "lvs_real_server_check_last_timestamp_seconds",
         "When the last check ended; of several checks, that of the one that has waited longest.",
-        _of_configured(lambda _, server: _last_end(server)),
-        labels=SERVER,
+        _of_reports(lambda report: report.ended_at, _last_end),
+        **_OF_STATE,
     ),
-    counter(
-        "lvs_real_server_check_failures_total",
-        "Failed checks.",
-        _of_configured(lambda _, server: _failures(server)),
-        labels=SERVER,
-    ),
+    counter("lvs_real_server_check_failures_total", "Failed checks.", _of_checks(_failed, _failures), **_OF_STATE),
     gauge(
         "lvs_real_server_check_certificate_not_after_timestamp_seconds",
         "When the certificate that the server showed expires; of several, the first; absent where none was seen.",
-        _of_configured(lambda _, server: _certificate_end(server)),
-        labels=SERVER,
+        _of_reports(_end_in, _certificate_end),
+        **_OF_STATE,
     ),
 )

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 
 from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import DriftKind
-from lvs_agent.core.snapshot import CHECK_BOUNDS, Histogram
-from lvs_agent.metrics.inventory import KnownServer, KnownService
+from lvs_agent.core.snapshot import CHECK_BOUNDS, CheckStatus, Histogram
+from lvs_agent.metrics.columns import Columns
 from lvs_agent.metrics.kernel import COUNTED, address_labels
-from lvs_agent.metrics.reading import (
+from lvs_agent.metrics.metric import (
+    BOTH,
+    KERNEL,
     SERVICE,
+    Column,
+    Facts,
     Kind,
+    Labels,
     Metric,
-    Reading,
-    Samples,
+    Read,
+    Scope,
     Value,
     counter,
     gauge,
     of_services,
 )
+from lvs_agent.metrics.reading import Reading
+from lvs_agent.metrics.roster import Roster
 from lvs_agent.model.check import CheckSpec, FailureReason
 from lvs_agent.model.intent import VirtualService
 from lvs_agent.model.ipvs import SCHEDULER_FLAG_NAMES, SchedulerFlag, Service
@@ -41,111 +48,168 @@ def _flag_word(flag: SchedulerFlag, scheduler: str) -> str:
     return next((word for word in words if word.startswith(f"{scheduler}-")), words[0])
 
 
-def _info(reading: Reading) -> Samples:
-    for service in reading.inventory.services:
-        address, port, proto, mark = address_labels(service.key)
-        family, flags = service.key.family.word, ",".join(flags_of(service.row))
-        yield (service.name, address, port, proto, mark, family, service.row.scheduler, flags), 1
+def _info(reading: Reading) -> Column:
+    columns = reading.columns
+    labels: list[Labels] = []
+    for place, roll in enumerate(columns.roster.rolls):
+        address, port, proto, mark = address_labels(roll.key)
+        row = columns.row(place)
+        flags = ",".join(flags_of(row))
+        labels.append((roll.name, address, port, proto, mark, roll.key.family.word, row.scheduler, flags))
+    return Column(labels, [1] * len(labels))
 
 
-def _counted(value: Callable[[Counters], int]) -> Callable[[Reading], Samples]:
-    return of_services(lambda service: None if service.counters is None else value(service.counters))
+def _counted(value: Callable[[Counters], int]) -> Read:
+    return of_services(lambda columns: [None if counters is None else value(counters) for counters in columns.counters])
 
 
-def _connections(value: Callable[[DestinationStatistics], int]) -> Callable[[Reading], Samples]:
-    return of_services(
-        lambda service: (
+def _connections(value: Callable[[DestinationStatistics], int]) -> Read:
+    def sums(columns: Columns) -> list[Value | None]:
+        return [
             None
-            if service.counters is None
-            else sum(value(server.counted) for server in service.servers if server.counted is not None)
-        )
-    )
+            if counters is None
+            else sum(value(counted) for counted in columns.counted[span] if counted is not None)
+            for counters, span in zip(columns.counters, columns.roster.spans, strict=True)
+        ]
+
+    return of_services(sums)
 
 
-def _weight(reading: Reading) -> Samples:
+def _weights(columns: Columns) -> list[Value | None]:
     """A configured service that the kernel does not have has the weight 0, not none: an alert must see it."""
-    if reading.inventory.table_known:
-        for service in reading.inventory.services:
-            yield (service.name,), sum(server.present.weight for server in service.servers if server.present)
+    if not columns.table_known:
+        return [None] * len(columns.roster.rolls)
+    return [sum(row.weight for row in columns.rows[span] if row is not None) for span in columns.roster.spans]
 
 
-def _of_configured(value: Callable[[VirtualService], Value | None]) -> Callable[[Reading], Samples]:
-    return of_services(lambda service: None if service.configured is None else value(service.configured))
-
-
-def _ups(service: KnownService) -> int:
-    return sum(server.state == Health.UP.value for server in service.real_servers)
-
-
-def _states(reading: Reading) -> Samples:
-    for service in reading.inventory.services:
-        if service.configured is not None:
-            counts = Counter(server.state for server in service.real_servers)
-            yield from (((service.name, state), counts[state]) for state in STATES)
-
-
-def _quorum_up(service: KnownService) -> Value | None:
-    return None if service.configured is None else int(_ups(service) >= service.configured.quorum)
-
-
-def _fallback(service: KnownService) -> Value | None:
-    return None if service.configured is None else int(service.sorry_active)
-
-
-def _persistence(service: KnownService) -> Value:
-    return 0 if service.row.persistence is None else service.row.persistence.timeout_s
-
-
-def _longest(time: Callable[[CheckSpec], float]) -> Callable[[Reading], Samples]:
+def _configured(value: Callable[[VirtualService], Value | None]) -> Read:
     return of_services(
-        lambda service: max((time(spec) for server in service.real_servers for spec, _ in server.checks), default=None)
+        lambda columns: [None if roll.configured is None else value(roll.configured) for roll in columns.roster.rolls]
     )
 
 
-def _durations(reading: Reading) -> Samples:
-    for service in reading.inventory.services:
-        by_kind: dict[str, list[Histogram]] = {}
-        for server in service.real_servers:
-            for spec, status in server.checks:
-                by_kind.setdefault(spec.kind, []).append(status.durations)
-        yield from (((service.name, kind), _sum(histograms)) for kind, histograms in by_kind.items())
+def _states(reading: Reading) -> Column:
+    columns = reading.columns
+    values: list[Value | None] = []
+    for roll, span in zip(columns.roster.rolls, columns.roster.spans, strict=True):
+        states = columns.states[span]
+        values += [None if roll.configured is None else states.count(state) for state in STATES]
+    return Column(columns.roster.keep(_by_state), values)
 
 
-def _sum(histograms: Iterable[Histogram]) -> Histogram:
-    counts, total = [0] * (len(CHECK_BOUNDS) + 1), 0.0
-    for histogram in histograms:
-        counts = [one + other for one, other in zip(counts, histogram.counts, strict=True)]
-        total += histogram.total
-    return Histogram(CHECK_BOUNDS, tuple(counts), total)
+def _by_state(roster: Roster) -> list[Labels]:
+    return [(*labels, state) for labels in roster.service_labels for state in STATES]
 
 
-def _failures(reading: Reading) -> Samples:
-    for service in reading.inventory.services:
-        counts: Counter[tuple[str, FailureReason]] = Counter()
-        for server in service.real_servers:
-            _count_failures(server, counts)
-        yield from (((service.name, kind, reason.value), count) for (kind, reason), count in counts.items())
+def _quorums_up(columns: Columns) -> list[Value | None]:
+    return [
+        None if roll.configured is None else int(columns.states[span].count(Health.UP.value) >= roll.configured.quorum)
+        for roll, span in zip(columns.roster.rolls, columns.roster.spans, strict=True)
+    ]
 
 
-def _count_failures(server: KnownServer, counts: Counter[tuple[str, FailureReason]]) -> None:
-    for spec, status in server.checks:
-        for reason, count in status.failures.items():
-            counts[spec.kind, reason] += count
+def _fallbacks(columns: Columns) -> list[Value | None]:
+    return [
+        None if roll.configured is None else int(pool is not None and pool.sorry_active)
+        for roll, pool in zip(columns.roster.rolls, columns.pools, strict=True)
+    ]
 
 
-def _drift(reading: Reading) -> Samples:
+def _persistences(columns: Columns) -> list[Value | None]:
+    rows = map(columns.row, range(len(columns.roster.rolls)))
+    return [0 if row.persistence is None else row.persistence.timeout_s for row in rows]
+
+
+def _intervals(roster: Roster) -> list[float | None]:
+    return _longest(roster, lambda spec: max(spec.interval_s, spec.down_interval_s))
+
+
+def _timeouts(roster: Roster) -> list[float | None]:
+    return _longest(roster, lambda spec: spec.timeout_s)
+
+
+def _longest(roster: Roster, time: Callable[[CheckSpec], float]) -> list[float | None]:
+    return [
+        max((time(spec) for place in range(span.start, span.stop) for spec in roster.specs(place)), default=None)
+        for span in roster.spans
+    ]
+
+
+def _kinds(roster: Roster) -> list[dict[str, list[tuple[int, int]]]]:
+    """Of each service, by kind of check: the server's place, and the check's place among those of the server."""
+    return [_kinds_of(roster, span) for span in roster.spans]
+
+
+def _kinds_of(roster: Roster, span: slice) -> dict[str, list[tuple[int, int]]]:
+    places: dict[str, list[tuple[int, int]]] = {}
+    for server in range(span.start, span.stop):
+        for number, spec in enumerate(roster.specs(server)):
+            places.setdefault(spec.kind, []).append((server, number))
+    return places
+
+
+def _by_kind(roster: Roster) -> list[Labels]:
+    pairs = zip(roster.service_labels, roster.keep(_kinds), strict=True)
+    return [(*labels, kind) for labels, places in pairs for kind in places]
+
+
+def _by_reason(roster: Roster) -> list[Labels]:
+    return [(*labels, reason.value) for labels in roster.keep(_by_kind) for reason in FailureReason]
+
+
+def _checks(columns: Columns) -> Iterator[list[CheckStatus]]:
+    """The statuses of all checks of one kind of one service, beside ``_by_kind``."""
+    for places in columns.roster.keep(_kinds):
+        for found in places.values():
+            yield [columns.checks[server][number] for server, number in found]
+
+
+def _durations(reading: Reading) -> Column:
+    columns = reading.columns
+    sums = [_sum([status.durations for status in checks]) for checks in _checks(columns)]
+    return Column(columns.roster.keep(_by_kind), sums)
+
+
+def _sum(histograms: Sequence[Histogram]) -> Histogram:
+    counts = tuple(map(sum, zip(*(histogram.counts for histogram in histograms), strict=True)))
+    return Histogram(CHECK_BOUNDS, counts, sum(histogram.total for histogram in histograms))
+
+
+def _failures(reading: Reading) -> Column:
+    """Zeros from the start: the first sample of a series is invisible to ``increase()``."""
+    columns = reading.columns
+    values: list[int] = []
+    for checks in _checks(columns):
+        counts = dict.fromkeys(FailureReason, 0)
+        for status in checks:
+            for reason, count in status.failures.items():
+                counts[reason] += count
+        values += counts.values()
+    return Column(columns.roster.keep(_by_reason), values)
+
+
+def _drift(reading: Reading) -> Column:
+    roster = reading.columns.roster
     counts = Counter((drift.service, drift.kind) for drift in reading.snapshot.reconcile.drift)
-    for service in reading.inventory.services:
-        if service.configured is not None:
-            yield from (((service.name, kind.value), counts[service.key, kind]) for kind in DriftKind)
+    values = [
+        None if roll.configured is None else counts[roll.key, kind] for roll in roster.rolls for kind in DriftKind
+    ]
+    return Column(roster.keep(_by_drift), values)
 
+
+def _by_drift(roster: Roster) -> list[Labels]:
+    return [(*labels, kind.value) for labels in roster.service_labels for kind in DriftKind]
+
+
+_OF_STATE: Facts = {"labels": SERVICE, "scope": Scope.SERVICE}
+_OF_KERNEL: Facts = {"labels": SERVICE, "scope": Scope.SERVICE, "sources": KERNEL}
 
 METRICS = (
     Metric(
         name="lvs_virtual_service_info",
         kind=Kind.INFO,
         help="What a virtual service is, from the kernel where it has it, else from the configuration.",
-        samples=_info,
+        read=_info,
         labels=(
             *SERVICE,
             "local_address",
@@ -156,95 +220,106 @@ METRICS = (
             "scheduler",
             "flags",
         ),
+        scope=Scope.SERVICE,
+        sources=BOTH,
     ),
     *(
-        counter(f"lvs_virtual_service_{name}_total", f"{text} by a virtual service.", _counted(value), labels=SERVICE)
+        counter(f"lvs_virtual_service_{name}_total", f"{text} by a virtual service.", _counted(value), **_OF_KERNEL)
         for name, text, value in COUNTED
     ),
     gauge(
         "lvs_virtual_service_active_connections",
         "Active connections of all servers of a virtual service.",
         _connections(lambda counted: counted.active_connections),
-        labels=SERVICE,
+        **_OF_KERNEL,
     ),
     gauge(
         "lvs_virtual_service_inactive_connections",
         "Inactive connections of all servers of a virtual service.",
         _connections(lambda counted: counted.inactive_connections),
-        labels=SERVICE,
+        **_OF_KERNEL,
     ),
     gauge(
         "lvs_virtual_service_persistent_connections",
         "Persistence templates of all servers of a virtual service.",
         _connections(lambda counted: counted.persistent_connections),
-        labels=SERVICE,
+        **_OF_KERNEL,
     ),
-    gauge("lvs_virtual_service_weight", "Sum of the weights that the kernel has.", _weight, labels=SERVICE),
+    gauge("lvs_virtual_service_weight", "Sum of the weights that the kernel has.", of_services(_weights), **_OF_KERNEL),
     gauge(
         "lvs_virtual_service_configured_weight",
         "Sum of the configured weights of the real servers.",
-        _of_configured(lambda configured: sum(server.destination.weight for server in configured.real_servers)),
-        labels=SERVICE,
+        _configured(lambda configured: sum(server.destination.weight for server in configured.real_servers)),
+        **_OF_STATE,
     ),
     gauge(
         "lvs_virtual_service_real_servers",
         "Configured real servers by their state.",
         _states,
         labels=(*SERVICE, "state"),
+        scope=Scope.SERVICE,
+        variants=len(STATES),
     ),
     gauge(
         "lvs_virtual_service_quorum",
         "Real servers that must be up for the service to count as healthy.",
-        _of_configured(lambda configured: configured.quorum),
-        labels=SERVICE,
+        _configured(lambda configured: configured.quorum),
+        **_OF_STATE,
     ),
     gauge(
         "lvs_virtual_service_quorum_up",
         "1 if as many real servers are up as the quorum says.",
-        of_services(_quorum_up),
-        labels=SERVICE,
+        of_services(_quorums_up),
+        **_OF_STATE,
     ),
     gauge(
         "lvs_virtual_service_fallback_active",
         "1 while the sorry server serves.",
-        of_services(_fallback),
-        labels=SERVICE,
+        of_services(_fallbacks),
+        **_OF_STATE,
     ),
     gauge(
         "lvs_virtual_service_persistence_timeout_seconds",
         "How long a client keeps its real server; 0 if it is not kept at all.",
-        of_services(_persistence),
+        of_services(_persistences),
         labels=SERVICE,
+        scope=Scope.SERVICE,
+        sources=BOTH,
     ),
     gauge(
         "lvs_virtual_service_check_interval_seconds",
         "Longest configured time between two checks of a server, that for servers that are down included.",
-        _longest(lambda spec: max(spec.interval_s, spec.down_interval_s)),
-        labels=SERVICE,
+        of_services(lambda columns: columns.roster.keep(_intervals)),
+        **_OF_STATE,
     ),
     gauge(
         "lvs_virtual_service_check_timeout_seconds",
         "Longest time that a check of a server may take, as configured.",
-        _longest(lambda spec: spec.timeout_s),
-        labels=SERVICE,
+        of_services(lambda columns: columns.roster.keep(_timeouts)),
+        **_OF_STATE,
     ),
     Metric(
         name="lvs_virtual_service_check_duration_seconds",
         kind=Kind.HISTOGRAM,
         help="How long checks took, by kind of check.",
-        samples=_durations,
+        read=_durations,
         labels=(*SERVICE, "check"),
+        scope=Scope.SERVICE,
     ),
     counter(
         "lvs_virtual_service_check_failures_total",
         "Failed checks by kind of check and reason.",
         _failures,
         labels=(*SERVICE, "check", "reason"),
+        scope=Scope.SERVICE,
+        variants=len(FailureReason),
     ),
     gauge(
         "lvs_virtual_service_drift_entries",
         "Entries that somebody else had changed, at the last comparison.",
         _drift,
         labels=(*SERVICE, "kind"),
+        scope=Scope.SERVICE,
+        variants=len(DriftKind),
     ),
 )
