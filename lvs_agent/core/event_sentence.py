@@ -23,7 +23,7 @@ _CAUSES = {"sighup": "asked for by a signal", "file_changed": "its file has chan
 
 def sentence(event: Event) -> str:
     """What happened, without the time; what servers and programs said in it is as they said it."""
-    said = _SENTENCES[event.kind](event)
+    said = _SENTENCES[event.kind](event).strip()
     more = event.facts.get("repeated")
     return f"{said} ({more} times more)" if isinstance(more, int) and more > 0 else said
 

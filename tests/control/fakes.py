@@ -14,7 +14,7 @@ class FlakyIpvs(MemoryIpvs):
     """A kernel in memory.
 
     ``refuse`` gives the errno for an operation that is to be refused, or 0; ``deaf`` makes every reading fail;
-    ``deaf_after_writes`` only those after the next write.
+    ``deaf_after_writes`` only those after the next write.  ``blind``: operations are taken and do nothing.
     """
 
     def __init__(self) -> None:
@@ -22,6 +22,7 @@ class FlakyIpvs(MemoryIpvs):
         self.refuse: Callable[[Operation], int] = lambda _: 0
         self.deaf = False
         self.deaf_after_writes = False
+        self.blind = False
         self.applied: list[Operation] = []
         self.read_scopes: list[Collection[ServiceKey] | None] = []
         self.outlines = 0
@@ -39,7 +40,8 @@ class FlakyIpvs(MemoryIpvs):
     def apply(self, operation: Operation) -> None:
         if number := self.refuse(operation):
             raise ipvs_error(number, "apply")
-        super().apply(operation)
+        if not self.blind:
+            super().apply(operation)
         self.applied.append(operation)
         if self.deaf_after_writes:
             self.deaf = True

@@ -25,6 +25,7 @@ MEMORY = Memory(
     },
     withdrawn=frozenset({(service_key(), destination_key())}),
     sorry=frozenset({fwmark_key()}),
+    maintained=frozenset({(service_key(), destination_key())}),
 )
 
 

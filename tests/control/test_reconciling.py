@@ -16,6 +16,7 @@ from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
 from lvs_agent.core.pool import Membership, Pool
 from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.model.event import EventQuery
 from lvs_agent.model.intent import Intent, OnDown
 from lvs_agent.model.ipvs import DeleteDestination, DeleteService, ServiceKey, Table, UpdateDestination
 from tests.builders import (
@@ -306,3 +307,118 @@ def test_loop_can_be_made_outside_a_running_loop(compare_s: float) -> None:
 
     assert bench.kernel.read_scopes == []
     bench.loop.close()
+
+
+# --- what the journal is told -----------------------------------------------------------------------------------------
+
+
+async def rounds(bench: Bench, *steps: Callable[[], object]) -> list[tuple[str, str, str]]:
+    """Make a round, then one after each of ``steps``: kind, subject and fact of every event."""
+    try:
+        await bench.loop.round()
+        for step in steps:
+            step()
+            bench.loop.wake()
+            await bench.loop.round()
+    finally:
+        bench.loop.close()
+    events = bench.journal.select(EventQuery())
+    return [
+        (
+            event.kind.value,
+            event.real_server or event.virtual_service,
+            str(event.facts.get("operation") or event.facts.get("kind") or event.facts.get("up", "")),
+        )
+        for event in events
+    ]
+
+
+@trial
+async def test_journal_tells_what_others_did_and_what_was_done_about_it() -> None:
+    """Each operation is an event, and what made it necessary stands before it."""
+    bench = Bench(wanted=intent(services=[WEB]))
+    server = WEB.real_servers[0]
+    told = await rounds(bench, lambda: bench.edit(DeleteDestination(WEB.service.key, server.key)))
+
+    assert told == [
+        ("operation_applied", "web", "add_service"),
+        ("operation_applied", server.name, "add_destination"),
+        ("table_changed_by_others", server.name, "missing"),
+        ("operation_applied", server.name, "add_destination"),
+    ]
+
+
+@trial
+async def test_journal_tells_a_refusal_once_for_as_long_as_it_lasts() -> None:
+    """Rounds that are refused the same again add nothing; an operation that changes nothing is told too."""
+    bench = Bench(wanted=intent(services=[WEB]))
+    bench.kernel.refuse = lambda _: errno.EPERM
+
+    def take_without_effect() -> None:
+        bench.kernel.refuse = lambda _: 0
+        bench.kernel.blind = True
+
+    told = await rounds(bench, lambda: None, lambda: None, take_without_effect)
+
+    assert told == [
+        ("operation_refused", "web", "add_service"),
+        ("operation_applied", "web", "add_service"),
+        ("operation_applied", "10.0.0.1:80", "add_destination"),
+        ("operation_without_effect", "web", "add_service"),
+        ("operation_without_effect", "10.0.0.1:80", "add_destination"),
+    ]
+
+
+@trial
+async def test_journal_tells_when_the_table_could_not_be_read_and_when_again() -> None:
+    """One event each, however many rounds fail; a table that cannot be read back counts as well."""
+    bench = Bench(wanted=intent(services=[WEB]))
+
+    def become_deaf_later() -> None:
+        bench.kernel.deaf = False
+        bench.kernel.deaf_after_writes = True
+        bench.edit(DeleteService(WEB.service.key))
+
+    def hear() -> None:
+        bench.kernel.deaf = bench.kernel.deaf_after_writes = False
+
+    told = await rounds(
+        bench, lambda: setattr(bench.kernel, "deaf", True), lambda: None, become_deaf_later, lambda: None, hear
+    )
+
+    assert [kind for kind, _, _ in told if kind.startswith("table_") and "others" not in kind] == [
+        "table_not_read",
+        "table_read_again",
+        "table_not_read",
+        "table_read_again",
+    ]
+
+
+@trial
+async def test_journal_tells_of_quorum_and_sorry_server() -> None:
+    """The last server goes: the quorum is lost and the sorry server serves; it comes back: the reverse."""
+    sorry = destination(address="10.0.0.99")
+    web = virtual_service(sorry_server=sorry)
+    key = (web.service.key, web.real_servers[0].key)
+    bench = Bench(wanted=intent(services=[web]))
+    told = await rounds(
+        bench,
+        lambda: bench.state.settle_server(key, Health.DOWN, at=2.0),
+        lambda: None,
+        lambda: bench.state.settle_server(key, Health.UP, at=3.0),
+    )
+
+    assert [entry for entry in told if entry[0] != "operation_applied"] == [
+        ("quorum_lost", "web", "0"),
+        ("sorry_server_begun", "10.0.0.99:80", ""),
+        ("sorry_server_ended", "10.0.0.99:80", ""),
+        ("quorum_regained", "web", "1"),
+    ]
+
+
+@trial
+async def test_journal_has_no_operations_where_nothing_is_written() -> None:
+    """A plan that is only shown is nothing that happened."""
+    bench = Bench(wanted=intent(services=[WEB]), writes=False)
+
+    assert await rounds(bench, lambda: None) == []

@@ -16,6 +16,7 @@ from lvs_agent.control.reloading import Reloading, first_status
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus, EngineStatus
 from lvs_agent.errors import ConfigError
+from lvs_agent.model.event import EventKind, EventQuery
 
 ONE = '[[virtual_service]]\naddress = "192.0.2.1"\nport = 80\n'
 TWO = ONE + '[[virtual_service]]\naddress = "192.0.2.1"\nport = 81\n'
@@ -176,3 +177,29 @@ def test_only_configuration_errors_are_refusals(bench: Bench, tmp_path: Path) ->
     assert asyncio.run(bench.reloading.reload(cause="sighup")) is False
     with pytest.raises(ConfigError):
         load_config(tmp_path)
+
+
+def test_reloads_and_refusals_are_events(bench: Bench) -> None:
+    """The journal has why it was loaded again, whether that changed anything, and the first of the problems."""
+
+    async def scenario() -> None:
+        await bench.reloading.reload(cause="sighup")
+        bench.replace(ONE.replace("port", "prot"))
+        await bench.reloading.reload(cause="file_changed")
+        bench.replace(TWO)
+        await bench.reloading.reload(cause="file_changed")
+
+    asyncio.run(scenario())
+    unchanged, refused, changed = bench.journal.select(EventQuery())
+
+    assert (unchanged.kind, unchanged.facts) == (
+        EventKind.CONFIGURATION_RELOADED,
+        {"cause": "sighup", "changed": False},
+    )
+    assert (refused.kind, refused.facts["cause"], refused.facts["problems"]) == (
+        EventKind.CONFIGURATION_REFUSED,
+        "file_changed",
+        1,
+    )
+    assert "unknown key 'prot'" in str(refused.facts["problem"])
+    assert (changed.kind, changed.facts["changed"]) == (EventKind.CONFIGURATION_RELOADED, True)

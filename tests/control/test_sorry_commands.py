@@ -14,6 +14,7 @@ from lvs_agent.clock import SystemClock
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.sorry_commands import SorryCommands
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
+from lvs_agent.model.event import EventKind, EventQuery
 from lvs_agent.model.intent import SorryCommand
 from lvs_agent.model.ipvs import ServiceKey
 from tests.builders import fwmark_key, service_key
@@ -104,6 +105,15 @@ def test_start_and_stop_are_called_in_order_with_their_arguments(tmp_path: Path)
     assert bench.commands.counts == {
         (service, action, SorryOutcome.SUCCEEDED): 1 for service in (WEB, MARK) for action in (START, STOP)
     }
+    assert [
+        (event.kind, event.virtual_service, event.facts["action"], event.facts["outcome"])
+        for event in bench.journal.select(EventQuery())
+    ] == [
+        (EventKind.SORRY_COMMAND, "web", "start", "succeeded"),
+        (EventKind.SORRY_COMMAND, "mark", "start", "succeeded"),
+        (EventKind.SORRY_COMMAND, "web", "stop", "succeeded"),
+        (EventKind.SORRY_COMMAND, "mark", "stop", "succeeded"),
+    ]
 
 
 def test_calls_of_a_service_never_overlap_and_overtaken_wishes_are_left_out(tmp_path: Path) -> None:

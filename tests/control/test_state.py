@@ -282,3 +282,25 @@ def test_what_an_earlier_process_knew_is_no_event() -> None:
 
     assert same.journal.select(EventQuery()) == ()
     assert [event.kind for event in other.journal.select(EventQuery())] == [EventKind.SERVER_DOWN]
+
+
+def test_check_that_cannot_be_made_is_an_event_and_so_is_its_return(bench: Bench) -> None:
+    """Our own fault is told for each server that the check is about, once as long as it is the same."""
+    bench.tell(PASS, Errored(ErrorReason.NO_ROUTE, "no route"), Errored(ErrorReason.NO_ROUTE, "no route"), PASS)
+
+    events = bench.journal.select(EventQuery())
+    assert [(event.kind, event.real_server) for event in events[1:]] == [
+        (EventKind.CHECK_NOT_POSSIBLE, WEB.real_servers[0].name),
+        (EventKind.CHECK_POSSIBLE_AGAIN, WEB.real_servers[0].name),
+    ]
+    assert events[1].facts == {"check": "http", "reason": "no_route", "detail": "no route"}
+
+
+def test_server_whose_checks_no_longer_tell_is_an_event() -> None:
+    """A check that comes up where another has not spoken yet leaves the server neither up nor down."""
+    server = real_server(checks=["one", "two"])
+    bench = Bench(intent(services=[virtual_service(real_servers=[server])]))
+    bench.tell(FAIL, PASS, check="one")
+
+    events = bench.journal.select(EventQuery())
+    assert [event.kind for event in events] == [EventKind.SERVER_DOWN, EventKind.SERVER_UNKNOWN]
