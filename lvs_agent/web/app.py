@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
@@ -17,19 +16,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lvs_agent.clock import Clock
-from lvs_agent.metrics.exposition import Exposition
-from lvs_agent.metrics.reading import Reading, Source, SourceRun
-from lvs_agent.web.kernel import KernelReader, KernelReading
+from lvs_agent.web.kernel import KernelReader
+from lvs_agent.web.packing import compressed, takes_gzip
 from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH
+from lvs_agent.web.scrape import Scrapes
 from lvs_agent.web.shown import Shown
 from lvs_agent.web.sources import Sources
 from lvs_agent.web.views import is_live, what_is_missing
 from lvs_agent.web.why_answer import Unanswerable
 
-SCRAPE_TIMEOUT_S = 10.0
-"""Prometheus' default, for who does not say how long it waits."""
-SCRAPE_RESERVE_S = 0.5
-"""What is left of a scrape's time after the kernel, for rendering and the way back."""
 STATUS_TIMEOUT_S = 2.0
 """How long the status waits for the kernel."""
 
@@ -50,15 +45,14 @@ class Endpoints:
         self._sources = sources
         self._snapshot = sources.snapshot
         self._kernel = kernel
-        self._clock = clock
         self._executor = executor
-        self._exposition = Exposition()
+        self._scrapes = Scrapes(sources=sources, kernel=kernel, clock=clock, executor=executor)
 
     def app(self) -> ASGIApp:
         """The application with all its routes."""
         routes = [
             Route("/", self._page),
-            Route("/metrics", self._metrics),
+            Route("/metrics", self._scrapes.answer),
             Route("/livez", self._livez),
             Route("/readyz", self._readyz),
             Route("/api/v1/status", self._status),
@@ -67,33 +61,6 @@ class Endpoints:
         app = Starlette(routes=routes, exception_handlers={HTTPException: _problem})
         app.router.redirect_slashes = False
         return SecureHeaders(app)
-
-    async def _metrics(self, request: Request) -> Response:
-        wait_s = patience(request.headers.get("x-prometheus-scrape-timeout-seconds", ""))
-        kernel = await self._kernel.read(within_s=wait_s)
-        return await self._aside(
-            lambda: self._exposed(
-                kernel,
-                accept=request.headers.get("accept", ""),
-                compress=takes_gzip(request.headers.get("accept-encoding", "")),
-            )
-        )
-
-    def _exposed(self, kernel: KernelReading, *, accept: str, compress: bool) -> Response:
-        started = self._clock.monotonic()
-        snapshot = self._snapshot()
-        state = SourceRun(success=True, duration_s=self._clock.monotonic() - started)
-        reading = Reading(
-            snapshot=snapshot,
-            statistics=kernel.statistics,
-            info=kernel.info,
-            sources={Source.STATE: state, **kernel.sources},
-        )
-        page = self._exposition.render(reading, accept=accept)
-        headers = {"content-type": page.content_type, "vary": "Accept, Accept-Encoding"}
-        if not compress:
-            return Response(page.body, headers=headers)
-        return Response(_gzip(page.body), headers={**headers, "content-encoding": "gzip"})
 
     async def _status(self, _: Request) -> Response:
         kernel = await self._kernel.read(within_s=STATUS_TIMEOUT_S)
@@ -127,37 +94,11 @@ class Endpoints:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
-def patience(header: str) -> float:
-    """Seconds that a scrape may wait for the kernel, given its ``X-Prometheus-Scrape-Timeout-Seconds``."""
-    try:
-        timeout_s = float(header)
-    except ValueError:
-        timeout_s = SCRAPE_TIMEOUT_S
-    if not 0 < timeout_s < float("inf"):
-        timeout_s = SCRAPE_TIMEOUT_S
-    return max(timeout_s - SCRAPE_RESERVE_S, timeout_s / 2)
-
-
-def takes_gzip(accept_encoding: str) -> bool:
-    """Whether an ``Accept-Encoding`` header (RFC 9110, 12.5.3) allows gzip by name."""
-    for offer in accept_encoding.lower().split(","):
-        coding, _, weight = offer.replace(" ", "").partition(";")
-        if coding == "gzip":
-            return weight.removeprefix("q=").strip("0.") != "" or weight == ""
-    return False
-
-
-def _gzip(body: bytes) -> bytes:
-    # Level 1: the highest takes ten times as long for a quarter less.
-    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return compressor.compress(body) + compressor.flush()
-
-
 def _html(text: str, *, compress: bool) -> Response:
     headers = {"vary": "Accept-Encoding"}
     if not compress:
         return Response(text, headers=headers, media_type="text/html")
-    packed = _gzip(text.encode())
+    packed = compressed([text.encode()])
     return Response(packed, headers={**headers, "content-encoding": "gzip"}, media_type="text/html")
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Thread
+from threading import Lock, Thread
 from typing import TypeVar
 
 from lvs_agent.clock import Clock
@@ -18,6 +18,8 @@ from lvs_agent.model.statistics import KernelInfo, Statistics
 
 REUSE_S = 1.0
 """A reading serves everybody who asks within this time of its end."""
+KERNEL = frozenset({Source.NETLINK, Source.PROC})
+"""What the kernel can be asked for."""
 
 _T = TypeVar("_T")
 _log = get_logger()
@@ -43,50 +45,59 @@ class KernelReader:
     def __init__(self, *, backend: IpvsBackend, clock: Clock) -> None:
         self._backend = backend
         self._clock = clock
-        self._reading: Future[KernelReading] | None = None
+        self._readings: dict[frozenset[Source], Future[KernelReading]] = {}
+        self._turn = Lock()
         self._problems: dict[Source, str] = {}
         self._closed = False
 
-    async def read(self, *, within_s: float) -> KernelReading:
-        """A reading that ended less than ``REUSE_S`` ago or ends within ``within_s``, else one that failed."""
+    async def read(self, *, within_s: float, sources: frozenset[Source] = KERNEL) -> KernelReading:
+        """A reading that ended less than ``REUSE_S`` ago or ends within ``within_s``, else one that failed.
+
+        It has ``sources``, of ``KERNEL``, and may have others.
+        """
         if self._closed:
-            return _no_answer(0.0)
-        if self._reading is None or not self._serves(self._reading):
-            self._reading = self._start()
-        waiting = asyncio.wrap_future(self._reading)
+            return _no_answer(0.0, sources)
+        waiting = asyncio.wrap_future(self._serving(sources) or self._start(sources))
         done, _ = await asyncio.wait([waiting], timeout=within_s)
-        return waiting.result() if done and not waiting.cancelled() else _no_answer(within_s)
+        return waiting.result() if done and not waiting.cancelled() else _no_answer(within_s, sources)
 
     def close(self) -> None:
         """Let everybody who waits give up now, and everybody who comes."""
         self._closed = True
-        if self._reading is not None:
-            self._reading.cancel()
+        for reading in self._readings.values():
+            reading.cancel()
+
+    def _serving(self, sources: frozenset[Source]) -> Future[KernelReading] | None:
+        """A reading of ``sources`` that is still under way, or has just ended."""
+        readings = (reading for asked, reading in self._readings.items() if asked >= sources)
+        return next((reading for reading in readings if self._serves(reading)), None)
 
     def _serves(self, reading: Future[KernelReading]) -> bool:
-        """It is still under way, or has just ended."""
         if not reading.done():
             return True
         return not reading.cancelled() and self._clock.monotonic() - reading.result().ended < REUSE_S
 
-    def _start(self) -> Future[KernelReading]:
-        future: Future[KernelReading] = Future()
-        Thread(target=self._read, args=(future,), name="kernel-reading", daemon=True).start()
+    def _start(self, sources: frozenset[Source]) -> Future[KernelReading]:
+        self._readings[sources] = future = Future[KernelReading]()
+        Thread(target=self._read, args=(future, sources), name="kernel-reading", daemon=True).start()
         return future
 
-    def _read(self, future: Future[KernelReading]) -> None:
-        statistics, netlink = self._attempt(self._backend.read_statistics, Source.NETLINK)
-        info, proc = self._attempt(self._backend.read_info, Source.PROC)
-        if statistics is not None and info is not None and not info.estimates:
-            statistics = statistics.without_rates()
-        reading = KernelReading(
-            statistics=statistics,
-            info=info,
-            sources={Source.NETLINK: netlink, Source.PROC: proc},
-            ended=self._clock.monotonic(),
-        )
+    def _read(self, future: Future[KernelReading], sources: frozenset[Source]) -> None:
+        with self._turn:
+            reading = self._reading(sources)
         if future.set_running_or_notify_cancel():
             future.set_result(reading)
+
+    def _reading(self, sources: frozenset[Source]) -> KernelReading:
+        runs: dict[Source, SourceRun] = {}
+        statistics = info = None
+        if Source.NETLINK in sources:
+            statistics, runs[Source.NETLINK] = self._attempt(self._backend.read_statistics, Source.NETLINK)
+        if Source.PROC in sources:
+            info, runs[Source.PROC] = self._attempt(self._backend.read_info, Source.PROC)
+        if statistics is not None and info is not None and not info.estimates:
+            statistics = statistics.without_rates()
+        return KernelReading(statistics=statistics, info=info, sources=runs, ended=self._clock.monotonic())
 
     def _attempt(self, ask: Callable[[], _T], source: Source) -> tuple[_T | None, SourceRun]:
         started = self._clock.monotonic()
@@ -111,6 +122,6 @@ class KernelReader:
             _log.info("kernel_read_again", collector=source.value)
 
 
-def _no_answer(waited_s: float) -> KernelReading:
+def _no_answer(waited_s: float, sources: frozenset[Source]) -> KernelReading:
     run = SourceRun(success=False, duration_s=waited_s)
-    return KernelReading(sources={Source.NETLINK: run, Source.PROC: run}, ended=0.0)
+    return KernelReading(sources=dict.fromkeys(sources, run), ended=0.0)

@@ -20,7 +20,8 @@ from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus, Snapshot
 from lvs_agent.errors import Refused, StartError
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.model.statistics import KernelInfo, Statistics
-from lvs_agent.web.app import patience, takes_gzip
+from lvs_agent.web.packing import takes_gzip
+from lvs_agent.web.scrape import patience
 from lvs_agent.web.server import WebServer, bind
 from lvs_agent.web.sources import Sources
 from tests.builders import snapshot, virtual_service
