@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ import httpx
 from click.core import ParameterSource
 
 from lvs_agent.cli.options import LISTEN_VARIABLE, config_format_option, listening, read_config
+from lvs_agent.cli.printable import printable
 from lvs_agent.errors import NoAnswer
 from lvs_agent.model.ipvs import address_and_port
 
@@ -84,9 +86,10 @@ class AgentClient:
         reason = _reason(body)
         if reason is None:
             return NoAnswer(f"{self.url} answers with status {status}: it does not seem to be lvs-agent; see --url")
-        if status == httpx.codes.BAD_REQUEST:
+        unknown_path = status == httpx.codes.NOT_FOUND and reason == HTTPStatus.NOT_FOUND.phrase
+        if status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND} and not unknown_path:
             return click.UsageError(reason, click.get_current_context(silent=True))
-        if status == httpx.codes.NOT_FOUND:
+        if unknown_path:
             return NoAnswer(f"{self.url} has no {path}: use the lvs-agent that came with it")
         return NoAnswer(f"{self.url} answers with status {status}: {reason}")
 
@@ -100,9 +103,7 @@ def _reason(body: bytes) -> str | None:
     reason = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(reason, str):
         return None
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in reason)[
-        :_MAX_ERROR_TEXT
-    ]
+    return printable(reason)[:_MAX_ERROR_TEXT]
 
 
 def agent_options(command: _Command) -> _Command:

@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from difflib import get_close_matches
 
 import click
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
+from rich.live import Live
 from rich.text import Text
 
 from lvs_agent.cli.client import AgentClient, agent_options
+from lvs_agent.cli.status_text import status_text
 from lvs_agent.errors import NoAnswer
-from lvs_agent.web.document import SCHEMA, Check, ForeignService, RealServer, Row, Service, ServiceRow, StatusDocument
+from lvs_agent.web.document import SCHEMA, ServiceRow, StatusDocument
 
 _DOCUMENT = TypeAdapter(StatusDocument)
 _PATH = "/api/v1/status"
 _PLAIN_WIDTH = 10_000
 """Wide enough that a line for another program is never wrapped."""
-_ROOMY_WIDTH = 120
-"""Narrower terminals are not told since when."""
-_COLOURS = {
-    "up": "green",
-    "down": "bold red",
-    "unknown": "yellow",
-    "active": "bold yellow",
-    "foreign": "cyan",
-    "maintenance": "magenta",
-}
+_NAMES_TOLD = 20
+WATCH_S = 2.0
 
 
 @click.command()
 @agent_options
-@click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/status.")
-def status(agent: AgentClient, *, as_json: bool) -> None:
+@click.option(
+    "--service", "services", multiple=True, metavar="NAME", help="Only this virtual service; may be repeated."
+)
+@click.option(
+    "--watch",
+    "period_s",
+    is_flag=False,
+    flag_value=WATCH_S,
+    type=click.FloatRange(min=0.1),
+    metavar="[SECONDS]",
+    help=f"Again and again, every so many seconds ({WATCH_S:g} where none are given), until Ctrl-C.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/status; with --watch one a line.")
+def status(agent: AgentClient, services: tuple[str, ...], period_s: float | None, *, as_json: bool) -> None:
     """Show what a running agent knows of its services and servers.
 
     An agent that was started with another --listen than its configuration says is found where LVS_AGENT_LISTEN says, or
     by --url.
     """
-    document = fetch_status(agent)
-    if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+    def fetch() -> StatusDocument:
+        return only(services, fetch_status(agent))
+
+    if period_s is not None:
+        watch(fetch, period_s=period_s, as_json=as_json)
+    elif as_json:
+        click.echo(json.dumps(fetch(), indent=2, ensure_ascii=False))
     else:
-        show_status(document)
+        show_status(fetch())
 
 
 def fetch_status(agent: AgentClient) -> StatusDocument:
@@ -62,127 +75,103 @@ def _read(url: str, body: bytes) -> StatusDocument:
     return document
 
 
+def only(names: tuple[str, ...], document: StatusDocument) -> StatusDocument:
+    """``document`` with the services of these names or keys alone; all of them where none is named.
+
+    Raises UsageError for a name that nothing has.
+    """
+    if not names:
+        return document
+    known = {name for one in _services(document) for name in (one["name"], one["key"])}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(_unknown(name, [one["name"] for one in _services(document)]))
+    services = [one for one in document["services"] if {one["name"], one["key"]} & set(names)]
+    foreign = [one for one in document["foreign_services"] if {one["name"], one["key"]} & set(names)]
+    kept = {one["name"] for one in services}
+    recent = [one for one in document["recent"] if one["virtual_service"] in kept]
+    return {**document, "services": services, "foreign_services": foreign, "recent": recent}
+
+
+def _services(document: StatusDocument) -> Iterator[ServiceRow]:
+    yield from document["services"]
+    yield from document["foreign_services"]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=3)
+    more = f" and {len(known) - _NAMES_TOLD} more" if len(known) > _NAMES_TOLD else ""
+    told = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known[:_NAMES_TOLD])}{more}"
+    return f"there is no virtual service {name!r}; {told}"
+
+
 def show_status(document: StatusDocument) -> None:
     """Print ``document`` to standard output: for people on a terminal, plain text elsewhere."""
     render_status(document, console=Console(highlight=False))
 
 
 def render_status(document: StatusDocument, *, console: Console) -> None:
-    """Print ``document``.  Colour only repeats what words say; without a terminal lines are never wrapped."""
+    """Print ``document``.  Without a terminal lines are never wrapped."""
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
-    for line in _summary(document):
-        console.print(line, soft_wrap=True)
-    for service in document["services"]:
-        console.print()
-        console.print(_service_line(service), soft_wrap=True)
-        console.print(_servers(service, roomy=console.width >= _ROOMY_WIDTH))
-    for foreign in document["foreign_services"]:
-        console.print()
-        console.print(_heading(foreign).append(" · ").append("foreign", _COLOURS["foreign"]), soft_wrap=True)
-        console.print(_destinations(foreign))
+    console.print(status_text(document, width=console.width))
 
 
-def _summary(document: StatusDocument) -> Iterator[Text]:
-    agent, reconcile = document["agent"], document["reconcile"]
-    ready = Text("ready", "green") if agent["ready"] else Text(f"not ready: {', '.join(agent['missing'])}", "yellow")
-    writes = Text("keeps the table right" if agent["writes"] else "only observes", "" if agent["writes"] else "yellow")
-    yield Text(" · ").join([Text(f"lvs-agent {agent['version']}", "bold"), ready, writes])
-    for problem in agent["config"]["problems"]:
-        yield _said(f"configuration not loaded: {problem}", "red")
-    for warning in agent["config"]["warnings"]:
-        yield _said(f"configuration: {warning}", "yellow")
-    if reconcile["last_error"]:
-        yield _said(f"table not right: {reconcile['last_error']}", "red")
-    if not document["kernel_read"]:
-        yield Text("the kernel's statistics could not be read", "yellow")
+# --- again and again ---------------------------------------------------------------------------------------------
 
 
-def _heading(service: ServiceRow) -> Text:
-    line = Text().append(_said(service["name"], "bold"))
-    if service["name"] != service["key"]:
-        line.append(f" {service['key']}")
-    facts = [service["scheduler"], *service["flags"]]
-    return line.append(f" {' '.join(facts)}", "dim")
+def watch(fetch: Callable[[], StatusDocument], *, period_s: float, as_json: bool) -> None:
+    """Show what ``fetch`` gives every ``period_s`` seconds until Ctrl-C.  An agent that is away is waited for.
+
+    A terminal shows one screen that changes; elsewhere each status is printed as it comes.
+    """
+    console = Console(highlight=False)
+    try:
+        with ExitStack() as stack:
+            show = _lines(as_json=as_json)
+            if console.is_terminal and not as_json:
+                live = Live(console=console, screen=True, auto_refresh=False)
+                stack.enter_context(live)
+                show = _Screen(live, period_s=period_s)
+            while True:
+                try:
+                    show(fetch(), "")
+                except NoAnswer as error:
+                    show(None, str(error))
+                time.sleep(period_s)
+    except KeyboardInterrupt:
+        return
 
 
-def _service_line(service: Service) -> Text:
-    reached = service["quorum_reached"]
-    line = _heading(service).append(" · ")
-    line.append(f"{service['up']} of {len(service['real_servers'])} up", _COLOURS["up" if reached else "down"])
-    line.append("" if reached else f", quorum {service['quorum']} not reached", _COLOURS["down"])
-    if service["in_kernel"] is False:
-        line.append(" · not in the kernel's table", _COLOURS["down"])
-    if service["sorry_server"] and service["sorry_server"]["active"]:
-        line.append(" · sorry server active", _COLOURS["active"])
-    if service["comment"]:
-        line.append(" · ").append(_said(service["comment"], "dim"))
-    return line
+def _lines(*, as_json: bool) -> Callable[[StatusDocument | None, str], None]:
+    def show(document: StatusDocument | None, problem: str) -> None:
+        if document is None:
+            click.echo(f"error: {problem}", err=True)
+        elif as_json:
+            click.echo(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+        else:
+            show_status(document)
+            click.echo()
+
+    return show
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        number = column in {"WEIGHT", "KERNEL", "ACTIVE", "INACTIVE"}
-        table.add_column(column, justify="right" if number else "left", no_wrap=column != "LAST CHECK", overflow="fold")
-    return table
+class _Screen:
+    """The terminal while it is watched: the last status, and whether it is the newest."""
 
+    def __init__(self, live: Live, *, period_s: float) -> None:
+        self._live = live
+        self._period_s = period_s
+        self._last: StatusDocument | None = None
 
-def _servers(service: Service, *, roomy: bool) -> Table:
-    since = ("SINCE",) if roomy else ()
-    table = _table("REAL SERVER", "STATE", "POOL", "WEIGHT", "KERNEL", "ACTIVE", "INACTIVE", *since, "LAST CHECK")
-    for server in service["real_servers"]:
-        word = "maintenance" if server["membership"] == "maintenance" else server["health"]
-        state = Text(word, _COLOURS[word])
-        times = (_instant(server["since"]),) if roomy else ()
-        pool = _said(server["membership"] or "-")
-        table.add_row(_said(server["name"]), state, pool, *_numbers(server), *times, _last_checks(server))
-    if sorry := service["sorry_server"]:
-        state = Text("active", _COLOURS["active"]) if sorry["active"] else Text("standby")
-        table.add_row(_said(sorry["name"]), state, "sorry server", *_numbers(sorry))
-    for row in service["unexpected"]:
-        table.add_row(_said(row["name"]), Text("foreign", _COLOURS["foreign"]), "unexpected", *_numbers(row))
-    return table
-
-
-def _destinations(service: ForeignService) -> Table:
-    table = _table("DESTINATION", "FORWARDING", "KERNEL", "ACTIVE", "INACTIVE")
-    for row in service["destinations"]:
-        table.add_row(_said(row["name"]), _said(row["forwarding"]), *_numbers(row)[1:])
-    return table
-
-
-def _numbers(row: Row) -> tuple[str, str, str, str]:
-    connections = row["connections"]
-    return (
-        _number(row["weight"]["wanted"]),
-        _number(row["weight"]["kernel"]),
-        _number(connections["active"] if connections else None),
-        _number(connections["inactive"] if connections else None),
-    )
-
-
-def _number(value: int | None) -> str:
-    return "-" if value is None else str(value)
-
-
-def _instant(text: str | None) -> str:
-    return "-" if text is None else f"{text[:10]} {text[11:19]}Z"
-
-
-def _last_checks(server: RealServer) -> Text:
-    return Text("; ").join(_last_check(check) for check in server["checks"])
-
-
-def _last_check(check: Check) -> Text:
-    last = check["last"]
-    if last is None:
-        return Text(f"{check['kind']} has not run yet", _COLOURS["unknown"])
-    words = " ".join([check["kind"], last["result"], *([last["reason"]] if last["reason"] else [])])
-    detail = f" ({last['detail']})" if last["detail"] else ""
-    return _said(f"{words}{detail}, {last['duration_s'] * 1000:.1f} ms")
-
-
-def _said(text: str, style: str = "") -> Text:
-    """Text from elsewhere: what a server answers must not steer the terminal."""
-    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), style)
+    def __call__(self, document: StatusDocument | None, problem: str) -> None:
+        self._last = document or self._last
+        taken = f"{self._last['taken'][:10]} {self._last['taken'][11:19]}Z" if self._last else "never"
+        head = Text(f"as of {taken}, every {self._period_s:g} s; Ctrl-C ends", "dim")
+        if problem:
+            head = Text(f"no answer since {taken}: {problem}", "bold red")
+        if self._last is None:
+            self._live.update(head, refresh=True)
+            return
+        body = status_text(self._last, width=self._live.console.width, worst_first=True)
+        self._live.update(Group(head, "", body), refresh=True)

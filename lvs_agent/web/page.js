@@ -41,7 +41,7 @@ async function refresh() {
     if (mine === running) tellGone();
   }
   // A page that takes long to make is not asked for as often.
-  if (mine === running && !paused) timer = setTimeout(refresh, Math.max(PERIOD_MS, 5 * (performance.now() - began)));
+  if (mine === running && !paused) timer = setTimeout(refresh, Math.max(PERIOD_MS, 10 * (performance.now() - began)));
 }
 
 function show(fresh) {

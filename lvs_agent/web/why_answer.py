@@ -22,12 +22,15 @@ _NAMES_TOLD = 20
 
 
 class ServerAnswer(TypedDict):
-    """One server of the service.  ``state`` is the word that the status has for it."""
+    """One server of the service.  ``state`` is the word that the status has for it.  ``settled``: its row in the kernel
+    is as it should be, and no result of its checks speaks against what they say.
+    """
 
     real_server: str
     address: str
     state: ServerWord
     membership: str | None
+    settled: bool
     sentences: list[Sentence]
 
 
@@ -79,6 +82,8 @@ def answer(
                 address=str(server.key),
                 state=server_word(server, service),
                 membership=None if server.placement is None else server.placement.membership.value,
+                settled=server.wanted == server.present
+                and not any(status.state.against for _, status in server.checks),
                 sentences=explainer(service.name, server.name),
             )
             for server in servers

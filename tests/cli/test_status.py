@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Literal
 
+import click
 import pytest
 from rich.console import Console
 
 from lvs_agent.cli.client import AgentClient
-from lvs_agent.cli.status import fetch_status, render_status, show_status
+from lvs_agent.cli.status import fetch_status, only, render_status, show_status
 from lvs_agent.clock import SystemClock
 from lvs_agent.errors import NoAnswer
 from lvs_agent.model.check import CheckId, Failed, FailureReason
@@ -22,6 +23,7 @@ from lvs_agent.web.server import WebServer, bind
 from lvs_agent.web.sources import Sources
 from lvs_agent.web.views import status_document
 from tests.builders import check_status, report, snapshot, statistics, virtual_service
+from tests.web.showcase import showcase_backend, showcase_events, showcase_snapshot
 from tests.web.worlds import world_backend, world_snapshot
 
 
@@ -172,11 +174,59 @@ def test_plain_text_for_other_programs() -> None:
 
     assert "\x1b" not in text
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "well up pooled 1 1 152 2310 2023-11-14 22:12:20Z http passed, 10.0 ms" in lines
+    assert "well up pooled 1 1 152 2310 - - - 2023-11-14 22:12:20Z, 60 s http passed, 10.0 ms" in lines
     last = "http failed status (status 503 <b>&</b>), 12.3 ms"
-    assert f"broken down removed - - - - 2023-11-14 22:12:49Z {last}" in lines
-    assert "10.0.0.77:80 foreign unexpected - 1 0 0" in lines
-    assert "172.16.0.9:0 direct 7 0 0" in lines
+    assert f"broken down removed - - - - - - - 2023-11-14 22:12:49Z, 30 s {last}" in lines
+    assert "10.0.0.77:80 foreign unexpected - 1 0 0 0 0 B/s 0 B/s" in lines
+    assert "172.16.0.9:0 direct 7 0 0 0 0 B/s 0 B/s" in lines
+
+
+def test_rates_and_transitions_are_told() -> None:
+    """What is forwarded now, in steps of a thousand, and what changed last, the newest first."""
+    shown = rendered(showcase())
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+
+    assert "shop tcp/203.0.113.10:443 wlc persistent · 3 of 5 up · 825 new/s, in 4.0 MB/s, out 0 B/s" in shown
+    assert "web5 maintenance maintenance 0 0 0 0 0 0 B/s 0 B/s 2023-11-13 21:13:20Z, 25 h https passed, 7.2 ms" in lines
+    recent = lines[lines.index("CHANGED LAST") + 1 :]
+    assert recent[0] == "2023-11-14 22:11:49Z api3 of api went down: http2 check failed (connection refused)"
+    assert len(recent) == 8
+
+
+def test_what_the_kernel_does_not_tell_is_a_dash() -> None:
+    """Without estimates there are no rates, without a reading no connections either."""
+    told = showcase_backend().read_statistics().without_rates()
+    without_rates = rendered(status_document(showcase_snapshot(), told))
+    unread = rendered(status_document(showcase_snapshot(), None))
+
+    assert "new/s" not in without_rates + unread
+    assert "ns1 up pooled 10 10 10982 5491 - - - " in " ".join(without_rates.split())
+    assert "ns1 up pooled 10 10 - - - - - " in " ".join(unread.split())
+
+
+def test_only_the_services_that_were_asked_for_are_shown() -> None:
+    """By name or by key, with what happened to them and to no others."""
+    document = only(("dns", "tcp/203.0.113.11:443", "fwm/7/inet"), showcase())
+
+    assert [one["name"] for one in document["services"]] == ["api", "dns"]
+    assert [one["name"] for one in document["foreign_services"]] == ["fwm/7/inet"]
+    assert {one["virtual_service"] for one in document["recent"]} == {"api"}
+    assert only((), showcase()) == showcase()
+
+
+@pytest.mark.parametrize(("name", "words"), [("shopp", "did you mean shop?"), ("?", "known are shop, api, intranet")])
+def test_service_that_nobody_knows_is_an_error(name: str, words: str) -> None:
+    """It names what was probably meant, or what there is."""
+    with pytest.raises(click.UsageError) as caught:
+        only(("dns", name), showcase())
+
+    assert f"there is no virtual service {name!r}" in caught.value.message
+    assert words in caught.value.message
+
+
+def showcase() -> StatusDocument:
+    """The status of the director in the documentation's pictures."""
+    return status_document(showcase_snapshot(), showcase_backend().read_statistics(), recent=showcase_events())
 
 
 def test_columns_are_aligned() -> None:
