@@ -23,8 +23,13 @@ def _wanted(event: Event, query: EventQuery) -> bool:
         and (query.after is None or event.number > query.after)
         and (query.kinds is None or event.kind in query.kinds)
         and (query.virtual_service is None or event.virtual_service == query.virtual_service)
-        and (query.real_server is None or event.real_server == query.real_server)
+        and (query.real_server is None or _is_about(event.real_server, query.real_server))
     )
+
+
+def _is_about(name: str, asked: str) -> bool:
+    """Whether a real server is meant; its address alone will do."""
+    return name == asked or name.rpartition(":")[0].strip("[]") == asked.strip("[]")
 
 
 def thin_out(events: Iterable[Event], *, most: int) -> Mapping[EventKind, Sequence[Event]]:

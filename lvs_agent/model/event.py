@@ -83,7 +83,7 @@ class EventQuery:
     """Which events are wanted: those that satisfy everything given, and of these the ``limit`` newest.
 
     ``since`` and ``until`` are seconds since 1970, both inclusive.  ``after`` is a number, exclusive; with it, the
-    ``limit`` oldest are wanted, so that who asks again and again misses none.
+    ``limit`` oldest are wanted, so that who asks again and again misses none.  ``real_server`` may be without a port.
     """
 
     since: float | None = None

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import Executor
+from http import HTTPStatus
 from typing import TypeVar
 
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lvs_agent.clock import Clock
+from lvs_agent.web.events import BadQuestion, events_document, read_question
 from lvs_agent.web.kernel import KernelReader
 from lvs_agent.web.packing import compressed, takes_gzip
 from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH
@@ -45,6 +47,7 @@ class Endpoints:
         self._sources = sources
         self._snapshot = sources.snapshot
         self._kernel = kernel
+        self._clock = clock
         self._executor = executor
         self._scrapes = Scrapes(sources=sources, kernel=kernel, clock=clock, executor=executor)
 
@@ -57,6 +60,7 @@ class Endpoints:
             Route("/readyz", self._readyz),
             Route("/api/v1/status", self._status),
             Route("/api/v1/why", self._why),
+            Route("/api/v1/events", self._events),
         ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _problem})
         app.router.redirect_slashes = False
@@ -73,6 +77,13 @@ class Endpoints:
             return await self._aside(lambda: _json(Shown(self._sources, kernel.statistics).why(given)))
         except Unanswerable as problem:
             raise HTTPException(problem.status, str(problem)) from problem
+
+    async def _events(self, request: Request) -> Response:
+        try:
+            query = read_question(request.query_params.multi_items(), now=self._clock.now())
+        except BadQuestion as problem:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, str(problem)) from problem
+        return await self._aside(lambda: _json(events_document(self._sources.events, query)))
 
     async def _page(self, request: Request) -> Response:
         kernel = await self._kernel.read(within_s=STATUS_TIMEOUT_S)

@@ -27,6 +27,7 @@ EVENTS = tuple(
         pytest.param(EventQuery(kinds=frozenset({EventKind.SERVER_DOWN})), [2, 4, 6, 8], id="a kind"),
         pytest.param(EventQuery(kinds=frozenset()), [], id="no kind"),
         pytest.param(EventQuery(virtual_service="dns", real_server="10.0.0.0:80"), [6, 9], id="a real server"),
+        pytest.param(EventQuery(real_server="10.0.0.1"), [1, 4, 7], id="an address without its port"),
         pytest.param(EventQuery(limit=2), [8, 9], id="the newest"),
         pytest.param(EventQuery(after=3, limit=2), [4, 5], id="the next ones"),
         pytest.param(EventQuery(after=9), [], id="nothing new"),
