@@ -21,7 +21,7 @@ global:
 route:
   receiver: ""
   group_by: [alertname, virtual_service]   # what both directors say is one mail
-  group_wait: 10s
+  group_wait: 30s                          # longer than from a scrape of one to a scrape of the other
   group_interval: 1m
   repeat_interval: 30d
   routes:
