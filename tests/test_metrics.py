@@ -19,11 +19,12 @@ from lvs_agent.core.snapshot import (
 )
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
 from lvs_agent.metrics.exposition import Exposition
+from lvs_agent.metrics.metric import Scope
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.metrics.table import METRICS
 from lvs_agent.model.check import CheckId, Errored, ErrorReason, Failed, FailureReason, Passed
 from lvs_agent.model.intent import SorryCommand
-from lvs_agent.model.ipvs import Family, ForwardingMethod, SchedulerFlag, Table
+from lvs_agent.model.ipvs import Family, ForwardingMethod, SchedulerFlag, ServiceKey, Table
 from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, SyncDaemon
 from tests.builders import (
     NOW,
@@ -255,6 +256,26 @@ def test_info_of_a_firewall_mark_service() -> None:
     assert list(named(found, "lvs_virtual_service_persistence_timeout_seconds").values()) == [600]
 
 
+def test_services_that_procfs_cannot_tell_apart_are_told_apart() -> None:
+    """One mark in both address families, and one address and port over TCP, UDP and SCTP: each has its own figures."""
+    marks = [fwmark_key(mark=5, family=family) for family in Family]
+    ports = [service_key(protocol=protocol) for protocol in ("tcp", "udp", "sctp")]
+    keys: list[ServiceKey] = [*marks, *ports]
+    entries = [
+        service_entry(service=service(key=key), destinations=[destination(weight=number)])
+        for number, key in enumerate(keys, start=1)
+    ]
+    found = of(snapshot(), statistics=statistics(table=table(*entries)))
+
+    names = ("fwm/5/inet", "fwm/5/inet6", "tcp/192.0.2.1:80", "udp/192.0.2.1:80", "sctp/192.0.2.1:80")
+    assert named(found, "lvs_real_server_weight") == {
+        f'{{real_server="10.0.0.1:80",virtual_service="{name}"}}': number for number, name in enumerate(names, start=1)
+    }
+    infos = named(found, "lvs_virtual_service_info")
+    assert [f'virtual_service="{name}"' in info for name, info in zip(names, infos, strict=True)] == [True] * 5
+    assert [info.partition('proto="')[2].partition('"')[0] for info in infos] == ["FWM", "FWM", "TCP", "UDP", "SCTP"]
+
+
 def test_foreign_service_is_exported_in_full_but_has_no_state() -> None:
     """Somebody else's service has its key as a name, all of the kernel's figures, and none of ours."""
     other = service_entry(service=service(), destinations=[destination(weight=7)])
@@ -264,8 +285,14 @@ def test_foreign_service_is_exported_in_full_but_has_no_state() -> None:
     assert found[f"lvs_virtual_service_weight{{{name}}}"] == 7
     assert found[f'lvs_real_server_weight{{real_server="10.0.0.1:80",{name}}}'] == 7
     assert found[f'lvs_real_server_connections_total{{real_server="10.0.0.1:80",{name}}}'] == 0
-    for family in ("lvs_real_server_up", "lvs_virtual_service_real_servers", "lvs_virtual_service_quorum_up"):
-        assert named(found, family) == {}
+    kernel = {
+        metric.name
+        for metric in METRICS
+        if Source.NETLINK in metric.sources and metric.scope in (Scope.SERVICE, Scope.SERVER)
+    }
+    shown = {series.partition("{")[0] for series in found if name in series}
+    assert shown == kernel
+    assert {"lvs_virtual_service_info", "lvs_real_server_info", "lvs_real_server_connection_limit"} < kernel
 
 
 def test_foreign_destination_in_our_service_is_exported() -> None:

@@ -5,22 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
+import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from lvs_agent.core.snapshot import Histogram
+from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
+from lvs_agent.metrics.collector import TableCollector
 from lvs_agent.metrics.exposition import Exposition
 from lvs_agent.metrics.metric import Column, Kind, Metric, Samples, Summary, counter, listed
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.metrics.table import METRICS
 from lvs_agent.metrics.text import Writer
 from lvs_agent.model.check import CheckId, FailureReason, Passed
+from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.model.statistics import Counters, KernelInfo, SyncDaemon
 from tests.builders import (
     NOW,
@@ -45,6 +51,7 @@ PROMETHEUS_2 = (
 PROMETHEUS_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3"
 
 
+SorryKey = tuple[ServiceKey, SorryAction, SorryOutcome]
 LABEL = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
@@ -308,3 +315,80 @@ def test_one_exposition_renders_many_readings_at_once() -> None:
     assert b'virtual_service="first"' in bodies[0]
     assert b'virtual_service="first"' not in bodies[1]
     assert b'virtual_service="first"' in bodies[2]
+
+
+# --- faults ------------------------------------------------------------------------------------------------------
+
+
+class Broken(Mapping[SorryKey, int]):
+    """A part of a snapshot that raises when it is looked at."""
+
+    def __getitem__(self, _: SorryKey) -> int:
+        raise RuntimeError("broken")
+
+    def __iter__(self) -> Iterator[SorryKey]:
+        raise RuntimeError("broken")
+
+    def __len__(self) -> int:
+        raise RuntimeError("broken")
+
+
+def test_family_that_cannot_be_made_costs_only_itself() -> None:
+    """It is left out, its source is said to have failed, and all others are there; it is logged once."""
+    whole = full_reading()
+    broken = Reading(
+        snapshot=replace(whole.snapshot, sorry_calls=Broken()),
+        statistics=whole.statistics,
+        info=whole.info,
+        sources=whole.sources,
+    )
+    exposition = Exposition()
+    with structlog.testing.capture_logs() as logs:
+        pages = [exposition.render(broken, accept=PROMETHEUS_2).body.decode() for _ in range(2)]
+
+    for page in pages:
+        families = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE lvs_")}
+        assert families == {metric.family for metric in METRICS} - {"lvs_agent_sorry_command_calls"}
+        assert 'lvs_agent_collector_success{collector="state"} 0\n' in page
+        assert 'lvs_agent_collector_success{collector="netlink"} 1\n' in page
+    assert [(entry["event"], entry["metric"]) for entry in logs] == [
+        ("metric_left_out", "lvs_agent_sorry_command_calls_total")
+    ]
+
+
+def test_rendering_goes_on_after_a_fault() -> None:
+    """The next reading that is whole is shown whole, by the same exposition."""
+    exposition, whole = Exposition(), full_reading()
+    broken = Reading(snapshot=replace(whole.snapshot, sorry_calls=Broken()), sources=whole.sources)
+    with structlog.testing.capture_logs():
+        exposition.render(broken, accept="").body  # noqa: B018 - it is made when it is taken
+
+    assert b'lvs_agent_collector_success{collector="state"} 1\n' in exposition.render(whole, accept="").body
+
+
+def test_page_can_be_left_half_taken() -> None:
+    """Who does not take a whole page keeps nobody else waiting."""
+    exposition = Exposition()
+    page = exposition.render(full_reading(), accept="")
+    next(page.parts)
+    del page
+
+    assert b"lvs_agent_active" in exposition.render(full_reading(), accept="").body
+
+
+def test_collector_is_at_home_in_any_registry() -> None:
+    """It can be registered without being collected, is collected anew each time, and refuses a second of its kind."""
+    readings: list[Reading] = []
+
+    def read() -> Reading:
+        readings.append(full_reading())
+        return readings[-1]
+
+    registry = CollectorRegistry(auto_describe=True)
+    registry.register(TableCollector(read))
+    assert readings == []
+    with pytest.raises(ValueError, match="Duplicated"):
+        registry.register(TableCollector(read))
+
+    assert registry.get_sample_value("lvs_agent_active") == 1
+    assert len(readings) == 1

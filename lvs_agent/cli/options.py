@@ -14,6 +14,7 @@ from lvs_agent.errors import ConfigError, Problem
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.netlink import KernelIpvs
+from lvs_agent.metrics.doubts import with_doubts
 
 DEFAULT_CONFIG = Path("/etc/lvs-agent/config.toml")
 LISTEN_VARIABLE = "LVS_AGENT_LISTEN"
@@ -62,7 +63,8 @@ def strict_option(command: _Command) -> _Command:
 def read_config(path: Path, config_format: str | None, *, strict: bool = False) -> Config:
     """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
     try:
-        return load_config(path, None if config_format is None else ConfigForm(config_format), strict=strict)
+        form = None if config_format is None else ConfigForm(config_format)
+        return with_doubts(load_config(path, form, strict=strict))
     except ConfigError as error:
         raise problems_of(path, error.problems) from error
 

@@ -10,4 +10,5 @@
 ``text``        families written as text
 ``exposition``  the answer to a scrape
 ``collector``   the table for registries of prometheus_client
+``doubts``      what the table says of a configuration
 """

@@ -38,10 +38,7 @@ class Exposition:
     """Renders readings, one after another, whichever threads ask."""
 
     def __init__(self) -> None:
-        self._process = CollectorRegistry()
-        ProcessCollector(registry=self._process)
-        PlatformCollector(registry=self._process)
-        GCCollector(registry=self._process)
+        self._process = _process_registry()
         self._turn = Lock()
         self._writer = Writer()
         self._with_table, self._without_table = Rosters(), Rosters()
@@ -95,6 +92,19 @@ class Exposition:
             if self._told.get(name) != problem:
                 _log.error("metric_left_out", metric=name, error=problem, exc_info=faults[name])
         self._told |= problems
+
+
+def _process_registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def library_families() -> list[str]:
+    """What prometheus_client tells of every process here, by the names that it gives."""
+    return [family.name for family in _process_registry().collect()]
 
 
 _OPENMETRICS = "application/openmetrics-text"

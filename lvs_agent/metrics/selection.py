@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from lvs_agent.config import Config, MetricsSettings, ServerDetail
+from lvs_agent.config import MetricsSettings, ServerDetail
 from lvs_agent.config.suggest import nearest
-from lvs_agent.errors import Problem
 from lvs_agent.metrics.metric import SUFFIXES, Kind, Metric, Scope
 from lvs_agent.metrics.reading import Source
 from lvs_agent.metrics.table import METRICS
@@ -144,14 +143,9 @@ def is_shown(metric: Metric, detail: ServerDetail) -> bool:
 EVERYTHING = select(MetricsSettings(), Filters())
 
 
-def with_doubts(config: Config) -> Config:
-    """``config`` with a warning for each name in ``metrics.drop`` that no metric has."""
-    doubts = tuple(
-        Problem("metrics.drop", _no_metric(name)) for name in sorted(config.agent.metrics.drop - _SPELLINGS.keys())
-    )
-    return replace(config, warnings=(*config.warnings, *doubts)) if doubts else config
-
-
-def _no_metric(name: str) -> str:
+def no_metric(name: str) -> str | None:
+    """What is to be said of ``name`` in ``metrics.drop``, if no metric has it; None where one has."""
+    if name in _SPELLINGS:
+        return None
     guess = nearest(name, known=_SPELLINGS)
     return f"no metric is called '{name}'{f'; did you mean {_SPELLINGS[guess]!r}?' if guess else ''}"

@@ -187,6 +187,16 @@ def test_warnings_are_problems_only_when_strict(config: Path) -> None:
     assert strict.stderr == lenient.stderr.replace("warning:", "error:")
 
 
+def test_name_of_no_metric_is_a_warning(config: Path) -> None:
+    """What is to be dropped and is not there is said, with the nearest name that is."""
+    config.write_text(TWO_SERVERS + '[metrics]\ndrop = ["lvs_real_server_ups", "lvs_sysctl"]\n')
+    lenient, strict = here("check-config", "--config", config), here("check-config", "--strict", "--config", config)
+
+    said = f"{config}: metrics.drop: no metric is called 'lvs_real_server_ups'; did you mean 'lvs_real_server_up'?\n"
+    assert (lenient.returncode, lenient.stderr) == (0, f"warning: {said}")
+    assert (strict.returncode, strict.stderr) == (2, f"error: {said}")
+
+
 def test_configuration_may_be_named_in_the_environment(config: Path) -> None:
     """A service file needs no option."""
     assert lvs_agent("check-config", environment={"LVS_AGENT_CONFIG": str(config)}).returncode == 0
