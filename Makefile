@@ -7,8 +7,10 @@ BIN    := $(VENV)/bin
 ROUNDS ?= 1
 TESTS  ?= tests
 FILES  ?= 300
+JOB      ?= lvs_agent
+RUNBOOKS ?= https://example.org/lvs-agent/runbooks
 
-.PHONY: help demo test check format cov docs bench lab clean
+.PHONY: help demo test check format cov docs alerts bench lab clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -43,6 +45,10 @@ docs: $(VENV)/.dev  ## write anew what the documentation takes from the code
 	$(BIN)/python -m tests.checks.reference
 	$(BIN)/python -m tests.config.convert.directive_table
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
+
+alerts:  ## the rules for Prometheus, with JOB=... and RUNBOOKS=... as they are called at your place
+	@sed -e 's|job="lvs_agent"|job="$(JOB)"|g' -e 's|https://example.org/lvs-agent/runbooks|$(RUNBOOKS)|g' \
+		alerts/lvs-agent.rules.yml
 
 differential: $(VENV)/.dev  ## the same configurations for ldirectord and lvs-agent, and every difference in their tables
 	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/config/ldirectord/test_strict.py
