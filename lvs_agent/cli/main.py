@@ -23,7 +23,7 @@ EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
-_COMMANDS = ("check-config", "completion", "convert", "demo", "plan", "run", "schema", "status", "why")
+_COMMANDS = ("check-config", "completion", "convert", "demo", "events", "plan", "run", "schema", "status", "why")
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 
@@ -67,6 +67,7 @@ def cli() -> None:
     lvs-agent run --config FILE           the agent
     lvs-agent status                      what a running agent knows
     lvs-agent why SERVICE SERVER          why a server is in service or not
+    lvs-agent events --since 12h          what has happened
     """  # noqa: D301 - the control character that click wants
 
 
