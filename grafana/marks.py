@@ -1,0 +1,101 @@
+"""Marks in every panel: what happened when."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models.dashboard import AnnotationQuery
+
+from grafana import queries
+from grafana.panels import DATASOURCE
+
+_STEP = "15s"
+"""Of the queries, as far as the range allows: the usual scrape interval, so that hardly a change is between two."""
+
+
+class Annotation(AnnotationQuery):
+    """An annotation of Prometheus, with the keys of its own that Grafana keeps beside the general ones.
+
+    ``by_value``: the value of the series is when it happened, in milliseconds; otherwise it happens while the value is
+    above 0.  ``text`` may name labels in double braces, ``tags`` are labels as well.
+    """
+
+    def __init__(self, *, name: str, expr: str, color: str, text: str, tags: str, by_value: bool) -> None:
+        super().__init__(name=name, expr=expr, icon_color=color, datasource=DATASOURCE, hide=None, built_in=None)
+        self.text = text
+        self.tags = tags
+        self.by_value = by_value
+
+    def to_json(self) -> dict[str, object]:
+        """With the keys of Prometheus' annotations."""
+        return super().to_json() | {
+            "titleFormat": self.name,
+            "textFormat": self.text,
+            "tagKeys": self.tags,
+            "useValueForTime": self.by_value,
+            "step": _STEP,
+        }
+
+
+def alerts(*matchers: str) -> AnnotationQuery:
+    """Alerts while they fire; those without an instance, such as one about all agents, are shown in any case."""
+    return Annotation(
+        name="Alert",
+        expr=firing(*matchers),
+        color="red",
+        text="{{alertname}} {{virtual_service}} {{real_server}}",
+        tags="severity,instance",
+        by_value=False,
+    )
+
+
+def firing(*matchers: str) -> str:
+    """The alerts of the rules for this agent that fire."""
+    chosen = ('alertname=~"LVS.+"', 'alertstate="firing"', 'job=~"$job"', 'instance=~"$instance|"', *matchers)
+    return f"ALERTS{{{', '.join(chosen)}}}"
+
+
+def transitions(metric: str, *, text: str) -> AnnotationQuery:
+    """Real servers that came or went, when they did; ``metric`` selects them, ``text`` tells which."""
+    return Annotation(
+        name="Real server came or went",
+        expr=f"{metric} * 1000",
+        color="orange",
+        text=text,
+        tags="instance",
+        by_value=True,
+    )
+
+
+def reloads() -> AnnotationQuery:
+    """Configurations that came into force, when they did."""
+    return Annotation(
+        name="Configuration loaded",
+        expr=f"{queries.agent('lvs_agent_config_last_reload_success_timestamp_seconds')} * 1000",
+        color="blue",
+        text="{{instance}}",
+        tags="instance",
+        by_value=True,
+    )
+
+
+def refusals() -> AnnotationQuery:
+    """The time in which the file on disk is not what is in force, because it has mistakes."""
+    return Annotation(
+        name="Configuration refused",
+        expr=f"{queries.agent('lvs_agent_config_last_reload_successful')} == bool 0",
+        color="purple",
+        text="{{instance}}",
+        tags="instance",
+        by_value=False,
+    )
+
+
+def restarts() -> AnnotationQuery:
+    """Starts of agents, when they were."""
+    return Annotation(
+        name="Agent started",
+        expr=f"{queries.agent('process_start_time_seconds')} * 1000",
+        color="yellow",
+        text="{{instance}}",
+        tags="instance",
+        by_value=True,
+    )

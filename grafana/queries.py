@@ -1,0 +1,123 @@
+"""PromQL: the parts that expressions are put together from.
+
+Whatever is selected is selected by the dashboard's variables, so that one change of theirs changes every panel.
+"""
+
+from __future__ import annotations
+
+ACTIVE = "lvs_agent_active"
+BY_AGENT = "job, instance"
+BY_SERVICE = f"{BY_AGENT}, virtual_service"
+BY_SERVER = f"{BY_SERVICE}, real_server"
+
+_AGENT = 'job=~"$job", instance=~"$instance"'
+_SERVICE = f'{_AGENT}, virtual_service=~"$virtual_service"'
+_SERVER = f'{_SERVICE}, real_server=~"$real_server"'
+
+
+def agent(metric: str, *matchers: str) -> str:
+    """The series of the chosen agents."""
+    return _select(metric, _AGENT, *matchers)
+
+
+def service(metric: str, *matchers: str) -> str:
+    """The series of the chosen virtual services."""
+    return _select(metric, _SERVICE, *matchers)
+
+
+def server(metric: str, *matchers: str) -> str:
+    """The series of the chosen real servers."""
+    return _select(metric, _SERVER, *matchers)
+
+
+def rate(selector: str) -> str:
+    """How much a counter grows in a second."""
+    return f"rate({selector}[$__rate_interval])"
+
+
+def summed(expression: str, by: str) -> str:
+    """The sum for each combination of the labels ``by``: the same labels whatever the expression has."""
+    return f"sum by ({by}) ({expression})"
+
+
+def quantile(share: float, buckets: str, by: str) -> str:
+    """What ``share`` of the observations of a histogram stays below; ``buckets`` selects its ``_bucket`` series."""
+    return f"histogram_quantile({share:g}, {summed(rate(buckets), f'le, {by}')})"
+
+
+def or_zero(expression: str, known: str, by: str) -> str:
+    """The expression, and 0 for each series of ``known`` for which it has nothing: no event yet is not "no data"."""
+    return f"{expression} or on ({by}) 0 * {known}"
+
+
+def _select(metric: str, *matchers: str) -> str:
+    return f"{metric}{{{', '.join(matchers)}}}"
+
+
+_SERVERS = "lvs_virtual_service_real_servers"
+
+
+def servers_in(*states: str) -> str:
+    """The real servers of each service in one of these states."""
+    words = "|".join(states)
+    chosen = service(_SERVERS, f'state=~"{words}"')
+    return f"sum without (state) ({chosen})"
+
+
+def is_down() -> str:
+    """1 for a service that has real servers, each of which is down or in maintenance, else 0."""
+    return f"({servers_in('up', 'unknown')} == bool 0) * (sum without (state) ({service(_SERVERS)}) > bool 0)"
+
+
+def is_below_quorum() -> str:
+    """1 for a service with fewer real servers up than its quorum, else 0, as for one that has no checks at all."""
+    quorum, interval = (service(f"lvs_virtual_service_{word}") for word in ("quorum", "check_interval_seconds"))
+    return f"({servers_in('up')} < bool {quorum} and {interval} or 0 * {quorum})"
+
+
+def uses_fallback() -> str:
+    """1 for a service whose sorry server serves, else 0; an agent that only observes has sent nobody there."""
+    return f"{service('lvs_virtual_service_fallback_active')} * on (job, instance) group_left () {agent(ACTIVE)}"
+
+
+def service_state() -> str:
+    """0 healthy, 1 below its quorum, 2 or 3 without a real server, 4 and more while the sorry server serves."""
+    return f"{is_below_quorum()} + 2 * ({is_down()}) + 4 * ({uses_fallback()})"
+
+
+def capacity() -> str:
+    """What share of the configured weight the kernel has."""
+    configured = service("lvs_virtual_service_configured_weight")
+    return f"{service('lvs_virtual_service_weight')} / ({configured} > 0)"
+
+
+def failed_share() -> str:
+    """The share of a service's checks that failed; 0 before the first failure."""
+    done = summed(rate(service("lvs_virtual_service_check_duration_seconds_count")), BY_SERVICE)
+    failed = summed(rate(service("lvs_virtual_service_check_failures_total")), BY_SERVICE)
+    return f"({failed} or 0 * {done}) / ({done} > 0)"
+
+
+def server_state() -> str:
+    """0 down, 1 up, 2 or 3 taken out of service by an operator, 4 not known yet, 6 both of these.
+
+    What is not known has no time of a last transition.
+    """
+    state = f"{server('lvs_real_server_up')} + 2 * {server('lvs_real_server_maintenance')}"
+    return f"{state} and {server('lvs_real_server_last_transition_timestamp_seconds')} or {state} + 4"
+
+
+def worst_of_directors(expression: str) -> str:
+    """The sum over services; where directors see different things, the greater number counts."""
+    return f"sum(max by (job, virtual_service) ({expression}))"
+
+
+def average_check() -> str:
+    """How long a server's checks take on average."""
+    total, count = (rate(server(f"lvs_real_server_check_duration_seconds_{word}")) for word in ("sum", "count"))
+    return f"{total} / ({count} > 0)"
+
+
+def changes() -> str:
+    """How often a server came or went, over the time that the alert about it looks back."""
+    return f"sum without (to) (increase({server('lvs_real_server_transitions_total')}[15m]))"

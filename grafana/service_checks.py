@@ -1,0 +1,81 @@
+"""What the page of a virtual service shows of its checks over time."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models.dashboard import Panel
+
+from grafana import queries
+from grafana.limits import CERTIFICATE, CHECK_TIME, TRANSITIONS
+from grafana.panels import Query, graph
+from grafana.queries import BY_AGENT, BY_SERVICE, or_zero, rate, server, service, summed
+
+_LEGEND = "{{real_server}} on {{instance}}"
+
+
+def durations() -> list[Panel]:
+    """How long they take."""
+    buckets = service("lvs_virtual_service_check_duration_seconds_bucket")
+    by = f"{BY_SERVICE}, check"
+    timeout = service("lvs_virtual_service_check_timeout_seconds")
+    return [
+        graph(
+            "Check duration",
+            "What half and 99 of 100 checks stay below, by kind of check. A rise towards the timeout announces "
+            "failures.",
+            Query(expr=queries.quantile(0.5, buckets, by), legend="half of {{check}} on {{instance}}"),
+            Query(expr=queries.quantile(0.99, buckets, by), legend="99 % of {{check}} on {{instance}}"),
+            Query(expr=timeout, legend="timeout on {{instance}}"),
+            unit="s",
+        ),
+        graph(
+            "Average check duration as a share of the timeout",
+            "By real server. Above the line an alert is due: the next bit of load makes its checks fail.",
+            Query(
+                expr=f"({queries.average_check()}) / on (job, instance, virtual_service) group_left () {timeout}",
+                legend=_LEGEND,
+            ),
+            unit="percentunit",
+            limit=CHECK_TIME,
+        ),
+    ]
+
+
+def failures() -> list[Panel]:
+    """What they find."""
+    by_reason = summed(rate(service("lvs_virtual_service_check_failures_total")), f"{BY_SERVICE}, check, reason")
+    known = f'label_replace({service("lvs_virtual_service_quorum")}, "reason", "any reason", "", "")'
+    return [
+        graph(
+            "Failed checks by reason",
+            "Failures in a second, by what was wrong. Timeouts speak of load or the network, refused connections of a "
+            "service that is not running, statuses and contents of the application.",
+            Query(
+                expr=or_zero(by_reason, known, f"{BY_AGENT}, virtual_service"),
+                legend="{{check}} {{reason}} on {{instance}}",
+            ),
+            unit="ops",
+        ),
+        graph(
+            "Failed checks by real server",
+            "Failures in a second. Those of one server are its own fault; those of all at once, of what lies between.",
+            Query(expr=rate(server("lvs_real_server_check_failures_total")), legend=_LEGEND),
+            unit="ops",
+        ),
+        graph(
+            "Servers that came or went",
+            "Changes from up to down and back in 15 minutes. Above the line an alert about flapping is due.",
+            Query(expr=queries.changes(), legend=_LEGEND),
+            limit=TRANSITIONS,
+        ),
+        graph(
+            "Certificate validity",
+            "How long the certificates that the servers show are still valid; only of checks that speak "
+            "TLS. Below the line an alert is due.",
+            Query(
+                expr=f"{server('lvs_real_server_check_certificate_not_after_timestamp_seconds')} - time()",
+                legend=_LEGEND,
+            ),
+            unit="s",
+            limit=CERTIFICATE,
+        ),
+    ]

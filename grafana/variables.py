@@ -1,0 +1,80 @@
+"""What a reader chooses at the top of a dashboard."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models.dashboard import (
+    VariableModel,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+    VariableType,
+)
+
+from grafana import queries
+from grafana.panels import DATASOURCE
+
+_ALL = VariableOption(selected=True, text="All", value="$__all")
+
+
+def datasource() -> VariableModel:
+    """Which Prometheus."""
+    return VariableModel(
+        type_val=VariableType.DATASOURCE,
+        name="datasource",
+        label="Data source",
+        description="The Prometheus that scrapes the directors.",
+        query="prometheus",
+        refresh=VariableRefresh.ON_DASHBOARD_LOAD,
+    )
+
+
+def several(name: str, description: str, metric: str) -> VariableModel:
+    """Any number of the values that the label ``name`` has in ``metric``; all of them to begin with."""
+    found = _of_label(name, description, metric)
+    found.multi, found.include_all, found.all_value, found.current = True, True, ".+", _ALL
+    return found
+
+
+def one(name: str, description: str, metric: str) -> VariableModel:
+    """Exactly one of the values that the label ``name`` has in ``metric``: so the page stays of a readable size."""
+    found = _of_label(name, description, metric)
+    found.multi, found.include_all = False, False
+    return found
+
+
+def job() -> VariableModel:
+    """Which job of Prometheus; for most people there is one."""
+    return several("job", "The scrape job of the agents.", "lvs_agent_build_info")
+
+
+def instance() -> VariableModel:
+    """Which directors."""
+    return several("instance", "The directors.", 'lvs_agent_build_info{job=~"$job"}')
+
+
+def virtual_services() -> VariableModel:
+    """Which virtual services; all to begin with."""
+    return several("virtual_service", "The virtual services.", queries.agent("lvs_virtual_service_info"))
+
+
+def virtual_service() -> VariableModel:
+    """Which virtual service the page is about."""
+    return one("virtual_service", "The virtual service.", queries.agent("lvs_virtual_service_info"))
+
+
+def real_servers() -> VariableModel:
+    """Which real servers of the chosen service."""
+    return several("real_server", "Its real servers.", queries.service("lvs_real_server_info"))
+
+
+def _of_label(name: str, description: str, metric: str) -> VariableModel:
+    return VariableModel(
+        type_val=VariableType.QUERY,
+        name=name,
+        label=name,
+        description=description,
+        query=f"label_values({metric}, {name})",
+        datasource=DATASOURCE,
+        refresh=VariableRefresh.ON_TIME_RANGE_CHANGED,
+        sort=VariableSort.NATURAL_ASC,
+    )
