@@ -61,6 +61,7 @@ from lvs_agent.model.ipvs import (
     IPAddress,
     Operation,
     Persistence,
+    Protocol,
     SchedulerFlag,
     Service,
     ServiceKey,
@@ -237,9 +238,8 @@ def decode_destination(payload: bytes, *, family: Family) -> tuple[Destination, 
     own_family = read_number(found, Dest.ADDR_FAMILY, size=2, default=family)
     if forwarding is None or tunnel_type is None or own_family not in (Family.INET, Family.INET6):
         return None
-    address = _read_address(_sized(found, Dest.ADDR, 16), own_family)
     destination = Destination(
-        key=DestinationKey(address, int.from_bytes(_sized(found, Dest.PORT, 2), "big")),
+        key=_destination_key_of(_sized(found, Dest.ADDR, 16), own_family, _sized(found, Dest.PORT, 2)),
         forwarding=forwarding,
         weight=int.from_bytes(_sized(found, Dest.WEIGHT, 4), sys.byteorder, signed=True),
         upper_threshold=read_number(found, Dest.U_THRESH, size=4),
@@ -295,8 +295,7 @@ def _read_service_key(found: Attributes) -> ServiceKey | None:
     protocol = PROTOCOL_BY_NUMBER.get(read_number(found, Svc.PROTOCOL, size=2))
     if protocol is None:
         return None
-    address = _read_address(_sized(found, Svc.ADDR, 16), family)
-    return AddressKey(protocol, address, int.from_bytes(_sized(found, Svc.PORT, 2), "big"))
+    return _address_key_of(protocol, _sized(found, Svc.ADDR, 16), family, _sized(found, Svc.PORT, 2))
 
 
 def _read_persistence(found: Attributes, family: Family) -> Persistence:
@@ -311,6 +310,18 @@ def _read_persistence(found: Attributes, family: Family) -> Persistence:
 @lru_cache(maxsize=65_536)
 def _read_address(packed: bytes, family: int) -> IPAddress:
     return IPv4Address(packed[:4]) if family == Family.INET else IPv6Address(packed)
+
+
+# The same row has the same key object in each reading: readers that compare two readings find equal keys without
+# looking into them.
+@lru_cache(maxsize=65_536)
+def _destination_key_of(address: bytes, family: int, port: bytes) -> DestinationKey:
+    return DestinationKey(_read_address(address, family), int.from_bytes(port, "big"))
+
+
+@lru_cache(maxsize=8_192)
+def _address_key_of(protocol: Protocol, address: bytes, family: int, port: bytes) -> AddressKey:
+    return AddressKey(protocol, _read_address(address, family), int.from_bytes(port, "big"))
 
 
 def _read_tunnel(found: Attributes, kind: TunnelType) -> Tunnel:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 import sys
+from collections.abc import Sequence
 
 from lvs_agent.ipvs.uapi import Stat
-from lvs_agent.ipvs.wire import walk
+from lvs_agent.ipvs.wire import number, walk
 from lvs_agent.model.statistics import Counters, Rates
 
 _NO_COUNTERS = Counters()
 _NO_TRAFFIC = Rates()
 _ALL = tuple(Stat)
+_USUAL = struct.Struct("=" + "IQ" * len(_ALL))
+"""An attribute's header and its number by turns."""
+_USUAL_HEADERS = _USUAL.unpack(b"".join(number(kind, 0, 8) for kind in _ALL))[::2]
 
 
 def read_counted(payload: bytes | None) -> tuple[Counters, Rates | None]:
@@ -20,9 +25,7 @@ def read_counted(payload: bytes | None) -> tuple[Counters, Rates | None]:
     """
     if payload is None:
         return _NO_COUNTERS, None
-    found = walk(payload)
-    numbers = [int.from_bytes(found.get(kind, b""), sys.byteorder) for kind in _ALL]
-    connections, packets_in, packets_out, bytes_in, bytes_out, *rates = numbers
+    connections, packets_in, packets_out, bytes_in, bytes_out, *rates = _numbers(payload)
     counters = Counters(
         connections=connections,
         incoming_packets=packets_in,
@@ -31,6 +34,20 @@ def read_counted(payload: bytes | None) -> tuple[Counters, Rates | None]:
         outgoing_bytes=bytes_out,
     )
     return counters, _rates(*rates)
+
+
+def _numbers(payload: bytes) -> Sequence[int]:
+    """The numbers in the order of ``Stat``; 0 for what is missing.
+
+    Every kernel so far writes all of them, in this order and without padding, and a table may have thousands of rows:
+    then one call takes them apart.
+    """
+    if len(payload) == _USUAL.size:
+        fields = _USUAL.unpack(payload)
+        if fields[::2] == _USUAL_HEADERS:
+            return fields[1::2]
+    found = walk(payload)
+    return [int.from_bytes(found.get(kind, b""), sys.byteorder) for kind in _ALL]
 
 
 def _rates(connections: int, packets_in: int, packets_out: int, bytes_in: int, bytes_out: int) -> Rates:

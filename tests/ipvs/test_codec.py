@@ -286,6 +286,28 @@ def test_counters_and_rates_are_each_their_own() -> None:
     assert row == (DESTINATION, DestinationStatistics(counters=counters, rates=rates))
 
 
+@given(st.permutations(list(Stat)), st.lists(st.integers(0, 10), max_size=3))
+def test_counters_are_found_wherever_they_stand(order: list[Stat], padding: list[int]) -> None:
+    """In any order, with padding anywhere between them, as a kernel writes it that wants them aligned."""
+    parts = [wire.number(kind, 2**33 + kind, 8) for kind in order]
+    for place in padding:
+        parts.insert(place, wire.attribute(11, b""))
+    usual = b"".join(wire.number(kind, 2**33 + kind, 8) for kind in Stat)
+
+    assert decode_service(service_row(STATS64=b"".join(parts))) == decode_service(service_row(STATS64=usual))
+
+
+def test_same_row_has_the_same_keys_in_each_reading() -> None:
+    """One object each: who compares two readings need not look into thousands of keys."""
+    first, second = (decoded_service(service_row()).key for _ in range(2))
+    rows = [decode_destination(destination_row(), family=Family.INET) for _ in range(2)]
+
+    assert first is second
+    assert rows[0] is not None
+    assert rows[1] is not None
+    assert rows[0][0].key is rows[1][0].key
+
+
 def test_unknown_values_do_not_hinder_reading() -> None:
     """A scheduler, flag bits and attributes of the future are read past."""
     flags = (0xFFFF_FFC2).to_bytes(4, "little") + b"\xff" * 4
