@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from lvs_agent import __version__, systemd
+from lvs_agent.checks import libraries
 from lvs_agent.checks.command_runner import CommandRunner
 from lvs_agent.checks.engine import Engine
 from lvs_agent.checks.shared import provide
@@ -116,7 +117,7 @@ class Daemon:
         )
         self._reloading = Reloading(
             path=options.path,
-            load=options.load,
+            load=self._load,
             adopt=self._adopt,
             state=self.state,
             journal=self._journal,
@@ -146,6 +147,7 @@ class Daemon:
         before it has changed anything, and whatever ended a root task.
         """
         await asyncio.to_thread(_try_to_read, self._backend)
+        await asyncio.to_thread(libraries.load, self._config.intent.checks.values())
         agent = self._config.agent
         provide(CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user))
         provide(self._threads)
@@ -199,6 +201,12 @@ class Daemon:
             return frozenset()
         services = self.state.intent.services
         return frozenset(service.service.key for service in services if service.on_stop is OnStop.REMOVE)
+
+    def _load(self, path: Path) -> Config:
+        """Read the file again, with the libraries of its checks, in the thread that this is called in."""
+        config = self._options.load(path)
+        libraries.load(config.intent.checks.values())
+        return config
 
     def _decided(self, pools: Mapping[ServiceKey, Pool]) -> None:
         self._attending.decided(pools)
@@ -296,10 +304,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGQUIT, partial(self.stop, keep=True))
-        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
-
-    def _reload_soon(self) -> None:
-        self._reloading.request(cause="sighup")
+        loop.add_signal_handler(signal.SIGHUP, partial(self._reloading.request, cause="sighup"))
 
 
 def _try_to_read(backend: IpvsBackend) -> None:

@@ -35,7 +35,7 @@ SEEN = "one query from the director's address, where queries are logged"
 
 
 def _name(value: str) -> str:
-    from lvs_agent.checks.dns_message import name_of  # noqa: PLC0415 - heavy, not every agent needs it
+    from lvs_agent.checks.sessions.dns_message import name_of  # noqa: PLC0415 - heavy, not every agent needs it
 
     name_of(value, record_type="PTR")
     return value
@@ -44,6 +44,7 @@ def _name(value: str) -> str:
 class Settings(CheckSettings):
     """Keys of a check with ``type = "dns"``."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("lvs_agent.checks.sessions.dns_exchange",)
     default_port: ClassVar[int | None] = 53
 
     query: Annotated[Line, AfterValidator(_name)]
@@ -62,7 +63,7 @@ class Settings(CheckSettings):
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
-        from lvs_agent.checks.dns_message import name_of  # noqa: PLC0415 - as above
+        from lvs_agent.checks.sessions.dns_message import name_of  # noqa: PLC0415 - as above
 
         name_of(self.query, record_type=self.record_type)
         if self.answer_regex is not None and self.rcode != "NOERROR":
@@ -77,6 +78,6 @@ class Settings(CheckSettings):
 
 async def probe(target: Target) -> CheckResult:
     """One query and its answer."""
-    from lvs_agent.checks.dns_exchange import check  # noqa: PLC0415 - as above
+    from lvs_agent.checks.sessions.dns_exchange import check  # noqa: PLC0415 - as above
 
     return await check(target, target.settings)

@@ -65,6 +65,7 @@ def _metadata(value: dict[str, Secret]) -> dict[str, Secret]:
 class Settings(CheckSettings):
     """Keys of a check with ``type = "grpc"``."""
 
+    libraries: ClassVar[tuple[str, ...]] = http2_exchange.LIBRARIES
     default_port: ClassVar[int | None] = None
 
     service: str = ""

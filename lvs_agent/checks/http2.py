@@ -43,6 +43,7 @@ _OF_HTTP_1 = frozenset({"keep-alive", "proxy-connection"})
 class Settings(HttpSettings):
     """Keys of a check with ``type = "http2"``: those of ``http``, and ``tls``."""
 
+    libraries: ClassVar[tuple[str, ...]] = http2_exchange.LIBRARIES
     default_port: ClassVar[int | None] = None
 
     tls: TlsSettings | None = None

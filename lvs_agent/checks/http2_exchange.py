@@ -19,6 +19,8 @@ from lvs_agent.model.check import Progress
 if TYPE_CHECKING:
     from h2.events import Event
 
+LIBRARIES = ("h2.connection",)
+"""What a check that uses this module imports when it runs."""
 _STATUS = re.compile(r"[1-9][0-9][0-9]")
 _STREAM = 1
 _FRAME_HEAD = 9

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from lvs_agent.checks.connection import STREAM
 from lvs_agent.checks.outcome import outcome_of
-from lvs_agent.checks.settings import CheckSettings
+from lvs_agent.checks.settings import HOST_NAMES, CheckSettings
 from lvs_agent.model.check import CheckResult, FailureReason, Passed, Progress, Stage, Target
 
 EXAMPLE = """
@@ -32,6 +32,7 @@ _RECEIVE_SIZE = 4_096
 class Settings(CheckSettings):
     """Keys of a check with ``type = "idle"``: none of its own."""
 
+    libraries: ClassVar[tuple[str, ...]] = (HOST_NAMES,)
     default_port: ClassVar[int | None] = None
 
 

@@ -52,7 +52,7 @@ async def _talk(dialogue: Dialogue) -> Passed:
     settings: Settings = dialogue.target.settings
     session = ImapSession(dialogue)
     await session.greeting()
-    if settings.changes_to_tls:
+    if settings.uses_tls:
         demand("STARTTLS", offered=await session.capabilities(), of=_CAPABILITY)
         await session.command("STARTTLS")
         await dialogue.start_tls(settings.tls)

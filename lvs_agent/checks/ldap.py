@@ -83,6 +83,10 @@ class Settings(LdapSettings):
             raise ValueError('tls needs starttls = true; for TLS from the start there is the type "ldaps"')
         return self
 
+    @property
+    def uses_tls(self) -> bool:
+        return self.starttls
+
 
 def probe(target: Target) -> Awaitable[CheckResult]:
     """One session: StartTLS where wanted, bind, search where wanted, unbind."""

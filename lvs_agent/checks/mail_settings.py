@@ -95,7 +95,7 @@ class StartTlsSettings(LoginSettings):
         return self
 
     @property
-    def changes_to_tls(self) -> bool:
+    def uses_tls(self) -> bool:
         """Whether STARTTLS is asked for."""
         return self.starttls is StartTls.REQUIRED
 

@@ -69,6 +69,7 @@ class MysqlExpectations(Expectations):
 class Settings(QuerySettings):
     """Keys of a check with ``type = "mysql"``."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("lvs_agent.checks.sessions.mysql",)
     default_port: ClassVar[int | None] = 3306
 
     database: Line | None = None

@@ -59,6 +59,10 @@ class Settings(CheckSettings):
             raise ValueError("user and password need each other")
         return self
 
+    @property
+    def uses_tls(self) -> bool:
+        return self.starttls or self.tls is not None
+
 
 def probe(target: Target) -> Awaitable[CheckResult]:
     """Greeting, login and newsgroup where wanted, QUIT."""

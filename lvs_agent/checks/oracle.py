@@ -13,7 +13,8 @@ from pydantic import model_validator
 
 from lvs_agent.checks.fields import Line
 from lvs_agent.checks.outcome import outcome_of
-from lvs_agent.checks.sessions import load
+from lvs_agent.checks.sessions import missing
+from lvs_agent.checks.settings import HOST_NAMES
 from lvs_agent.checks.sql_settings import QuerySettings
 from lvs_agent.checks.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, FailureReason, Target
@@ -47,6 +48,7 @@ SEEN = (
 class Settings(QuerySettings):
     """Keys of a check with ``type = "oracle"``."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("lvs_agent.checks.sessions.oracle", HOST_NAMES)
     extra_library: ClassVar[str | None] = "oracledb"
     default_port: ClassVar[int | None] = 1521
 
@@ -69,11 +71,10 @@ class Settings(QuerySettings):
 async def probe(target: Target) -> CheckResult:
     """One connection: login, and the query."""
     try:
-        missing = await load("oracle", target.progress)
-        if missing is not None:
-            return missing
-        from lvs_agent.checks.sessions.oracle import examine  # noqa: PLC0415 - it is loaded by now
+        from lvs_agent.checks.sessions.oracle import examine  # noqa: PLC0415 - only agents with this check need it
 
         return await examine(target)
+    except ImportError as problem:
+        return missing("oracle", problem)
     except OSError as problem:
         return outcome_of(problem)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from lvs_agent.checks.fields import Line
 from lvs_agent.checks.outcome import outcome_of
-from lvs_agent.checks.sessions import load
+from lvs_agent.checks.sessions import missing
 from lvs_agent.checks.sql_settings import Expectations, QuerySettings
 from lvs_agent.checks.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, FailureReason, Target
@@ -48,6 +48,7 @@ SEEN = (
 class Settings(QuerySettings):
     """Keys of a check with ``type = "pgsql"``."""
 
+    libraries: ClassVar[tuple[str, ...]] = ("lvs_agent.checks.sessions.pgsql",)
     extra_library: ClassVar[str | None] = "psycopg"
     default_port: ClassVar[int | None] = 5432
 
@@ -66,11 +67,10 @@ class Settings(QuerySettings):
 async def probe(target: Target) -> CheckResult:
     """One connection: login, what is expected, and the query."""
     try:
-        missing = await load("pgsql", target.progress)
-        if missing is not None:
-            return missing
-        from lvs_agent.checks.sessions.pgsql import examine  # noqa: PLC0415 - it is loaded by now
+        from lvs_agent.checks.sessions.pgsql import examine  # noqa: PLC0415 - only agents with this check need it
 
         return await examine(target)
+    except ImportError as problem:
+        return missing("pgsql", problem)
     except OSError as problem:
         return outcome_of(problem)

@@ -52,7 +52,7 @@ async def probe(target: Target) -> CheckResult:
 async def _talk(dialogue: Dialogue) -> Passed:
     settings: Settings = dialogue.target.settings
     await _answer(dialogue, of="banner")
-    if settings.changes_to_tls:
+    if settings.uses_tls:
         demand("STLS", offered=await _capabilities(dialogue) or ("STLS",), of=_CAPA)
         await _ask(dialogue, "STLS")
         await dialogue.start_tls(settings.tls)

@@ -66,7 +66,7 @@ async def talk(dialogue: Dialogue) -> Passed:
     settings: Settings = dialogue.target.settings
     await dialogue.expect(220, of="banner")
     greeting = await _greet(dialogue, settings.helo)
-    if settings.changes_to_tls:
+    if settings.uses_tls:
         demand("STARTTLS", offered=greeting.lines[1:], of=_EHLO)
         await dialogue.send("STARTTLS")
         await dialogue.expect(220, of="answer to STARTTLS")

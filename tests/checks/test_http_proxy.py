@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from base64 import b64encode
 from contextlib import suppress
 from pathlib import Path
@@ -204,39 +202,6 @@ def test_environment_chooses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
 
     assert checked(answering(ok())) == Passed("status 200")
-
-
-_LOADING = """
-import asyncio, sys, time
-from tests.checks.servers import answering, ok, result_of, run, serving, spec
-
-async def longest_pause(done):
-    longest, last = 0.0, time.monotonic()
-    while not done.is_set():
-        await asyncio.sleep(0.001)
-        longest, last = max(longest, time.monotonic() - last), time.monotonic()
-    return longest
-
-async def main():
-    done = asyncio.Event()
-    pauses = asyncio.create_task(longest_pause(done), name="pauses")
-    async with serving(answering(ok())) as port:
-        began = time.monotonic()
-        check = spec("http_proxy", port=port, url="http://a/", timeout_s=20.0)
-        print((await result_of(check)).detail, "httpx" in sys.modules)
-    done.set()
-    print(await pauses < (time.monotonic() - began) / 2)
-
-print("httpx" in sys.modules)
-run(main())
-"""
-
-
-def test_library_is_loaded_when_wanted_and_beside_the_other_checks() -> None:
-    """No agent without proxies loads it, and where it is, the loop goes on meanwhile."""
-    ended = subprocess.run([sys.executable, "-c", _LOADING], capture_output=True, text=True, check=True, cwd=ROOT)
-
-    assert ended.stdout.split("\n") == ["False", "status 200 True", "True", ""]
 
 
 @pytest.mark.parametrize(

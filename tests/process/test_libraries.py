@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -69,3 +70,46 @@ def test_library_that_is_there_is_no_warning(config: ConfigFile, start: StartAge
     agent.wait_for("real_server_down", virtual_service="database")
 
     assert not agent.lines("configuration_warning", place=PLACE)
+
+
+HTTPS = """
+[[virtual_service]]
+name = "shop"
+address = "192.0.2.3"
+port = 443
+forwarding = "masquerade"
+check = { type = "https", interval = "30s", rise = 1, fall = 1 }
+[[virtual_service.real_server]]
+address = "127.0.0.1"
+port = 1
+"""
+
+
+def loaded(agent: Agent) -> set[str]:
+    """The libraries with machine code that the process has, of those in question."""
+    maps = Path(f"/proc/{agent.pid}/maps").read_text()
+    return set(re.findall(r"site-packages/(cryptography|psycopg_binary)/", maps))
+
+
+def test_libraries_are_loaded_before_a_start_needs_them(config: ConfigFile, start: StartAgent) -> None:
+    """A server that refuses has shown no certificate, and yet there is what reads one."""
+    agent = start(config.write(more=HTTPS))
+    agent.wait_for("real_server_down", virtual_service="shop")
+
+    assert loaded(agent) == {"cryptography"}
+
+
+def test_libraries_are_loaded_before_a_reload_needs_them(
+    config: ConfigFile, start: StartAgent, real_servers: StartServers
+) -> None:
+    """Those of the new checks, and none before there are such checks."""
+    (server,) = real_servers(1)
+    agent = start(config.write([server]))
+    agent.wait_for("real_server_up")
+    assert loaded(agent) == set()
+
+    config.write([server], more=HTTPS)
+    agent.send(signal.SIGHUP)
+    agent.wait_for("real_server_down", virtual_service="shop")
+
+    assert loaded(agent) == {"cryptography"}

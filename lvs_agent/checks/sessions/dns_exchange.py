@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lvs_agent.checks import dns_message
 from lvs_agent.checks.datagram import ask
 from lvs_agent.checks.dialogue import Dialogue, Unfit, converse
-from lvs_agent.checks.dns_message import Message
 from lvs_agent.checks.outcome import outcome_of
+from lvs_agent.checks.sessions import dns_message
+from lvs_agent.checks.sessions.dns_message import Message
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 
 if TYPE_CHECKING:
     from lvs_agent.checks.dns import Settings
 
 _ANSWER = "an answer"
+
+dns_message.know_every_type()
 
 
 async def check(target: Target, settings: Settings) -> CheckResult:

@@ -28,6 +28,15 @@ _ANSWERS_SHOWN = 3
 Message = dns.message.Message
 
 
+def know_every_type() -> None:
+    """Import what there is for every type of record, and look for no more.
+
+    Otherwise dnspython looks for a module whenever it meets a type for the first time: an answer with a thousand types
+    that nobody knows would hold up the loop for tenths of a second.
+    """
+    dns.rdata.load_all_types()  # type: ignore[no-untyped-call]
+
+
 def name_of(text: str, *, record_type: str) -> dns.name.Name:
     """The name to ask for; an address stands for its name below in-addr.arpa or ip6.arpa.  Raises ValueError."""
     try:
