@@ -140,3 +140,30 @@ def node_exporter(host: Host, directory: Path) -> Program:
         ready="/metrics",
         log=directory / "node_exporter.log",
     )
+
+
+class Alertmanager(Program):
+    """Alertmanager with its files in ``directory``, alone."""
+
+    def __init__(self, host: Host, directory: Path, *, configuration: str) -> None:
+        path = directory / "alertmanager.yml"
+        path.write_text(configuration)
+        super().__init__(
+            host,
+            "prometheus-alertmanager",
+            f"--config.file={path}",
+            f"--storage.path={directory / 'alertmanager'}",
+            f"--web.listen-address=0.0.0.0:{ALERTMANAGER_PORT}",
+            "--cluster.listen-address=",
+            port=ALERTMANAGER_PORT,
+            ready="/-/ready",
+            log=directory / "alertmanager.log",
+        )
+
+    def alerts(self, **labels: str) -> dict[str, set[str]]:
+        """The names of the alerts that fire and have ``labels``, by state: "active", "suppressed"."""
+        names: dict[str, set[str]] = {"active": set(), "suppressed": set()}
+        for one in self.json("/api/v2/alerts"):
+            if labels.items() <= one["labels"].items():
+                names[one["status"]["state"]].add(one["labels"]["alertname"])
+        return names
