@@ -83,8 +83,7 @@ Question = Sequence[tuple[str, str]]
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    show_default="as the configuration says",
-    help="Where the journal is, for when no agent answers.",
+    help="Read the journal in this directory, and ask no agent.",
 )
 def events(
     agent: AgentClient,
@@ -105,14 +104,13 @@ def events(
     """
     if follow and until is not None:
         raise click.UsageError("--follow goes on after --until")
+    if follow and state_dir is not None:
+        raise click.UsageError("--follow asks an agent, and --state-dir none")
     narrowed = _given(since=since, virtual_service=service, real_server=server)
     narrowed += [("kind", kind) for kind in kinds]
     question = [*narrowed, *_given(until=until, limit=str(limit))]
     _check(question)
-    try:
-        document = _ask(agent, question)
-    except NoAnswer as error:
-        document = _from_journal(question, _directory(state_dir), error)
+    document = _first(agent, question) if state_dir is None else _from_journal(question, state_dir)
     if not follow:
         _show_all(document, as_json=as_json)
         return
@@ -144,11 +142,25 @@ def _ask(agent: AgentClient, question: Question) -> EventsDocument:
     return document
 
 
-def _directory(state_dir: Path | None) -> Path | None:
+def _first(agent: AgentClient, question: Question) -> EventsDocument:
+    """The answer of ``agent``, else that of its journal.  Raises NoAnswer where there is neither."""
+    try:
+        return _ask(agent, question)
+    except NoAnswer as error:
+        directory = _directory()
+        if directory is None:
+            raise
+        try:
+            document = _from_journal(question, directory)
+        except NoAnswer as other:
+            raise NoAnswer(f"{error}; {other}") from other
+    click.echo(f"no agent answers; this is from {directory / FILE_NAME}", err=True)
+    return document
+
+
+def _directory() -> Path | None:
     """Where the journal of the agent is that was asked; None where it may be anywhere."""
     context = click.get_current_context()
-    if state_dir is not None:
-        return state_dir
     if context.get_parameter_source("url") is not ParameterSource.DEFAULT:
         return None
     path, form = context.params["path"], context.params["config_format"]
@@ -160,21 +172,16 @@ def _directory(state_dir: Path | None) -> Path | None:
         return DEFAULT_STATE_DIR
 
 
-def _from_journal(question: Question, directory: Path | None, unanswered: NoAnswer) -> EventsDocument:
-    """The answer from the journal in ``directory``.  Raises NoAnswer where there is none that can be read."""
-    if directory is None:
-        raise unanswered
+def _from_journal(question: Question, directory: Path) -> EventsDocument:
+    """The answer of the journal in ``directory``.  Raises NoAnswer where there is none that can be read."""
     path = directory / FILE_NAME
     try:
-        content = read_journal(directory)
-        found = path.exists()
+        path.stat()
+        found = sorted(read_journal(directory).events, key=lambda event: event.number)
     except OSError as error:
-        raise NoAnswer(f"{unanswered}; its journal {path} cannot be read either: {error.strerror}") from error
-    if not found:
-        raise NoAnswer(f"{unanswered}; there is no journal {path} either, see --state-dir")
-    click.echo(f"no agent answers; this is from {path}", err=True)
+        raise NoAnswer(f"the journal {path} cannot be read ({error.strerror}), see --state-dir") from error
     query = read_question(question, now=SystemClock().now())
-    return events_document(lambda asked: choose(content.events, asked), query)
+    return events_document(lambda asked: choose(found, asked), query)
 
 
 def _show_all(document: EventsDocument, *, as_json: bool) -> None:

@@ -34,7 +34,8 @@ class Memory:
     ``owned``: services that this agent, or one before it, has in its hands.  ``servers``: what was last known of
     the real servers that have been part of them; health UNKNOWN where they were never settled.  ``withdrawn``: those
     of them whose rows somebody else has deleted, to be left at that.  ``sorry``: services whose sorry command was
-    last told to start.  ``maintained``: servers that were in maintenance; nobody is because of it, but it is no news.
+    last told to start.  ``maintained`` and ``below_quorum``: servers that were in maintenance, and services that had
+    lost their quorum; nothing is done because of it, but it is no news.
     """
 
     owned: frozenset[ServiceKey] = frozenset()
@@ -42,6 +43,7 @@ class Memory:
     withdrawn: frozenset[ServerKey] = frozenset()
     sorry: frozenset[ServiceKey] = frozenset()
     maintained: frozenset[ServerKey] = frozenset()
+    below_quorum: frozenset[ServiceKey] = frozenset()
 
 
 def recall(directory: Path) -> Memory:
@@ -72,6 +74,7 @@ def _encode(memory: Memory) -> dict[str, Any]:
         "withdrawn": _pairs(memory.withdrawn),
         "sorry": sorted(map(str, memory.sorry)),
         "maintained": _pairs(memory.maintained),
+        "below_quorum": sorted(map(str, memory.below_quorum)),
     }
 
 
@@ -97,6 +100,7 @@ def _decode(document: dict[str, Any]) -> Memory:
         withdrawn=_server_keys(document.get("withdrawn", [])),
         sorry=frozenset(map(parse_service_key, document.get("sorry", []))),
         maintained=_server_keys(document.get("maintained", [])),
+        below_quorum=frozenset(map(parse_service_key, document.get("below_quorum", []))),
     )
 
 

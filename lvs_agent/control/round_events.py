@@ -112,12 +112,13 @@ class RoundEvents:
             pool = result.pools.get(key)
             if pool is None:
                 continue
-            known = self._standings.get(key, Standing())
+            known = self._standings.get(key) or Standing(quorum=False if key in self._state.below_quorum else None)
             before, after = standing_of(service, pool, left=left.get(key), moved=moved, before=known)
             standings[key] = after
             for kind in turns(before, after):
                 self._turn(kind, service, after)
         self._standings = standings
+        self._state.below_quorum = frozenset(key for key, one in standings.items() if one.quorum is False)
 
     def _turn(self, kind: EventKind, service: VirtualService, standing: Standing) -> None:
         if kind in _ABOUT_SORRY:

@@ -54,6 +54,7 @@ class AgentState:
         self.withdrawn = memory.withdrawn
         self.maintained: frozenset[ServerKey] = frozenset()
         self.maintained_before = memory.maintained
+        self.below_quorum = memory.below_quorum
         self.sorry_started: Callable[[], frozenset[ServiceKey]] = lambda: memory.sorry
         self.sorry_calls: Callable[[], SorryCalls] = dict
         self.checks: dict[CheckId, Ledger] = {}
@@ -131,6 +132,7 @@ class AgentState:
             withdrawn=self.withdrawn & self.servers.keys(),
             sorry=self.sorry_started(),
             maintained=self.maintained & self.servers.keys(),
+            below_quorum=self.below_quorum,
         )
 
     def snapshot(self) -> Snapshot:

@@ -26,6 +26,7 @@ MEMORY = Memory(
     withdrawn=frozenset({(service_key(), destination_key())}),
     sorry=frozenset({fwmark_key()}),
     maintained=frozenset({(service_key(), destination_key())}),
+    below_quorum=frozenset({service_key()}),
 )
 
 
