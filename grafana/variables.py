@@ -35,10 +35,14 @@ def several(name: str, description: str, metric: str) -> VariableModel:
     return found
 
 
-def one(name: str, description: str, metric: str) -> VariableModel:
-    """Exactly one of the values that the label ``name`` has in ``metric``: so the page stays of a readable size."""
+def some(name: str, description: str, metric: str) -> VariableModel:
+    """The first of the values that the label ``name`` has in ``metric``, or some others; all would be no page to read.
+
+    More than one may be chosen, because Grafana escapes a value for a regular expression only where that is so: names
+    such as ``tcp/[2001:db8::1]:80`` would match nothing.
+    """
     found = _of_label(name, description, metric)
-    found.multi, found.include_all = False, False
+    found.multi, found.include_all = True, False
     return found
 
 
@@ -59,7 +63,7 @@ def virtual_services() -> VariableModel:
 
 def virtual_service() -> VariableModel:
     """Which virtual service the page is about."""
-    return one("virtual_service", "The virtual service.", queries.agent("lvs_virtual_service_info"))
+    return some("virtual_service", "The virtual service.", queries.agent("lvs_virtual_service_info"))
 
 
 def real_servers() -> VariableModel:

@@ -71,6 +71,8 @@ def has_its_variables(dashboard: Dashboard) -> Iterator[str]:
     for name, variable in variables.items():
         if variable.get("datasource") != DATASOURCE or variable.get("refresh") != 2 or variable.get("label") != name:
             yield f"the variable {name} does not ask the chosen data source for each time range"
+        if not variable.get("multi"):
+            yield f"the values of {name} are not escaped for regular expressions"
         if name in {"job", "instance"} and not (
             variable.get("multi") and variable.get("includeAll") and variable.get("allValue") == ".+"
         ):

@@ -13,7 +13,7 @@ from tests.lab.hosts import Host
 
 PORT = 9090
 CONFIGURATION = """
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}
 rule_files: ["{rules}"]
 scrape_configs:
   - job_name: lvs_agent
@@ -22,7 +22,7 @@ scrape_configs:
 
 
 class Prometheus:
-    """Scrapes ``target`` each second and evaluates ``rules``; ends with its host."""
+    """Scrapes ``target`` every other second and evaluates ``rules``; ends with its host."""
 
     def __init__(self, host: Host, directory: Path, *, target: str, rules: str) -> None:
         self._host = host

@@ -45,6 +45,7 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
     "source": ("does not choose a Prometheus", lambda d: d["templating"]["list"][0].update(query="loki")),
     "refresh": ("for each time range", lambda d: d["templating"]["list"][1].update(refresh=1)),
     "all": ("not all can be chosen", lambda d: d["templating"]["list"][2].update(allValue=".*")),
+    "escapes": ("not escaped", lambda d: d["templating"]["list"][1].update(multi=False)),
     "numbers": ("not unique", lambda d: first(d, "stat").update(id=1)),
     "grid": ("not on the grid", lambda d: first(d, "stat")["gridPos"].update(x=23)),
     "overlap": ("overlap", lambda d: first(d, "timeseries")["gridPos"].update(y=1)),
