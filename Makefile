@@ -45,6 +45,7 @@ docs: $(VENV)/.dev  ## write anew what the documentation takes from the code
 	$(BIN)/python -m tests.checks.reference
 	$(BIN)/python -m tests.config.convert.directive_table
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
+	$(BIN)/python -m tests.metrics_document
 	$(BIN)/python -m grafana
 
 alerts:  ## the rules for Prometheus, with JOB=... and RUNBOOKS=... as they are called at your place

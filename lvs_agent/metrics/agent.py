@@ -75,7 +75,7 @@ def _sorry_calls(reading: Reading) -> Samples:
         yield (names.get(key, str(key)), action.value, outcome.value), count
 
 
-_OF_COLLECTORS: Facts = {"labels": ("collector",), "sources": tuple(Source), "last": True}
+_OF_COLLECTORS: Facts = {"labels": ("collector",), "sources": tuple(Source), "variants": len(Source), "last": True}
 
 METRICS = (
     Metric(
@@ -146,6 +146,7 @@ METRICS = (
         "Changes made to the kernel's table.",
         listed(_operations),
         labels=("operation",),
+        variants=len(OPERATION_NAMES),
     ),
     counter(
         "lvs_agent_ipvs_operation_errors_total",
@@ -158,6 +159,7 @@ METRICS = (
         "Checks that said nothing about a server because something of ours went wrong.",
         listed(_check_errors),
         labels=("reason",),
+        variants=len(ErrorReason),
     ),
     gauge(
         "lvs_agent_checks_in_flight",
@@ -201,8 +203,11 @@ METRICS = (
         "Calls of sorry commands, by how they ended.",
         listed(_sorry_calls),
         labels=("virtual_service", "action", "outcome"),
+        variants=len(SorryAction) * len(SorryOutcome),
     ),
-    counter("lvs_agent_log_messages_total", "Lines logged.", listed(_log_messages), labels=("level",)),
+    counter(
+        "lvs_agent_log_messages_total", "Lines logged.", listed(_log_messages), labels=("level",), variants=len(LEVELS)
+    ),
     gauge(
         "lvs_agent_collector_duration_seconds",
         "How long asking a source of this page took.",
