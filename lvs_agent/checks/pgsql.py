@@ -61,7 +61,9 @@ class Settings(QuerySettings):
     tls: TlsSettings | None = None
     """Asks for TLS and says how; a server without it fails.  Without this table TLS is spoken where the server has it
     and nothing is verified, as PostgreSQL's own clients do, and a server that asks for the password in plain is
-    refused.  The certificate's expiry is not reported: libpq does not show it."""
+    refused.  The certificate's expiry is not reported: of a connection's TLS libpq tells the version, the cipher and
+    the protocol (PQsslAttribute), and the certificate only to programs in C (PQsslStruct), which psycopg does not pass
+    on.  A wrong or expired certificate fails the check all the same, where it is verified."""
 
 
 async def probe(target: Target) -> CheckResult:
