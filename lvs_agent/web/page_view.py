@@ -224,10 +224,8 @@ def _server_problems(service: Service) -> Iterator[Problem]:
         for check in server["checks"]:
             last = check["last"]
             if last is not None and last["result"] == "errored":
-                text = (
-                    f"{check['kind']} of {called} could not be made, which is not the server's fault: {last['reason']}"
-                )
-                yield Problem("warn", text, service["key"])
+                what = f"The {check['kind']} check of {called} could not be made"
+                yield Problem("warn", f"{what}, which is not the server's fault: {last['reason']}", service["key"])
 
 
 def failure(server: RealServer) -> str:

@@ -146,7 +146,7 @@ def _find_servers(service: KnownService, wanted: str) -> tuple[KnownServer, ...]
 
 
 def _unknown(what: str, wanted: str, known: list[str]) -> str:
-    near = get_close_matches(wanted, known, n=3, cutoff=0.6)
+    near = get_close_matches(wanted[:100], known, n=3, cutoff=0.6)
     meant = f"; did you mean {' or '.join(near)}?" if near else f"; {_known(what, known)}"
     return f"there is no {what} {wanted[:100]!r}{meant}"
 

@@ -21,7 +21,6 @@ from lvs_agent.model.ipvs import (
     AddressKey,
     AddService,
     Destination,
-    DestinationKey,
     ForwardingMethod,
     Protocol,
     Service,
@@ -255,7 +254,7 @@ def _status(number: int, server: Server) -> CheckStatus:
 def _kernel_row(site: Site, server: Server) -> Destination | None:
     row = _destination(site, server)
     match server.membership:
-        case Membership.REMOVED | Membership.WAITING:
+        case Membership.REMOVED | Membership.WAITING | Membership.WITHDRAWN:
             return None
         case Membership.QUIESCED | Membership.MAINTENANCE | Membership.DRAINED:
             return replace(row, weight=0)
@@ -358,8 +357,3 @@ def showcase_events(at: float = NOW) -> tuple[Event, ...]:
         Event(number=number, at=at - age, kind=kind, virtual_service=service, real_server=server, facts=facts)
         for number, (age, kind, service, server, facts) in enumerate(told, start=1)
     )
-
-
-def server_key(site: Site, server: Server) -> DestinationKey:
-    """The key of a server's row."""
-    return _destination(site, server).key

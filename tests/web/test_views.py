@@ -6,11 +6,13 @@ import jsonschema
 import pytest
 from pydantic import TypeAdapter
 
-from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus
+from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus, ServerStatus
 from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
+from lvs_agent.web.events import event_entry
 from lvs_agent.web.views import is_live, status_document, what_is_missing
-from tests.builders import check_status, report, snapshot, virtual_service
+from tests.builders import check_status, destination_key, report, service_key, snapshot, virtual_service
+from tests.web.showcase import showcase_backend, showcase_events, showcase_snapshot
 from tests.web.worlds import world_backend, world_snapshot
 
 
@@ -133,6 +135,57 @@ def test_detail_that_is_no_unicode_is_shown_all_the_same() -> None:
 
     assert last is not None
     assert last["detail"] == "?"
+
+
+def test_state_is_one_word_for_everybody() -> None:
+    """Maintenance where the operator has said so, whatever is known of the health; the same word for API and page."""
+    document = status_document(showcase_snapshot(), showcase_backend().read_statistics())
+    words = {server["name"]: server["state"] for service in document["services"] for server in service["real_servers"]}
+    states = {service["name"]: service["state"] for service in document["services"]}
+
+    assert [words[name] for name in ("web1", "web3", "web5", "replica2")] == ["up", "down", "maintenance", "up"]
+    assert [states[name] for name in ("shop", "api", "intranet", "dns")] == ["up", "below_quorum", "down", "up"]
+    assert [service["state"] for service in document["foreign_services"]] == ["foreign"]
+
+
+def test_service_is_not_called_down_before_its_checks_have_spoken() -> None:
+    """After a start nobody knows; below quorum is what is known to be."""
+    waiting = snapshot(services=[virtual_service()], servers={(service_key(), destination_key()): ServerStatus()})
+
+    assert status_document(waiting, None)["services"][0]["state"] == "unknown"
+
+
+def test_rates_are_those_of_the_kernel() -> None:
+    """Of each row and of the service; what goes out is only seen where it comes back through the director."""
+    api = status_document(showcase_snapshot(), showcase_backend().read_statistics())["services"][1]
+
+    assert api["rates"] == api["real_servers"][0]["rates"]
+    assert api["rates"] == {
+        "connections_per_s": 840,
+        "incoming_packets_per_s": 7_560,
+        "outgoing_packets_per_s": 9_240,
+        "incoming_bytes_per_s": 4_090_800,
+        "outgoing_bytes_per_s": 15_456_000,
+    }
+    assert api["connections"] == {"active": 2_856, "inactive": 1_428, "persistent": 0}
+
+
+def test_rates_that_mean_nothing_are_not_known() -> None:
+    """A kernel that does not estimate has old numbers or none."""
+    told = showcase_backend().read_statistics().without_rates()
+    document = status_document(showcase_snapshot(), told)
+
+    assert document["services"][1]["rates"] is None
+    assert document["services"][1]["real_servers"][0]["rates"] is None
+    assert document["services"][1]["connections"] is not None
+
+
+def test_recent_transitions_are_told_as_events_are() -> None:
+    """The same entries, the newest last."""
+    recent = status_document(showcase_snapshot(), None, recent=showcase_events())["recent"]
+
+    assert [one["number"] for one in recent] == list(range(1, 10))
+    assert recent[-1] == event_entry(showcase_events()[-1])
 
 
 def test_foreign_services_are_listed_as_such(document: StatusDocument) -> None:
