@@ -3,10 +3,13 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import dns.message
+import dns.rdata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -268,3 +271,37 @@ def test_any_record_is_told_in_one_line(kind: str, data: bytes, pattern: re.Patt
         result = dns_message.judge(message, rcode="NOERROR", record_type=kind, pattern=pattern)
 
         assert result.detail.isprintable()
+
+
+def many_records(query: dns.message.Message, *, kinds: range, classes: range) -> bytes:
+    """An answer with an empty record of each kind and class."""
+    wire = query.to_wire()
+    pairs = [(kind, of_class) for kind in kinds for of_class in classes]
+    records = b"".join(struct.pack("!HHHIH", 0xC00C, kind, of_class, 60, 0) for kind, of_class in pairs)
+    return wire[:2] + struct.pack("!HHHHH", 0x8180, 1, len(pairs), 0, 0) + wire[12:] + records
+
+
+def test_records_of_unknown_types_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand types that nobody knows are a valid answer, and no reason to look for a thousand modules."""
+    dns_message.know_every_type()
+    query = dns_message.query("example.com", record_type="A", recursion_desired=True)
+    monkeypatch.setattr("dns.rdata.import_module", None)
+
+    reply = dns_message.reply_to(query, many_records(query, kinds=range(30_000, 31_000), classes=range(1, 2)))
+
+    assert isinstance(reply, dns.message.Message)
+    assert dns_message.judge(reply, rcode="NOERROR", record_type="A", pattern=None) == Failed(
+        FailureReason.CONTENT, "no A record"
+    )
+
+
+def test_records_of_other_classes_are_no_answer() -> None:
+    """The library would remember each pair of type and class for ever."""
+    query = dns_message.query("example.com", record_type="A", recursion_desired=True)
+    known = len(dns.rdata._rdata_classes)
+
+    for first in range(2, 1_002, 100):
+        wire = many_records(query, kinds=range(31_000, 31_010), classes=range(first, first + 100))
+        assert dns_message.reply_to(query, wire) == "with records of another class than IN"
+
+    assert len(dns.rdata._rdata_classes) == known

@@ -6,6 +6,7 @@ The only module that imports dnspython.  It is imported late, because only agent
 from __future__ import annotations
 
 import re
+import struct
 from ipaddress import ip_address
 
 import dns.exception
@@ -14,6 +15,7 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.txtbase
 import dns.reversename
@@ -24,6 +26,11 @@ from lvs_agent.model.check import Failed, FailureReason, Passed
 LONGEST = 16_384
 """Bytes of the longest message that is read; the answer to one question has some hundred."""
 _ANSWERS_SHOWN = 3
+_COUNTS = struct.Struct("!4x4H")
+"""The header: how many questions, answers, authorities and additional records there are (RFC 1035, 4.1.1)."""
+_QUESTION = struct.Struct("!HH")
+_RECORD = struct.Struct("!HH4xH")
+"""Type, class and length of a record, behind its name."""
 
 Message = dns.message.Message
 
@@ -62,10 +69,31 @@ def reply_to(asked: Message, wire: bytes) -> Message | str:
     if len(wire) > LONGEST:
         return f"longer than {LONGEST} bytes"
     try:
+        if not _is_of_the_internet(wire):
+            return "with records of another class than IN"
         reply = dns.message.from_wire(wire, ignore_trailing=True)
         return reply if asked.is_response(reply) else "to another question"
-    except (dns.exception.DNSException, ValueError):
+    except (dns.exception.DNSException, struct.error, ValueError):
         return "that is no DNS message"
+
+
+def _is_of_the_internet(wire: bytes) -> bool:
+    """Whether every record has the class IN, or is an OPT, whose class is a size (RFC 6891, 6.1.2).
+
+    dnspython keeps each pair of a class and a type that it meets, so a server that makes them up could fill the memory.
+    Raises DNSException, struct.error.
+    """
+    questions, *records = _COUNTS.unpack_from(wire)
+    at = _COUNTS.size
+    for _ in range(questions):
+        at += dns.name.from_wire(wire, at)[1] + _QUESTION.size
+    for _ in range(sum(records)):
+        at += dns.name.from_wire(wire, at)[1]
+        of_type, of_class, length = _RECORD.unpack_from(wire, at)
+        if of_class != dns.rdataclass.IN and of_type != dns.rdatatype.OPT:
+            return False
+        at += _RECORD.size + length
+    return True
 
 
 def is_truncated(reply: Message) -> bool:
