@@ -120,6 +120,11 @@ class Agent:
                     return found
         raise KeyError(name)
 
+    def history(self, query: str = "") -> list[dict[str, Any]]:
+        """The entries of /api/v1/events."""
+        entries: list[dict[str, Any]] = json.loads(self._get(f"/api/v1/events{query}"))["events"]
+        return entries
+
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples called ``name`` that have ``labels``; 0 where there are none."""
         return sum(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from tests.lab.namespace import within
 
@@ -117,7 +117,7 @@ class Host:
         try:
             with self.inside():
                 connection.connect()
-            connection.request("GET", parts.path or "/")
+            connection.request("GET", urlunsplit(parts._replace(scheme="", netloc="")) or "/")
             response = connection.getresponse()
             body = response.read().decode()
             return Answer(response.status, body, response.getheader("Real-Server", ""))

@@ -143,6 +143,38 @@ def test_readers_and_writers_of_the_table_do_not_disturb_each_other(serving: Clu
     assert agent.metric("lvs_agent_reconcile_errors_total") == 0
 
 
+def test_what_has_happened_is_told_in_order_and_again_after_a_restart(serving: Cluster, agent: Agent) -> None:
+    """A row deleted by hand, a server that dies and comes back: each with what was done about it, cause before effect.
+
+    The next process tells the same of it.
+    """
+    start = agent.history()[-1]["number"]
+    serving.director.run("ipvsadm", "-d", "-t", f"{VIP}:80", "-r", "10.0.0.2:80")
+    until(lambda: len(serving.director.table()) == 3, what="the row is back")
+    serving.servers[0].server.stop()
+    until(lambda: len(serving.director.table()) == 2, what="the dead server left")
+    serving.servers[0].server.start()
+    until(lambda: len(serving.director.table()) == 3, what="it came back")
+    until(lambda: len(agent.history(f"?after={start}")) >= 6, what="everything is told")
+    told = agent.history(f"?after={start}")
+    agent.stop()
+    agent.start()
+    until(lambda: agent.history()[0]["number"] == 1, what="the new process has read what the old one left")
+
+    assert [(entry["kind"], entry["real_server"], entry["facts"].get("operation")) for entry in told] == [
+        ("table_changed_by_others", "10.0.0.2:80", None),
+        ("operation_applied", "10.0.0.2:80", "add_destination"),
+        ("real_server_down", "10.0.0.1:80", None),
+        ("operation_applied", "10.0.0.1:80", "delete_destination"),
+        ("real_server_up", "10.0.0.1:80", None),
+        ("operation_applied", "10.0.0.1:80", "add_destination"),
+    ]
+    assert told[0]["text"] == "somebody else has deleted 10.0.0.2:80 of web in the table"
+    assert agent.history(f"?after={start}&limit=6") == told
+    since = [entry["kind"] for entry in agent.history(f"?after={told[-1]['number']}")]
+    assert since == ["stopped", "started"]
+
+
 @contextmanager
 def renewed_rows(cluster: Cluster) -> Iterator[list[str]]:
     """The rows of the table that were made anew within the block: they have lost the connections they had counted."""
