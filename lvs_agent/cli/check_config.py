@@ -21,15 +21,23 @@ def check_config(path: Path, config_format: str | None, *, strict: bool) -> None
     """Say everything that is wrong with a configuration.
 
     Exits with 0 where it can be used, and with 2 after every problem as "file: path: problem" (in an ldirectord.cf
-    "file: line N: problem").
+    "file: line N: problem").  The web configuration file is checked with it, and the certificates that it names.
     """
     config = read_config(path, config_format, strict=strict)
     is_toml = (ConfigForm(config_format) if config_format else form_of(path)) is ConfigForm.TOML
     if strict and is_toml and config.warnings:
         raise problems_of(path, config.warnings)
+    if config.agent.web_config_file is not None:
+        _check_web_config(config.agent.web_config_file)
     for warning in config.warnings:
         click.echo(f"warning: {path}: {warning}", err=True)
     click.echo(_summary(config))
+
+
+def _check_web_config(path: Path) -> None:
+    from lvs_agent.web.security import load_web_config  # noqa: PLC0415 - most configurations need none of its libraries
+
+    load_web_config(path)
 
 
 def _summary(config: Config) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from lvs_agent.cli.options import (
 from lvs_agent.config import Config, ConfigForm, load_config
 from lvs_agent.daemon import Daemon, Options
 from lvs_agent.log import LogFormat, LogLevel, configure
+from lvs_agent.metrics.doubts import with_doubts
 from lvs_agent.web.server import bind
 
 
@@ -39,6 +39,13 @@ from lvs_agent.web.server import bind
     metavar="NAME",
     show_default="agent.command_user",
     help="Run commands that name no user as this one.",
+)
+@click.option(
+    "--web-config-file",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    show_default="agent.web_config_file",
+    help="TLS and passwords, in the format of Prometheus' exporters.",
 )
 @click.option("--dry-run", is_flag=True, help="Check and plan, but write nothing to the table.")
 @click.option(
@@ -61,6 +68,7 @@ def run(
     procfs: Path,
     *,
     command_user: str | None,
+    web_config_file: Path | None,
     strict: bool,
     dry_run: bool,
     log_format: str | None,
@@ -71,7 +79,10 @@ def run(
     SIGHUP, or a changed file, reloads the configuration; SIGTERM stops.  The table outlives the agent unless
     agent.on_stop says otherwise.  Defaults named like agent.listen are what the configuration says there.
     """
-    config = _for_commands(command_user, read_config(path, config_format, strict=strict))
+    given = _Given(
+        config_format=config_format, strict=strict, command_user=command_user, web_config_file=web_config_file
+    )
+    config = given.over(read_config(path, config_format, strict=strict))
     counts = configure(
         form=LogFormat(log_format) if log_format else config.agent.log_format,
         level=LogLevel(log_level) if log_level else config.agent.log_level,
@@ -79,7 +90,7 @@ def run(
     options = Options(
         path=path,
         config=config,
-        load=partial(_load, config_format, command_user, strict=strict),
+        load=given.load,
         open_backend=backend_opener(Ipvs(ipvs), procfs=procfs),
         listener=bind(listen or (str(config.agent.listen.address), config.agent.listen.port)),
         writes=not dry_run,
@@ -88,14 +99,28 @@ def run(
     uvloop.run(_run(options))
 
 
-def _load(config_format: str | None, command_user: str | None, path: Path, *, strict: bool) -> Config:
-    """What a reload reads: the same file in the same form as at the start."""
-    form = None if config_format is None else ConfigForm(config_format)
-    return _for_commands(command_user, load_config(path, form, strict=strict))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What the command line says in the place of the configuration, at the start and at each reload."""
 
+    config_format: str | None
+    strict: bool
+    command_user: str | None
+    web_config_file: Path | None
 
-def _for_commands(user: str | None, config: Config) -> Config:
-    return config if user is None else replace(config, agent=replace(config.agent, command_user=user))
+    def load(self, path: Path) -> Config:
+        """What a reload reads: the same file in the same form as at the start."""
+        form = None if self.config_format is None else ConfigForm(self.config_format)
+        return self.over(with_doubts(load_config(path, form, strict=self.strict)))
+
+    def over(self, config: Config) -> Config:
+        """``config``, with what was given in its place."""
+        agent = config.agent
+        if self.command_user is not None:
+            agent = replace(agent, command_user=self.command_user)
+        if self.web_config_file is not None:
+            agent = replace(agent, web_config_file=self.web_config_file.absolute())
+        return replace(config, agent=agent)
 
 
 async def _run(options: Options) -> None:

@@ -16,6 +16,7 @@ from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.web.sources import Sources
 
 if TYPE_CHECKING:
+    from lvs_agent.web.security import Security
     from lvs_agent.web.serving import Serving
 
 _FINISH_WITHIN_S = 0.5
@@ -27,7 +28,8 @@ _MAX_PORT = 65_535
 class WebServer:
     """Serves metrics and status on ``listener``, which it closes when it stops.
 
-    ``backend`` must have no other user, and is not closed here.  ``web_config_file`` says who may ask, and how.
+    ``backend`` must have no other user, and is not closed here.  ``web_config_file`` says who may ask, and how.  Raises
+    ConfigError where that file cannot be used.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class WebServer:
         """Where it listens, as in a URL."""
         self._listener = listener
         self._sources = sources
-        self._web_config_file = web_config_file
+        self._security = None if web_config_file is None else _security(web_config_file, clock)
         self._backend = backend
         self._clock = clock
         self._thread = Thread(target=self._run, name="web", daemon=True)
@@ -106,8 +108,15 @@ class WebServer:
                 sources=self._sources,
                 backend=self._backend,
                 clock=self._clock,
+                security=self._security,
             )
         self._at_work.serve(self._listener, serving=lambda: self._serving.set_result(None))
+
+
+def _security(path: Path, clock: Clock) -> Security:
+    from lvs_agent.web.security import Security  # noqa: PLC0415 - most agents need none of its libraries
+
+    return Security(path, clock=clock)
 
 
 _REMEDIES = {

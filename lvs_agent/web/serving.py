@@ -7,18 +7,26 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
 
 import uvicorn
 
 from lvs_agent.clock import Clock
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.web.app import Endpoints
+from lvs_agent.web.guard import Guard
 from lvs_agent.web.kernel import KernelReader
+from lvs_agent.web.security import Security
 from lvs_agent.web.sources import Sources
+from lvs_agent.web.tls import LivingContext
 
 _MAX_CONNECTIONS = 256
 _KEEP_ALIVE_S = 130
 """Longer than two minutes, the longest scrape interval that Prometheus tolerates: its connection stays open."""
+_HANDSHAKE_S = 10.0
+"""Prometheus has given up by then."""
+_LEAVE_S = 2.0
 
 _TICK_S = 1.0
 
@@ -32,6 +40,7 @@ class Serving:
         sources: Sources,
         backend: IpvsBackend,
         clock: Clock,
+        security: Security | None = None,
     ) -> None:
         self._kernel = KernelReader(backend=backend, clock=clock)
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="web-render")
@@ -41,8 +50,11 @@ class Serving:
             clock=clock,
             executor=self._executor,
         )
+        # One password at a time: each costs a tenth of a second of a processor that the checks need too.
+        self._verifier = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web-password")
+        app = endpoints.app()
         config = uvicorn.Config(
-            endpoints.app(),
+            app if security is None else Guard(app, security=security, executor=self._verifier, clock=clock),
             http="httptools",
             ws="none",
             lifespan="off",
@@ -52,17 +64,29 @@ class Serving:
             limit_concurrency=_MAX_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE_S,
         )
+        config.load()
+        if security is not None and security.encrypts:
+            config.ssl = LivingContext(security.context)
         self._server = _Server(config)
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
 
     def serve(self, listener: socket.socket, *, serving: Callable[[], None]) -> None:
         """Serve until told to finish; ``serving`` is called once requests are answered.  Raises OSError."""
         self._server.serving = serving
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._server.serve(sockets=[listener]))
+                runner.run(self._serve(listener))
         finally:
             self._executor.shutdown(wait=False, cancel_futures=True)
+            self._verifier.shutdown(wait=False, cancel_futures=True)
+
+    async def _serve(self, listener: socket.socket) -> None:
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            for _ in range(2):  # one that was only just accepted is not there at first
+                self._loop.cut_off()
+                await asyncio.sleep(0)
 
     def finish(self) -> None:
         """Answer what was asked, without the kernel where it has not answered yet, then end."""
@@ -77,6 +101,32 @@ class Serving:
     def _at_loop(self, call: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(call)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Gives up on clients that begin to speak TLS, or to take their leave, and do not go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._encrypted: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
+        if options.get("ssl") is not None:
+            options |= {"ssl_handshake_timeout": _HANDSHAKE_S, "ssl_shutdown_timeout": _LEAVE_S}
+        return await super().create_server(*arguments, **options)
+
+    def _make_ssl_transport(self, *arguments: Any, **options: Any) -> asyncio.Transport:
+        # There is no other way to know of connections before their handshake is over.
+        transport: asyncio.Transport = super()._make_ssl_transport(  # type: ignore[misc] # not in the stubs
+            *arguments, **options
+        )
+        self._encrypted.add(transport)
+        return transport
+
+    def cut_off(self) -> None:
+        """End every encrypted connection, whatever its state."""
+        for transport in list(self._encrypted):
+            transport.abort()
 
 
 class _Server(uvicorn.Server):
