@@ -246,7 +246,8 @@ def _checks() -> list[Panel]:
         ),
         graph(
             "Capacity",
-            "Share of the configured weight that the kernel has. Below the line an alert is due.",
+            "Share of the configured weight that the kernel has; a sorry server's counts as well. Below the line an "
+            "alert is due.",
             Query(expr=queries.capacity(), legend=_LEGEND),
             unit="percentunit",
             limit=CAPACITY,

@@ -324,7 +324,8 @@ def _weights() -> list[Panel]:
         ),
         graph(
             "Capacity",
-            "Share of the configured weight that the kernel has. Below the line an alert is due.",
+            "Share of the configured weight that the kernel has; a sorry server's counts as well. Below the line an "
+            "alert is due.",
             Query(expr=queries.capacity(), legend="{{instance}}"),
             unit="percentunit",
             limit=CAPACITY,

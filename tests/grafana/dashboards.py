@@ -40,11 +40,17 @@ def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield panel
 
 
-def filled_in(text: str) -> str:
-    """An expression with everything chosen, as at the first look at a dashboard."""
-    for name, value in sorted(_VALUES.items(), reverse=True):
+def filled_in(text: str, **chosen: str) -> str:
+    """An expression with everything chosen, as at the first look at a dashboard, but for what is ``chosen``."""
+    values = _VALUES | {f"${name}": escaped(value) for name, value in chosen.items()}
+    for name, value in sorted(values.items(), reverse=True):
         text = text.replace(name, value)
     return text
+
+
+def escaped(value: str) -> str:
+    """A value (without backslashes) as Grafana puts it into an expression: for a regular expression in a string."""
+    return re.sub(r"[$^*{}\[\]'+?.()|]", lambda match: "\\\\" + match[0], value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,8 @@ def _disturb(cluster: Cluster, agent: Agent, prometheus: Prometheus) -> None:
     for server in cluster.servers[:2]:
         server.server.stop()
     _wait_for(prometheus, 'lvs_virtual_service_fallback_active{virtual_service="web"} == 1')
+    # Of a series that begins with the first failure, only the second one is seen to be an increase.
+    _wait_for(prometheus, 'increase(lvs_virtual_service_check_failures_total{virtual_service="web"}[1m]) > 0')
     for server in cluster.servers[:2]:
         server.server.start()
     until(lambda: agent.metric("lvs_virtual_service_weight", virtual_service="web") == 4, what="both are back")
@@ -115,7 +117,6 @@ def _disturb(cluster: Cluster, agent: Agent, prometheus: Prometheus) -> None:
     agent.reload(CONFIGURATION)
     _wait_for(prometheus, "lvs_agent_config_last_reload_successful == 1")
     _wait_for(prometheus, 'ALERTS{alertname="LVSRealServerBounced",alertstate="firing"}')
-    _wait_for(prometheus, "lvs_virtual_service_check_failures_total offset 5s > 0")
 
 
 def _wait_for(prometheus: Prometheus, expr: str) -> None:
