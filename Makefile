@@ -10,7 +10,7 @@ FILES  ?= 300
 JOB      ?= lvs_agent
 RUNBOOKS ?= https://example.org/lvs-agent/runbooks
 
-.PHONY: help demo test check format cov docs alerts bench lab clean
+.PHONY: help demo test check format cov docs pictures alerts bench lab clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ docs: $(VENV)/.dev  ## write anew what the documentation takes from the code
 alerts:  ## the rules for Prometheus, with JOB=... and RUNBOOKS=... as they are called at your place
 	@sed -e 's|job="lvs_agent"|job="$(JOB)"|g' -e 's|https://example.org/lvs-agent/runbooks|$(RUNBOOKS)|g' \
 		alerts/lvs-agent.rules.yml
+
+pictures: $(VENV)/.dev  ## take the documentation's pictures of the status page anew
+	$(BIN)/python -m tests.web.pictures
 
 differential: $(VENV)/.dev  ## the same configurations for ldirectord and lvs-agent, and every difference in their tables
 	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/config/ldirectord/test_strict.py
