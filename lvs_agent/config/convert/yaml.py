@@ -32,17 +32,34 @@ route:
     - receiver: nobody
       matchers: ['severity="info"']
 inhibit_rules:
-  # One mail about a service that is down, not one more for each of its real servers.
+  # One message about a service that is down, not one more for each of its real servers.
   - source_matchers: ['alertname="LVSServiceDown"']
     target_matchers:
       - 'alertname=~"LVSRealServerDown|LVSServiceBelowQuorum|LVSServiceCapacityLow|LVSServiceErrorBudgetBurn"'
     equal: [virtual_service, instance]
+  # What an agent knew before it went is old.
   - source_matchers: ['alertname="LVSAgentDown"']
     target_matchers: ['alertname=~"LVS.+"', 'alertname!="LVSAgentDown"']
     equal: [instance]
   - source_matchers: ['alertname="LVSRealServerFlapping"']
     target_matchers: ['alertname=~"LVSRealServerDown|LVSRealServerBounced"']
     equal: [virtual_service, real_server, instance]
+  # Of one alert in two severities the graver one is enough.
+  - source_matchers: ['alertname=~"LVS.+"', 'severity="critical"']
+    target_matchers: ['alertname=~"LVS.+"', 'severity="warning"']
+    equal: [alertname, virtual_service, real_server, instance]
+  # What follows from rounds that do not work, and from rows that cannot be put right.
+  - source_matchers: ['alertname="LVSAgentReconcileStale"']
+    target_matchers: ['alertname=~"LVSAgentReconcileFailing|LVSTableDrift|LVSRealServerWeightWrong"']
+    equal: [instance]
+  - source_matchers: ['alertname="LVSTableDrift"']
+    target_matchers: ['alertname="LVSRealServerWeightWrong"']
+    equal: [virtual_service, instance]
+  # Errors that have an alert of their own are in the log as well.
+  - source_matchers:
+      - 'alertname=~"LVSAgentIPVSErrors|LVSAgentReconcileFailing|LVSAgentConfigReloadFailed|LVSSorryCommandFailed"'
+    target_matchers: ['alertname="LVSAgentErrorsLogged"']
+    equal: [instance]
 receivers:
   - name: nobody
 """
