@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,18 @@ def test_the_guide_knows_every_recorded_name(rules: Path) -> None:
 
     assert len(theirs) >= 8
     assert [name for name in theirs if f"`{name}`" not in guide] == []
+
+
+def test_the_guides_rule_keeps_job_and_instance(tmp_path: Path) -> None:
+    """Its example gives a series the job and the instance that node_exporter's had."""
+    (block,) = [text for text in re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL) if "record:" in text]
+    rules = textwrap.indent(textwrap.dedent(block), "      ")
+    (tmp_path / "rules.yml").write_text(f"groups:\n  - name: kept\n    rules:\n{rules}")
+    ours = 'lvs_connections_total{job="lvs_agent", instance="director1:9659"}'
+    kept = 'node_ipvs_connections_total{job="node", instance="director1:9100"}'
+    wanted = {"expr": kept.partition("{")[0], "eval_time": "15s", "exp_samples": [{"labels": kept, "value": 8}]}
+    case = {"interval": "15s", "input_series": [{"series": ours, "values": "7 8"}], "promql_expr_test": [wanted]}
+    test = tmp_path / "test.yml"
+    test.write_text(json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": "15s", "tests": [case]}))
+
+    assert promtool("test", "rules", test) == ""
