@@ -65,17 +65,17 @@ def stat(
     thresholds: ThresholdsConfig | None = None,
     span: int = 4,
 ) -> Panel:
-    """One number as it is now, with its recent course behind it where it is a number and not a word."""
+    """One number as it is now: asked for this moment, so that an agent that is gone leaves no old number behind."""
     return Panel(
         type_val="stat",
         title=title,
         description=text,
         datasource=DATASOURCE,
         grid_pos=GridPos(w=span, h=4),
-        targets=[_target("A", Query(expr=expr, legend=legend))],
+        targets=[_target("A", Query(expr=expr, legend=legend), now=True)],
         options=StatOptions(
             color_mode=BigValueColorMode.VALUE,
-            graph_mode=BigValueGraphMode.NONE if mappings else BigValueGraphMode.AREA,
+            graph_mode=BigValueGraphMode.NONE,
             text_mode=BigValueTextMode.AUTO,
             reduce_options=ReduceDataOptions(calcs=["lastNotNull"], fields="", values=False),
         ),
@@ -159,12 +159,12 @@ def table_target(ref: str, expr: str) -> Dataquery:
     )
 
 
-def _target(ref: str, query: Query) -> Dataquery:
+def _target(ref: str, query: Query, *, now: bool = False) -> Dataquery:
     return Dataquery(
         expr=query.expr,
         ref_id=ref,
-        instant=False,
-        range_val=True,
+        instant=now,
+        range_val=not now,
         format_val=PromQueryFormat.TIME_SERIES,
         legend_format=query.legend,
         editor_mode=QueryEditorMode.CODE,

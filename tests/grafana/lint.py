@@ -136,6 +136,12 @@ def shows_zero_in_words(panel: Panel) -> Iterator[str]:
             yield "red at 0"
 
 
+def shows_as_now_what_is_now(panel: Panel) -> Iterator[str]:
+    """Of a course the last number is shown, however old it is."""
+    if panel["type"] in {"stat", "table"}:
+        yield from ("shows what may be long ago" for target in panel["targets"] if not target.get("instant"))
+
+
 def shows_courses_with_gaps_and_legends(panel: Panel) -> Iterator[str]:
     """Each line has a name, and what is missing is seen."""
     if panel["type"] in {"timeseries", "state-timeline"}:
@@ -157,6 +163,7 @@ PANEL_RULES: tuple[Callable[[Panel], Iterator[str]], ...] = (
     asks_the_chosen_datasource,
     says_what_it_shows,
     shows_zero_in_words,
+    shows_as_now_what_is_now,
     shows_courses_with_gaps_and_legends,
 )
 

@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import AnnotationQuery, Dashboard, 
 from grafana_foundation_sdk.models.table import FieldConfig as TableFieldConfig
 
 ANNOTATION_KEYS = frozenset({"titleFormat", "textFormat", "tagKeys", "useValueForTime", "step"})
-"""What Prometheus' annotations have beside the general keys; the schema leaves such keys to the data sources."""
+"""Where Grafana's data source for Prometheus looks for what only its annotations have; the types do not tell of it."""
 
 
 def faults(dashboard: dict[str, Any]) -> Iterator[str]:

@@ -60,6 +60,7 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
         lambda d: first(d, "table")["fieldConfig"]["overrides"][0]["properties"][0].update(value="wizards"),
     ),
     "zero": ("red at 0", at_zero),
+    "now": ("long ago", lambda d: first(d, "stat")["targets"][0].update(instant=False)),
     "legend": ("no legend", lambda d: first(d, "timeseries")["options"]["legend"].update(showLegend=False)),
     "name": ("without a name", lambda d: first(d, "timeseries")["targets"][0].update(legendFormat="__auto")),
     "gaps": ("bridged", lambda d: first(d, "timeseries")["fieldConfig"]["defaults"]["custom"].update(spanNulls=True)),
