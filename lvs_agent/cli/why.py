@@ -62,15 +62,20 @@ def why_lines(document: WhyDocument, *, every: bool) -> Iterator[Text]:
         if server not in plain:
             yield Text()
             yield from _server_lines(server)
+    well = [server["real_server"] for server in plain if server["state"] == "up"]
+    standby = [server["real_server"] for server in plain if server["state"] == "standby"]
     if plain:
         yield Text()
-        names = ", ".join(server["real_server"] for server in plain)
-        what = "is up, in service and as it" if len(plain) == 1 else "are up, in service and as they"
-        yield said(f"{plural(len(plain), 'real server')} {what} should be: {names}")
+    if well:
+        what = "is up, in service and as it" if len(well) == 1 else "are up, in service and as they"
+        yield said(f"{plural(len(well), 'real server')} {what} should be: {', '.join(well)}")
+    if standby:
+        yield said(f"the sorry server stands by: {', '.join(standby)}")
 
 
 def _is_plain(server: ServerAnswer) -> bool:
-    return server["state"] == "up" and server["membership"] == "pooled" and server["settled"]
+    word = (server["state"], server["membership"])
+    return server["settled"] and word in {("up", "pooled"), ("standby", None)}
 
 
 def _server_lines(server: ServerAnswer) -> Iterator[Text]:

@@ -2,7 +2,7 @@
 // Keeps the page up to date by itself.  Without it everything is there too, as of the moment it was asked for.
 const PERIOD_MS = 3000;
 const byId = (id) => document.getElementById(id);
-const [filter, pause, gone, news] = ["filter", "pause", "gone", "news"].map(byId);
+const [filter, pause, gone, held, news] = ["filter", "pause", "gone", "held", "news"].map(byId);
 const wanted = new URLSearchParams(location.search);
 let timer, running = 0, paused = false, lastAnswer = byId("taken").textContent;
 
@@ -29,8 +29,19 @@ function comeBack({ focus, scrolled }) {
   if (focus) byId(focus)?.focus({ preventScroll: true });
 }
 
+// Replacing the page would take away what somebody is about to copy.
+function holds() {
+  const selection = getSelection();
+  held.hidden = selection.isCollapsed || !byId("main").contains(selection.anchorNode);
+  return !held.hidden;
+}
+
 async function refresh() {
   clearTimeout(timer);
+  if (holds()) {
+    timer = setTimeout(refresh, 500);
+    return;
+  }
   const mine = ++running, began = performance.now();
   try {
     const answer = await fetch("/?" + wanted, { cache: "no-store", signal: AbortSignal.timeout(15000) });

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.agents import serving
 from tests.cli.commands import here
+from tests.web.worlds import world_backend, world_snapshot
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,17 @@ def test_service_explains_those_that_are_not_simply_up(url: str) -> None:
     assert "web5 10.0.10.15:443 · maintenance · maintenance" in text
     assert "web1 10.0.10.11:443" not in text
     assert text.splitlines()[-1] == "3 real servers are up, in service and as they should be: web1, web2, web4"
+
+
+def test_sorry_server_that_stands_by_is_a_word() -> None:
+    """There is nothing to explain about one that is not needed."""
+    with serving(snapshot=world_snapshot, backend=world_backend()) as url:
+        text = here("why", "--url", url, "shop").stdout
+
+    assert text.splitlines()[-2:] == [
+        "1 real server is up, in service and as it should be: well",
+        "the sorry server stands by: 10.0.0.99:80",
+    ]
 
 
 def test_server_in_doubt_is_explained_though_it_is_up(url: str) -> None:

@@ -265,6 +265,19 @@ def test_page_refreshes_by_itself_until_it_is_paused(browser: Browser) -> None:
         expect(page.get_by_role("heading", name="shop")).to_be_visible()
 
 
+def test_selected_text_is_not_taken_away(browser: Browser) -> None:
+    """An address can be copied in peace; the page says that it waits, and goes on afterwards."""
+    with director() as agent, opened(browser, agent.url) as page:
+        agent.shown = showcase_snapshot([ODD])
+        page.get_by_text("10.0.12.31:80").first.dblclick()
+        refresh(page)
+        expect(page.locator("#held")).to_be_visible()
+        assert page.evaluate("String(getSelection())")
+        page.evaluate("getSelection().removeAllRanges()")
+        expect(page.get_by_role("heading", name="odd")).to_be_visible()
+        expect(page.locator("#held")).to_be_hidden()
+
+
 def test_service_in_which_something_goes_wrong_opens(browser: Browser) -> None:
     """And what is said aloud of it is one short line."""
     with director() as agent, opened(browser, agent.url) as page:

@@ -13,7 +13,7 @@ LIGHT, DARK = (
     for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
 )
 TEXT_ON = {
-    "ground": ("ink", "soft", "link"),
+    "ground": ("ink", "soft", "link", "warn"),
     "card": ("ink", "soft", "link", "good", "bad", "warn", "calm"),
     "good-tint": ("good",),
     "bad-tint": ("bad",),
