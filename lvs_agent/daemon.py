@@ -23,13 +23,13 @@ from lvs_agent.checks.engine import Engine
 from lvs_agent.checks.shared import provide
 from lvs_agent.checks.threads import Threads
 from lvs_agent.clock import Clock, SystemClock
-from lvs_agent.config import AgentSettings, Config
+from lvs_agent.config import Config
 from lvs_agent.control.attending import Attending
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Keeper, recall
 from lvs_agent.control.reconciling import Periods, Reconciling
-from lvs_agent.control.reloading import Reloading, first_status
+from lvs_agent.control.reloading import Reloading, first_status, keys_of_a_start
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.pool import Pool
 from lvs_agent.core.snapshot import EngineStatus
@@ -49,6 +49,8 @@ HEARTBEAT_S = 1.0
 _TABLE_FIRST_S = 1.0
 """How long the web server waits at most for the first checks and the round after them."""
 _TABLE_FIRST_STEPS = 50
+_JOURNAL_WAITS_S = 5.0
+"""How long the events of earlier processes wait for the agent to become ready."""
 _JOURNAL_ENDS_S = 1.0
 """How long the last events may take to be written when the agent stops."""
 
@@ -79,6 +81,7 @@ class Daemon:
         self._config = options.config
         self._turned_at = self._clock.monotonic()
         self._stop = asyncio.Event()
+        self._ready = asyncio.Event()
         self._keeps_all = False
         self._threads = Threads(concurrency=options.config.agent.thread_concurrency)
         self._backend = options.open_backend()
@@ -217,7 +220,7 @@ class Daemon:
 
     def _adopt(self, config: Config) -> None:
         """Put a new configuration in force; what only a start can change is said."""
-        if keys := _restart_keys(self._config.agent, config.agent):
+        if keys := keys_of_a_start(self._config.agent, config.agent):
             log.warning("configuration_needs_restart", keys=", ".join(keys))
         self._config = config
         self.state.adopt(config.intent)
@@ -257,10 +260,10 @@ class Daemon:
         return now - self._reconciling.began_at <= 3 * self._reconciling.periods.reconcile_s + 10.0
 
     async def _keep_journal(self) -> None:
-        """Read the events of earlier processes once the table has been seen to: reading them takes time."""
+        """Read the events of earlier processes once all else is at work: reading them takes time."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_TABLE_FIRST_S):
-                await self._reconciling.first_round.wait()
+            async with asyncio.timeout(_JOURNAL_WAITS_S):
+                await self._ready.wait()
         await self._journal.run()
 
     async def _serve(self) -> None:
@@ -277,6 +280,7 @@ class Daemon:
         await self.web.until_serving()
         gc.freeze()  # what is there now stays: a full collection would stop the checks for tens of milliseconds
         systemd.notify("READY=1", f"STATUS=serving /metrics on {self.web.address}")
+        self._ready.set()
         await asyncio.Event().wait()
 
     def _announce_start(self) -> None:
@@ -325,23 +329,6 @@ async def _root(task: Callable[[], Awaitable[None]]) -> None:
         log.critical("task_failed", task=task.__qualname__, error=error, exc_info=True)
         raise
     raise RuntimeError(f"{task.__qualname__} ended")
-
-
-_ONLY_AT_START = {
-    "listen": "agent.listen",
-    "state_dir": "agent.state_dir",
-    "command_concurrency": "agent.command_concurrency",
-    "thread_concurrency": "agent.thread_concurrency",
-    "command_user": "agent.command_user",
-    "web_config_file": "agent.web_config_file",
-    "log_format": "log.format",
-    "log_level": "log.level",
-}
-
-
-def _restart_keys(old: AgentSettings, new: AgentSettings) -> list[str]:
-    """The keys that differ and are read only when the process starts."""
-    return [key for name, key in _ONLY_AT_START.items() if getattr(old, name) != getattr(new, name)]
 
 
 def _periods(config: Config) -> Periods:
