@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks import checkers, libraries
 from lvs_agent.checks.engine import Engine
 from lvs_agent.clock import SystemClock
 from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, Target
@@ -51,12 +51,14 @@ def spec(
     connects_between: int = 0,
     **to: Any,
 ) -> CheckSpec:
-    """A check of ``target(kind, **to)``."""
-    return CheckSpec(
+    """A check of ``target(kind, **to)``, whose libraries are loaded as the daemon would have done."""
+    check = CheckSpec(
         id=CheckId(name), kind=kind, target=target(kind, **to),
         interval_s=interval_s, down_interval_s=interval_s, timeout_s=timeout_s, rise=1, fall=1,
         connects_between=connects_between,
     )  # fmt: skip
+    libraries.load([check])
+    return check
 
 
 @asynccontextmanager

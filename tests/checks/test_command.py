@@ -130,11 +130,11 @@ def test_whole_group_is_killed_at_the_deadline() -> None:
     async def main() -> None:
         async with engine_running() as (engine, reports):
             script = "sleep 61 & sleep 62 & sleep 63"
-            engine.configure([spec("command", timeout_s=0.4, command=["/bin/sh", "-c", script])])
+            engine.configure([spec("command", timeout_s=1.5, command=["/bin/sh", "-c", script])])
             report = await asyncio.wait_for(reports.get(), 5)
 
             assert report.result == Failed(
-                FailureReason.READ_TIMEOUT, "no answer within 0.4 s: waiting for the command to end"
+                FailureReason.READ_TIMEOUT, "no answer within 1.5 s: waiting for the command to end"
             )
             await until(lambda: not running("sleep"))
             assert not zombies()
@@ -147,8 +147,9 @@ def test_background_process_does_not_outlive_its_leader() -> None:
 
     async def main() -> None:
         begin = time.monotonic()
-        assert await result_of(spec("command", command=["/bin/sh", "-c", "sleep 64 & echo done"])) == Passed("done")
-        assert time.monotonic() - begin < 3
+        check = spec("command", timeout_s=30.0, command=["/bin/sh", "-c", "sleep 64 & echo done"])
+        assert await result_of(check) == Passed("done")
+        assert time.monotonic() - begin < 30
         assert not running("sleep")
 
     run(main())
@@ -160,7 +161,7 @@ def test_hundreds_of_hanging_commands_are_capped() -> None:
     async def main() -> None:
         async with engine_running() as (engine, reports):
             hanging = [
-                spec("command", name=f"{number}", timeout_s=1.0, interval_s=60.0, command=["/bin/sleep", "65"])
+                spec("command", name=f"{number}", timeout_s=2.0, interval_s=60.0, command=["/bin/sleep", "65"])
                 for number in range(200)
             ]
             engine.configure([*hanging, spec("none", name="well", interval_s=0.05)])
