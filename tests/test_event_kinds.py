@@ -18,11 +18,12 @@ def text_of(paths: list[Path]) -> str:
 
 
 @pytest.mark.parametrize("kind", EventKind, ids=lambda kind: str(kind.value))
-def test_every_kind_has_a_sentence_a_place_and_a_test(kind: EventKind) -> None:
+def test_every_kind_has_a_sentence_a_place_a_test_and_a_line_in_the_manual(kind: EventKind) -> None:
     """A kind that nobody records, that no test has seen or that cannot be told does not stay unnoticed."""
     told = sentence(Event(number=1, at=0.0, kind=kind, virtual_service="web", real_server="10.0.0.1:80"))
 
     assert told
     assert told == told.strip()
     assert f"EventKind.{kind.name}" in text_of(RECORDING)
+    assert f"`{kind.value}`" in text_of([ROOT / "docs" / "events.md"])
     assert any(word in text_of(WATCHED) for word in (f"EventKind.{kind.name}", f'"{kind.value}"'))

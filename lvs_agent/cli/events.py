@@ -98,9 +98,10 @@ def events(
     as_json: bool,
     state_dir: Path | None,
 ) -> None:
-    """Show what has happened: servers that went down, what others did to the table, and what was done.
+    """Show what has happened, while the agent is down too.
 
-    The events of earlier runs are among it.  While no agent answers, they are read from its journal.
+    That is: servers that went down, what others did to the table, and what was done; in earlier runs as well.  While
+    no agent answers, its journal is read.
     """
     if follow and until is not None:
         raise click.UsageError("--follow goes on after --until")

@@ -17,7 +17,7 @@ from lvs_agent import __version__
 from tests.cli.commands import COMMAND, here, lvs_agent
 
 EXAMPLE = Path(__file__).parents[2] / "config.toml.example"
-COMMANDS = ("check-config", "completion", "convert", "demo", "plan", "run", "schema", "status", "why")
+COMMANDS = ("check-config", "completion", "convert", "demo", "events", "plan", "run", "schema", "status", "why")
 
 TWO_SERVERS = """
 [[virtual_service]]

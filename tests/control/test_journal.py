@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -331,6 +333,30 @@ def test_journal_without_a_place_writes_nothing(tmp_path: Path, monkeypatch: pyt
     asyncio.run(scenario())
 
     assert list(tmp_path.iterdir()) == []
+
+
+_FULL = """
+import resource, sys
+from pathlib import Path
+from lvs_agent.control.journal_store import FILE_NAME, append
+
+place = Path(sys.argv[1])
+append(place, b"x" * 999 + b"\\n")
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500, 1_500))
+try:
+    append(place, b"y" * 999 + b"\\n")
+except OSError as problem:
+    print(problem.strerror, (place / FILE_NAME).stat().st_size)
+"""
+
+
+def test_write_that_ends_half_way_leaves_no_half_line(tmp_path: Path) -> None:
+    """Where there is room for a part only, the file is as it was: the next attempt follows no torn line."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _FULL, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert ended.stdout == "File too large 1000\n"
 
 
 LINES = [
