@@ -27,7 +27,7 @@ from lvs_agent.config import Config
 from lvs_agent.control.attending import Attending
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.journal import Journal
-from lvs_agent.control.memory import Keeper, recall
+from lvs_agent.control.memory import Keeper, Memory, recall
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import Reloading, first_status, keys_of_a_start
 from lvs_agent.control.state import AgentState
@@ -60,7 +60,8 @@ class Options:
     """What the command line decides.
 
     ``open_backend`` gives a connection to the table: one for the writer, one for the readers.  ``load`` reads the
-    configuration file again.  ``listener`` is bound to where /metrics is served.
+    configuration file again.  ``listener`` is bound to where /metrics is served.  ``observes``: nothing in the table is
+    ours, whatever earlier runs left behind, and ``writes`` is False.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class Options:
     listener: socket.socket
     writes: bool
     log_messages: MessageCounts
+    observes: bool = False
 
 
 class Daemon:
@@ -91,7 +93,7 @@ class Daemon:
             writes=options.writes,
             intent=options.config.intent,
             config=first_status(options.config, path=options.path, clock=self._clock),
-            memory=recall(options.config.agent.state_dir),
+            memory=Memory() if options.observes else recall(options.config.agent.state_dir),
             engine=self._engine_status,
             log_messages=options.log_messages.read,
         )

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-UNITS = {"lvs-agent.service": "lvs-agent.service", "lvs-agent@.service": "lvs-agent@ldirectord.cf.service"}
+UNITS = {
+    "lvs-agent.service": "lvs-agent.service",
+    "lvs-agent@.service": "lvs-agent@ldirectord.cf.service",
+    "lvs-agent-exporter.service": "lvs-agent-exporter.service",
+}
 """Each unit, and a name by which it is started."""
 SCRIPTS = ("packaging/ocf/lvs-agent", "scripts/setup")
 MAX_EXPOSURE = 50
@@ -66,6 +70,16 @@ def test_unit_for_ldirectord_cf_and_ldirectord_exclude_each_other() -> None:
     assert re.search(r"^Conflicts=ldirectord\.service$", text, re.MULTILINE)
     assert re.search(r"^After=.*\bldirectord\.service\b", text, re.MULTILINE)
     assert "ReadWritePaths=-/var/log" in text
+
+
+def test_exporter_has_a_user_of_its_own_and_one_capability() -> None:
+    """Who only reads the table needs no more; and it does not run beside an agent that makes it, on the same port."""
+    text = (ROOT / "packaging" / "systemd" / "lvs-agent-exporter.service").read_text(encoding="utf-8")
+    lines = set(text.splitlines())
+
+    assert {"DynamicUser=yes", "CapabilityBoundingSet=CAP_NET_ADMIN", "AmbientCapabilities=CAP_NET_ADMIN"} <= lines
+    assert {"Conflicts=lvs-agent.service", "ExecStart=/usr/bin/lvs-agent run --observe $LVS_AGENT_OPTIONS"} <= lines
+    assert "StateDirectory" not in text
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck; make test installs it")

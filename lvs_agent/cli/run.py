@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import uvloop
+from click.core import ParameterSource
 
 from lvs_agent.cli.options import (
     LISTEN_VARIABLE,
@@ -15,14 +16,16 @@ from lvs_agent.cli.options import (
     config_option,
     ipvs_option,
     listen_option,
+    problems_of,
     procfs_option,
-    read_config,
     strict_option,
 )
-from lvs_agent.config import Config, ConfigForm, load_config
+from lvs_agent.config import Config, ConfigForm, load_config, parse_config
 from lvs_agent.daemon import Daemon, Options
+from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel, configure
 from lvs_agent.metrics.doubts import with_doubts
+from lvs_agent.model.intent import Intent
 from lvs_agent.web.server import bind
 
 
@@ -49,6 +52,11 @@ from lvs_agent.web.server import bind
 )
 @click.option("--dry-run", is_flag=True, help="Check and plan, but write nothing to the table.")
 @click.option(
+    "--observe",
+    is_flag=True,
+    help="Export the table, whoever made it: no checks, no plans, nothing written.  Needs no configuration file.",
+)
+@click.option(
     "--log-format",
     type=click.Choice([form.value for form in LogFormat]),
     show_default="log.format",
@@ -71,6 +79,7 @@ def run(
     web_config_file: Path | None,
     strict: bool,
     dry_run: bool,
+    observe: bool,
     log_format: str | None,
     log_level: str | None,
 ) -> None:
@@ -78,11 +87,19 @@ def run(
 
     SIGHUP, or a changed file, reloads the configuration; SIGTERM stops.  The table outlives the agent unless
     agent.on_stop says otherwise.  Defaults named like agent.listen are what the configuration says there.
+
+    With --observe the tables [agent], [metrics] and [log] of the configuration hold, and its virtual services do not.
     """
+    is_named = click.get_current_context().get_parameter_source("path") is not ParameterSource.DEFAULT
     given = _Given(
-        config_format=config_format, strict=strict, command_user=command_user, web_config_file=web_config_file
+        config_format=config_format,
+        strict=strict,
+        command_user=command_user,
+        web_config_file=web_config_file,
+        observes=observe,
+        may_be_missing=observe and not is_named,
     )
-    config = given.over(read_config(path, config_format, strict=strict))
+    config = _at_start(given, path)
     counts = configure(
         form=LogFormat(log_format) if log_format else config.agent.log_format,
         level=LogLevel(log_level) if log_level else config.agent.log_level,
@@ -93,7 +110,8 @@ def run(
         load=given.load,
         open_backend=backend_opener(Ipvs(ipvs), procfs=procfs),
         listener=bind(listen or (str(config.agent.listen.address), config.agent.listen.port)),
-        writes=not dry_run,
+        writes=not (dry_run or observe),
+        observes=observe,
         log_messages=counts,
     )
     uvloop.run(_run(options))
@@ -101,26 +119,40 @@ def run(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """What the command line says in the place of the configuration, at the start and at each reload."""
+    """What the command line says in the place of the configuration, at the start and at each reload.
+
+    ``observes``: there are no virtual services.  ``may_be_missing``: without a file every default holds.
+    """
 
     config_format: str | None
     strict: bool
     command_user: str | None
     web_config_file: Path | None
+    observes: bool
+    may_be_missing: bool
 
     def load(self, path: Path) -> Config:
-        """What a reload reads: the same file in the same form as at the start."""
+        """What is read at the start and at each reload.  Raises ConfigError."""
+        if self.may_be_missing and not path.exists():
+            return self._over(parse_config("", base=path.parent))
         form = None if self.config_format is None else ConfigForm(self.config_format)
-        return self.over(with_doubts(load_config(path, form, strict=self.strict)))
+        return self._over(with_doubts(load_config(path, form, strict=self.strict)))
 
-    def over(self, config: Config) -> Config:
+    def _over(self, config: Config) -> Config:
         """``config``, with what was given in its place."""
         agent = config.agent
         if self.command_user is not None:
             agent = replace(agent, command_user=self.command_user)
         if self.web_config_file is not None:
             agent = replace(agent, web_config_file=self.web_config_file.absolute())
-        return replace(config, agent=agent)
+        return replace(config, agent=agent, intent=Intent(checks={}) if self.observes else config.intent)
+
+
+def _at_start(given: _Given, path: Path) -> Config:
+    try:
+        return given.load(path)
+    except ConfigError as error:
+        raise problems_of(path, error.problems) from error
 
 
 async def _run(options: Options) -> None:

@@ -135,12 +135,17 @@ class AgentState:
             below_quorum=self.below_quorum,
         )
 
+    @property
+    def _has_anything_to_write(self) -> bool:
+        """Whether anything in the table is ours: without, an agent that may write is an exporter all the same."""
+        return bool(self.intent.services or self.owned)
+
     def snapshot(self) -> Snapshot:
         """What is known now.  May be called from any thread."""
         return Snapshot(
             taken_at=self._clock.now(),
             started_at=self._started_at,
-            writes=self.writes,
+            writes=self.writes and self._has_anything_to_write,
             intent=self.intent,
             config=self.config,
             checks={check: ledger.status() for check, ledger in list(self.checks.items())},
