@@ -191,6 +191,7 @@ class Daemon:
             await self._reconciling.remove(services)
         await self._attending.finish(services)
         self._reconciling.close()
+        self._journal.tell_held()
         self._journal.record(EventKind.AGENT_STOPPED, version=__version__, orderly=self._stop.is_set())
         await self._journal.close(timeout_s=_JOURNAL_ENDS_S)
         if self.state.writes:

@@ -80,9 +80,13 @@ class Journal:
 
     async def close(self, *, timeout_s: float) -> None:
         """Tell and write what is left to tell; no longer than ``timeout_s``."""
-        self._tell(self._repeats.release_all())
+        self.tell_held()
         if self._file is not None:
             await self._file.close(timeout_s=timeout_s)
+
+    def tell_held(self) -> None:
+        """Tell what was held back, before the last word of the process."""
+        self._tell(self._repeats.release_all())
 
     def _go_on(self, directory: Path) -> None:
         """Number on from where the process before this one has ended."""

@@ -17,12 +17,12 @@ from lvs_agent.control.journal_store import (
     MOST_BYTES,
     Content,
     append,
+    encode,
     rewrite,
     size_of,
     take_over,
 )
 from lvs_agent.control.side_thread import SideThread
-from lvs_agent.core.event_line import event_line
 from lvs_agent.core.events import thin_out
 from lvs_agent.log import get_logger
 from lvs_agent.model.event import KEPT, Event, EventKind
@@ -124,7 +124,7 @@ class JournalFile:
         """
         batch = tuple(self._waiting)
         last = batch[-1].number
-        text = b"".join(event_line(event) for event in batch if event.number > self._written)
+        text = b"".join(encode(event for event in batch if event.number > self._written))
         if size_of(self._directory) + len(text) <= self._most_bytes:
             append(self._directory, text)
         else:

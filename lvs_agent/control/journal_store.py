@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ MOST_BYTES = 8 * 1_024 * 1_024
 LEAP = 10_000
 """How far the numbers leap after a process that was killed: readers may have seen some that were never written."""
 _BREATH = 200
-"""Lines after which others may run: reading is done in a thread, but beside the loop."""
+"""Lines after which others may run: it is a thread that reads and writes, but the loop must not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,8 @@ def read_journal(directory: Path) -> Content:
         return Content()
     *lines, rest = text.split(b"\n")
     events: list[Event] = []
-    for number, line in enumerate(lines):
-        if number % _BREATH == _BREATH - 1:
-            time.sleep(0.001)
+    for number, line in enumerate(lines, 1):
+        _breathe(number)
         with suppress(ValueError):
             events.append(parse_event_line(line))
     damaged = len(lines) - len(events)
@@ -93,8 +92,15 @@ def take_over(directory: Path) -> Content:
     if content.damaged:
         path.replace(directory / DAMAGED_NAME)
     if content.damaged or content.torn:
-        replace_file(path, map(event_line, content.events))
+        replace_file(path, encode(content.events))
     return content
+
+
+def encode(events: Iterable[Event]) -> Iterator[bytes]:
+    """The lines of ``events``."""
+    for number, event in enumerate(events, 1):
+        yield event_line(event)
+        _breathe(number)
 
 
 def append(directory: Path, text: bytes) -> None:
@@ -123,8 +129,7 @@ def append(directory: Path, text: bytes) -> None:
 def rewrite(directory: Path, events: Sequence[Event], *, most_bytes: int) -> None:
     """Put the newest of ``events`` in the place of everything that the file has.  Raises OSError; it stays then."""
     lines: list[bytes] = []
-    for event in reversed(events):
-        line = event_line(event)
+    for line in encode(reversed(events)):
         most_bytes -= len(line)
         if most_bytes < 0:
             break
@@ -138,6 +143,11 @@ def size_of(directory: Path) -> int:
         return (directory / FILE_NAME).stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _breathe(number: int) -> None:
+    if number % _BREATH == 0:
+        time.sleep(0.001)
 
 
 def _tail(path: Path, most: int) -> bytes:

@@ -216,6 +216,21 @@ def test_process_that_was_killed_is_missed(tmp_path: Path) -> None:
     assert numbers(after) == [1, 2, *range(LEAP + 3, LEAP + 6)]
 
 
+def test_last_word_comes_after_what_was_held_back(tmp_path: Path) -> None:
+    """An end in order is one for the next process too, however much the journal had left to tell."""
+
+    def flap(journal: Journal) -> None:
+        for _ in range(BURST + 5):
+            went_down(journal)
+        journal.tell_held()
+
+    asyncio.run(lived(tmp_path, flap, stopped))
+    after = asyncio.run(lived(tmp_path, started, stopped))
+
+    assert EventKind.AGENT_VANISHED not in kinds(after)
+    assert [event.facts.get("repeated") for event in after.select(EVERYTHING)[BURST : BURST + 2]] == [4, None]
+
+
 def test_torn_last_line_costs_that_event_only(tmp_path: Path) -> None:
     """A write that was cut short by a loss of power is cut off without a word; what follows is whole."""
     asyncio.run(lived(tmp_path, started, went_down, stopped))
