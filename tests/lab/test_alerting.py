@@ -34,17 +34,27 @@ ADDRESSES = ("10.0.0.254", "10.0.0.253")
 D1, D2 = (f"{address}:{PORT}" for address in ADDRESSES)
 OPS, PAGER = "ops@example.org", "/page"
 FIRST = "10.0.0.1:80"
-CONFIGURATION = f"""
-[[virtual_service]]
-name = "web"
-address = "{VIP}"
-port = 80
-check = {{ type = "http", path = "/test.html", interval = "1s", timeout = "5s", rise = 1, fall = 1 }}
+REAL_SERVERS = """
+check = { type = "http", path = "/test.html", port = 80, interval = "1s", timeout = "5s", rise = 1, fall = 1 }
 [[virtual_service.real_server]]
 address = "10.0.0.1"
 [[virtual_service.real_server]]
 address = "10.0.0.2"
 """
+CONFIGURATION = f"""
+[[virtual_service]]
+name = "web"
+address = "{VIP}"
+port = 80
+{REAL_SERVERS}
+[[virtual_service]]
+name = "shop"
+address = "{VIP}"
+port = 81
+sorry_server = {{ address = "10.0.0.9" }}
+{REAL_SERVERS}
+"""
+"""Most is asked of the first service; the other one has somebody who says sorry."""
 
 
 def faster(text: str, factor: int) -> str:
@@ -90,8 +100,8 @@ class Site(NamedTuple):
         return self._await(self.receivers.calls, status, about)
 
     def tables(self) -> list[int]:
-        """How many real servers each director's table has."""
-        return [sum("-a " in line for line in director.table()) for director in self.directors]
+        """How many servers each director's table has for the first service."""
+        return [sum(f"-a -t {VIP}:80 " in line for line in director.table()) for director in self.directors]
 
     def await_servers(self, number: int) -> None:
         """Return when both tables have so many real servers."""
@@ -186,6 +196,7 @@ def one_server_goes_and_somebody_fights(site: Site) -> None:
     assert (names(mail, D1), names(mail, D2)) == (True, False)
     assert site.told(site.receivers.mails) == {
         ("firing", "LVSRealServerDown", "web"): 1,
+        ("firing", "LVSRealServerDown", "shop"): 1,
         ("firing", "LVSTableContended", ""): 1,
     }
 
@@ -195,16 +206,20 @@ def it_comes_back(site: Site) -> None:
     site.cluster.servers[0].server.start()
     site.await_servers(2)
     assert names(site.await_mail("resolved", "LVSRealServerDown", "web"), FIRST)
-    assert not any("web" in what for what in site.told(site.receivers.calls))
+    assert {name for _, name, _ in site.told(site.receivers.calls)} <= {"LVSAgentConfigReloadFailed"}
 
 
 def all_servers_come_and_go(site: Site) -> None:
-    """One page for both directors about the service, with which its servers are silent, and one that takes it back."""
+    """One page for both directors about the service, with which its servers are silent, and one that takes it back.
+
+    One more where a sorry server answers.
+    """
     before = site.told(site.receivers.mails)
     for server in site.cluster.servers:
         server.server.stop()
     site.await_servers(0)
     assert names(site.await_page("firing", "LVSServiceDown", "web"), D1, D2)
+    assert names(site.await_page("firing", "LVSServiceFallbackActive", "shop"), D1, D2)
     site.await_mail("firing", "LVSServiceDown", "web")
     until(lambda: is_all_that_is_active(site, "LVSServiceDown"), what="the rest is suppressed", within_s=PATIENCE_S)
     for told in (site.told(site.receivers.mails) - before, site.told(site.receivers.calls)):
@@ -216,6 +231,7 @@ def all_servers_come_and_go(site: Site) -> None:
         server.server.start()
     site.await_servers(2)
     site.await_page("resolved", "LVSServiceDown", "web")
+    site.await_page("resolved", "LVSServiceFallbackActive", "shop")
     site.await_mail("resolved", "LVSServiceDown", "web")
 
 
@@ -252,7 +268,7 @@ def nothing_else_was_told(site: Site) -> None:
     counts = site.told(site.receivers.mails) + site.told(site.receivers.calls)
     once = {"LVSTableContended": 1, "LVSAgentErrorsLogged": 1, "LVSAgentConfigReloadFailed": 2, "LVSAgentDown": 2}
     # What an outage took from the budget is told as soon as nothing graver is.
-    others = {"LVSRealServerDown", "LVSServiceDown", "LVSServiceErrorBudgetBurn"}
+    others = {"LVSRealServerDown", "LVSServiceDown", "LVSServiceFallbackActive", "LVSServiceErrorBudgetBurn"}
     assert {name: times for (status, name, _), times in counts.items() if status == "firing" and name in once} == once
     assert {name for _, name, _ in counts} <= others | once.keys()
     assert {one.way for one in site.receivers.mails} == {OPS}
