@@ -62,6 +62,7 @@ differential: $(VENV)/.dev  ## the same configurations for ldirectord and lvs-ag
 bench: $(VENV)/.dev  ## speed beside the peers, in one run
 	scripts/setup bench $(PYTHON) $(VENV)
 	$(BIN)/python -m benchmarks.checks
+	$(BIN)/python -m benchmarks.scrape
 
 lab: $(VENV)/.dev  ## a kernel with IPVS, where this machine's own has none
 	tests/lab/lab fetch

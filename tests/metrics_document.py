@@ -54,7 +54,7 @@ _FILTERS = """\
 | parameter | shows |
 |---|---|
 | `collect[]=netlink` | what comes from this source; the others are not asked |
-| `name[]=lvs_real_server_up` | the metric of this name, with or without what its type adds (`_total`, `_info`, `_sum`, ...) |
+| `name[]=lvs_real_server_up` | the metric of this name, with or without what its type adds, such as `_total` |
 
 Both may be given several times, and together. A word that means nothing is answered with 400 and all words that do. In
 Prometheus: `params: {"collect[]": [state, netlink]}`.

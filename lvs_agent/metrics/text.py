@@ -104,13 +104,27 @@ def _block(names: tuple[str, ...], values: Labels) -> str:
     return "{" + text.encode(errors="replace").decode() + "} "
 
 
-def _plain(name: str, blocks: Iterable[str], values: Sequence[float | None]) -> str:
-    if _are_ordinary(values):
-        lines = list(map(add, blocks, map(repr, values)))
-    else:
-        lines = [block + number(value) for block, value in zip(blocks, values, strict=True) if value is not None]
+def _plain(name: str, blocks: Sequence[str], values: Sequence[float | None]) -> str:
+    lines = _ordinary_lines if _are_ordinary(values) else _other_lines
     between = f"\n{name}"
-    return f"{name}{between.join(lines)}\n" if lines else ""
+    pieces = [
+        between.join(lines(blocks[start : start + _PIECE], values[start : start + _PIECE]))
+        for start in range(0, len(values), _PIECE)
+    ]
+    written = [piece for piece in pieces if piece]
+    return f"{name}{between.join(written)}\n" if written else ""
+
+
+_PIECE = 1_000
+"""Lines that are made in one call, for which every other thread has to wait: about a millisecond."""
+
+
+def _ordinary_lines(blocks: Sequence[str], values: Sequence[float | None]) -> Iterable[str]:
+    return list(map(add, blocks, map(repr, values)))
+
+
+def _other_lines(blocks: Sequence[str], values: Sequence[float | None]) -> Iterable[str]:
+    return [block + number(value) for block, value in zip(blocks, values, strict=True) if value is not None]
 
 
 def _are_ordinary(values: Sequence[float | None]) -> bool:
