@@ -106,16 +106,20 @@ class Endpoints:
 
 
 def _html(text: str, *, compress: bool) -> Response:
-    headers = {"vary": "Accept-Encoding"}
+    headers, body = {"vary": "Accept-Encoding"}, _utf8(text)
     if not compress:
-        return Response(text, headers=headers, media_type="text/html")
-    packed = compressed([text.encode()])
-    return Response(packed, headers={**headers, "content-encoding": "gzip"}, media_type="text/html")
+        return Response(body, headers=headers, media_type="text/html")
+    return Response(compressed([body]), headers={**headers, "content-encoding": "gzip"}, media_type="text/html")
 
 
 def _json(answer: object, *, status: int = 200) -> Response:
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(text, status_code=status, media_type="application/json")
+    return Response(_utf8(text), status_code=status, media_type="application/json")
+
+
+def _utf8(text: str) -> bytes:
+    """``text`` in bytes, whatever is in it: the name of a file need not be Unicode."""
+    return text.encode(errors="replace")
 
 
 def _problem(_: Request, error: Exception) -> Response:

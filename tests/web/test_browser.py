@@ -141,6 +141,21 @@ ODD = Site(
     rate=1,
     servers=(Server(name="gone", address="10.9.9.1", result=BROKEN, membership=Membership.WITHDRAWN, since_s=30),),
 )
+LONG = Site(
+    name="service-" * 24,
+    row=service(key=service_key(address="2001:db8:1111:2222:3333:4444:5555:6666")),
+    kind="http",
+    port=80,
+    rate=10**12,
+    quorum=2,
+    comment="comment" * 40,
+    servers=(
+        Server(name="server-" * 30, address="2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff"),
+        Server(
+            name="down-" * 30, address="2001:db8::2", result=Failed(FailureReason.CONTENT, "x" * 300), since_s=10**9
+        ),
+    ),
+)
 WORLDS: dict[str, tuple[Snapshot, IpvsBackend, tuple[str, ...]]] = {
     "a bad night": (
         showcase_snapshot(),
@@ -171,6 +186,7 @@ WORLDS: dict[str, tuple[Snapshot, IpvsBackend, tuple[str, ...]]] = {
         ("statistics could not be read", "active connections"),
     ),
     "no service at all": (snapshot(), MemoryIpvs(), ("No virtual service is configured", "No problem is known")),
+    "names without an end": (showcase_snapshot([LONG]), showcase_backend([LONG]), ("below quorum", LONG.name)),
     "a row that somebody deleted": (showcase_snapshot([ODD]), showcase_backend([ODD]), ("down withdrawn", "absent")),
 }
 

@@ -130,6 +130,20 @@ def test_every_id_is_there_once_and_every_reference_has_its_target() -> None:
     assert set(targets) | set(found.refers) <= set(found.ids)
 
 
+def test_sorry_server_that_is_a_real_server_too_is_there_twice() -> None:
+    """Each time by an id of its own."""
+    both = virtual_service(sorry_server=real_server().destination)
+    found = outline(page_of(snapshot(services=[both])))
+
+    assert [one for one in found.ids if one.startswith("why")] == [
+        "why tcp/192.0.2.1:80 10.0.0.1:80",
+        "why sorry tcp/192.0.2.1:80 10.0.0.1:80",
+        "why tcp/192.0.2.1:80 10.0.0.3:80",
+        "why tcp/192.0.2.1:80 10.0.0.77:80",
+    ]
+    assert len(found.ids) == len(set(found.ids))
+
+
 @pytest.mark.parametrize(("tag", "allowed"), [("style", STYLE_HASH), ("script", SCRIPT_HASH)])
 def test_policy_allows_exactly_what_is_on_the_page(tag: str, allowed: str) -> None:
     """The hash in the Content-Security-Policy is that of what stands between the tags."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.model.ipvs import AddDestination, AddService
 from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH
+from tests.builders import config_status
 from tests.cli.agents import serving
 from tests.web.showcase import SITES, showcase_backend, showcase_snapshot
 
@@ -99,6 +101,17 @@ def test_page_is_compressed_for_who_accepts_it(url: str) -> None:
     assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
     assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 5
     assert packed.text == plain.text
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/status"])
+def test_text_that_is_no_unicode_is_shown_all_the_same(path: str) -> None:
+    """The configuration's file may be called anything; nobody's night may end with a blank page."""
+    odd = replace(showcase_snapshot(), config=config_status(path="/etc/\udcff.toml"))
+    with serving(snapshot=lambda: odd) as url:
+        answer = httpx.get(url + path)
+
+    assert answer.status_code == 200
+    assert "/etc/?.toml" in answer.text
 
 
 def test_policy_lets_the_page_do_what_it_does_and_no_more(url: str) -> None:
