@@ -80,6 +80,10 @@ def unit_tests_of(alert: str) -> Path:
     return HERE / f"{alert}.test.yml"
 
 
+RECORDED_TESTS = HERE / "recorded.test.yml"
+"""Tests of recorded series, where those of the alerts that use them would need hours to tell."""
+
+
 def recorded_for(rule: Rule) -> tuple[Rule, ...]:
     """The recording rules that ``rule`` needs."""
     return tuple(record for record in RECORDS if record.name in rule.expr)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from tests.alerts.mutants import Mutant, mutants_of
 from tests.alerts.promql import tokens
-from tests.alerts.rules import ALERTS, ALL_RULES, RULES_FILE, Rule, recorded_for, tool, unit_tests_of
+from tests.alerts.rules import (
+    ALERTS,
+    ALL_RULES,
+    RECORDED_TESTS,
+    RECORDS,
+    RULES_FILE,
+    Rule,
+    recorded_for,
+    tool,
+    unit_tests_of,
+)
 
 AT_ONCE = 2
 
@@ -26,25 +36,27 @@ EQUIVALENT = {
 """Mutants that no test can tell from their rules, each with the reason."""
 
 
-def rules_for(mutant: Mutant, original: Rule, alert: str) -> list[Rule]:
-    """The rules that the tests of ``alert`` need, with the mutant in the place of its original."""
-    alerts = [rule for rule in ALERTS if rule.name == alert]
-    wanted = {*alerts, *(record for rule in alerts for record in recorded_for(rule))}
-    return [mutant.rule if rule is original else rule for rule in ALL_RULES if rule in wanted]
+def noticing(original: Rule) -> list[tuple[Path, list[Rule]]]:
+    """The files with tests that may notice a change of ``original``, each with the rules that it needs."""
+    users = [rule for rule in ALERTS if rule is original or original in recorded_for(rule)]
+    found = []
+    for name in dict.fromkeys(rule.name for rule in users):
+        alerts = [rule for rule in ALERTS if rule.name == name]
+        needed = [*alerts, *(record for rule in alerts for record in recorded_for(rule))]
+        found.append((unit_tests_of(name), [rule for rule in ALL_RULES if rule in needed]))
+    return found if original.is_alert else [*found, (RECORDED_TESTS, list(RECORDS))]
 
 
 def write_tests(mutant: Mutant, original: Rule, folder: Path) -> list[Path]:
-    """The tests that may notice the mutant, on rules with it."""
+    """The tests that may notice the mutant, on rules with it in the place of its original."""
     folder.mkdir()
-    users = {rule.name for rule in ALERTS if rule is original or original in recorded_for(rule)}
     files = []
-    for alert in sorted(users):
-        rules = folder / f"{alert}.rules.yml"
-        group = {"name": "mutant", "rules": [dict(rule.source) for rule in rules_for(mutant, original, alert)]}
-        with rules.open("w", encoding="utf-8") as stream:
-            YAML(typ="safe").dump({"groups": [group]}, stream)
-        text = unit_tests_of(alert).read_text(encoding="utf-8")
-        files.append(folder / f"{alert}.test.yml")
+    for tests, needed in noticing(original):
+        rules = folder / f"{tests.name}.rules.yml"
+        sources = [dict((mutant.rule if rule is original else rule).source) for rule in needed]
+        rules.write_text(json.dumps({"groups": [{"name": "mutant", "rules": sources}]}), encoding="utf-8")
+        text = tests.read_text(encoding="utf-8")
+        files.append(folder / tests.name)
         files[-1].write_text(text.replace(f"../../alerts/{RULES_FILE.name}", rules.name), encoding="utf-8")
     return files
 
