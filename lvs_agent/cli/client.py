@@ -16,8 +16,19 @@ import click
 import httpx
 from click.core import ParameterSource
 
+from lvs_agent.cli.access import (
+    PASSWORD_VARIABLE,
+    USER_VARIABLE,
+    Access,
+    certificate_of,
+    client_context,
+    refusal_of_tls,
+    user_of_environment,
+    without_user,
+)
 from lvs_agent.cli.options import LISTEN_VARIABLE, config_format_option, listening, read_config
 from lvs_agent.cli.printable import printable
+from lvs_agent.config import AgentSettings
 from lvs_agent.errors import NoAnswer
 from lvs_agent.model.ipvs import address_and_port
 
@@ -35,13 +46,16 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class AgentClient:
     """Asks the agent at ``url``, which may end in a slash or in the path of its status.
 
-    An answer may take ``timeout`` seconds in all.
+    An answer may take ``timeout`` seconds in all.  ``access`` says how to speak with it, unless a name and a password
+    stand in ``url``.
     """
 
-    def __init__(self, url: str, *, timeout: float = DEFAULT_TIMEOUT_S) -> None:
-        self.url = url
-        """As it was given; it stands in messages."""
-        self._base = url.rstrip("/").removesuffix(_STATUS_PATH)
+    def __init__(self, url: str, *, timeout: float = DEFAULT_TIMEOUT_S, access: Access | None = None) -> None:
+        self.url, user = without_user(url)
+        """As it was given, without any password; it stands in messages."""
+        self._access = access or Access()
+        self._auth = user or self._access.auth
+        self._base = self.url.rstrip("/").removesuffix(_STATUS_PATH)
         self._timeout = timeout
 
     def get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> bytes:
@@ -53,10 +67,18 @@ class AgentClient:
             status, body = self._fetch(path, params)
         except httpx.TimeoutException as error:
             raise self._too_late() from error
-        except (httpx.ConnectError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        except httpx.NetworkError as error:
+            said = refusal_of_tls(error) or f"cannot be reached ({error}): is lvs-agent running there? see --url"
+            raise NoAnswer(f"{self.url} {said}") from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise NoAnswer(f"{self.url} cannot be reached ({error}): is lvs-agent running there? see --url") from error
         except httpx.HTTPError as error:
-            raise NoAnswer(f"{self.url} does not speak HTTP as lvs-agent does ({error}); see --url") from error
+            remedy = (
+                "if it wants a certificate of its clients, give --cert and --key"
+                if self.url.startswith("https:")
+                else "if it speaks TLS, give https:// in --url"
+            )
+            raise NoAnswer(f"{self.url} does not speak HTTP as lvs-agent does ({error}); {remedy}") from error
         if status != httpx.codes.OK:
             raise self._refusal(path, status, body)
         return body
@@ -67,7 +89,9 @@ class AgentClient:
         body = bytearray()
         # Not through a proxy: an agent listens where its operator is, and may well be on loopback.
         with (
-            httpx.Client(timeout=self._timeout, trust_env=False) as client,
+            httpx.Client(
+                timeout=self._timeout, trust_env=False, verify=self._access.context or True, auth=self._auth
+            ) as client,
             client.stream("GET", self._base + path, params=list(params) or None) as response,
         ):
             for chunk in response.iter_bytes():
@@ -84,6 +108,11 @@ class AgentClient:
     def _refusal(self, path: str, status: int, body: bytes) -> Exception:
         """What an answer other than 200 is raised as."""
         reason = _reason(body)
+        if status == httpx.codes.UNAUTHORIZED:
+            remedy = f"{USER_VARIABLE} and {PASSWORD_VARIABLE}, or give them in --url"
+            if self._auth is None:
+                return NoAnswer(f"{self.url} wants a user and a password: set {remedy}")
+            return NoAnswer(f"{self.url} does not take this user and password: see {remedy}")
         if reason is None:
             return NoAnswer(f"{self.url} answers with status {status}: it does not seem to be lvs-agent; see --url")
         unknown_path = status == httpx.codes.NOT_FOUND and reason == HTTPStatus.NOT_FOUND.phrase
@@ -111,9 +140,22 @@ def agent_options(command: _Command) -> _Command:
 
     @functools.wraps(command)
     def with_agent(
-        *arguments: object, url: str, path: Path | None, config_format: str | None, timeout: float, **others: object
+        *arguments: object,
+        url: str,
+        path: Path | None,
+        config_format: str | None,
+        timeout: float,
+        ca_file: Path | None,
+        cert: Path | None,
+        key: Path | None,
+        **others: object,
     ) -> object:
-        return command(*arguments, agent=_agent(url, path, config_format, timeout), **others)
+        def access(only: str | None) -> Access:
+            user, password = user_of_environment() or (None, "")
+            context = client_context(ca_file=ca_file, cert=cert, key=key, only=only)
+            return Access(context=context, user=user, password=password)
+
+        return command(*arguments, agent=_agent(url, path, config_format, timeout, access), **others)
 
     decorated: Callable[..., Any] = with_agent
     for option in reversed(_OPTIONS):
@@ -121,6 +163,7 @@ def agent_options(command: _Command) -> _Command:
     return decorated  # type: ignore[return-value]  # click fills in the parameters
 
 
+_FILE = click.Path(path_type=Path, readable=False)
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option(
         "--url", default=DEFAULT_URL, show_default=True, help="Where the agent listens, unless --config says it."
@@ -128,28 +171,34 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option(
         "--config",
         "path",
-        type=click.Path(path_type=Path, readable=False),
+        type=_FILE,
         metavar="FILE",
         help="The agent's configuration, in TOML or an ldirectord.cf, which says where it listens.",
     ),
     config_format_option,
     click.option("--timeout", default=DEFAULT_TIMEOUT_S, show_default=True, help="Seconds to wait for its answer."),
+    click.option("--ca-file", type=_FILE, metavar="FILE", help="Whose certificates to trust, where it speaks TLS."),
+    click.option("--cert", type=_FILE, metavar="FILE", help="Certificate to show to the agent, in PEM."),
+    click.option("--key", type=_FILE, metavar="FILE", help="Its key, if it is not in the same file."),
 )
 
 
-def _agent(url: str, path: Path | None, config_format: str | None, timeout: float) -> AgentClient:
+def _agent(
+    url: str, path: Path | None, config_format: str | None, timeout: float, access: Callable[[str | None], Access]
+) -> AgentClient:
     url_is_given = click.get_current_context().get_parameter_source("url") is not ParameterSource.DEFAULT
-    if path is not None and not url_is_given:
-        url = _url_of(path, config_format)
-    return AgentClient(url, timeout=timeout)
+    if path is None or url_is_given:
+        return AgentClient(url, timeout=timeout, access=access(None))
+    settings = read_config(path, config_format).agent
+    certificate = None if settings.web_config_file is None else certificate_of(settings.web_config_file)
+    scheme = "http" if certificate is None else "https"
+    return AgentClient(f"{scheme}://{_where(settings)}", timeout=timeout, access=access(certificate))
 
 
-def _url_of(path: Path, config_format: str | None) -> str:
+def _where(settings: AgentSettings) -> str:
     """Where the agent that runs with this configuration, and in this environment, listens."""
     if written := os.environ.get(LISTEN_VARIABLE):
         host, port = listening(written)
     else:
-        listen = read_config(path, config_format).agent.listen
-        host, port = str(listen.address), listen.port
-    address = ip_address(_LOOPBACK.get(host, host))
-    return f"http://{address_and_port(address, port)}"
+        host, port = str(settings.listen.address), settings.listen.port
+    return address_and_port(ip_address(_LOOPBACK.get(host, host)), port)
