@@ -396,6 +396,19 @@ def test_structure_is_there_for_who_does_not_see_it(browser: Browser) -> None:
         assert page.get_by_role("heading").first.inner_text().startswith("lvs-agent")
 
 
+def test_lines_are_no_longer_than_people_read_and_plain_text_is_plain(browser: Browser) -> None:
+    """On a very wide screen the page keeps its width; what needs no attention has the colour of ink."""
+    with director() as agent, opened(browser, agent.url, viewport=ViewportSize(width=2560, height=900)) as page:
+        widths = [page.locator(part).bounding_box() for part in ("header", "form", "main")]
+        colours = {
+            page.locator(part).first.evaluate("(one) => getComputedStyle(one).color")
+            for part in ("body", "main", "td.number")
+        }
+
+        assert [box["width"] for box in widths if box] == [84 * 16] * 3
+        assert len(colours) == 1
+
+
 def test_reload_that_failed_is_on_top(browser: Browser) -> None:
     """The configuration in force stays, and what is wrong with the newer one is the first thing to read."""
     refused = config_status(last_reload_successful=False, problems=("virtual_service.shop.port: must be a port",))
