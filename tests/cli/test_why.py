@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,14 @@ def test_server_is_explained_by_name_or_address(url: str) -> None:
     assert "state It is down for 12 min, since 2023-11-14 22:00:46 UTC." in lines
     assert any("failed with status (status 503, wanted 200-299)" in line for line in lines)
     assert lines[-1].startswith("It comes back after 3 more successes in a row of https on 10.0.10.13:443, in about ")
+
+
+def test_documentation_shows_what_is_printed(url: str) -> None:
+    """The example in docs/status.md is the command's own output."""
+    text = (Path(__file__).parents[2] / "docs" / "status.md").read_text(encoding="utf-8")
+    shown = text.partition("$ lvs-agent why shop web3\n")[2].partition("```")[0]
+
+    assert shown == here("why", "--url", url, "shop", "web3").stdout
 
 
 def test_service_explains_those_that_are_not_simply_up(url: str) -> None:
