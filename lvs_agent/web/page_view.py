@@ -17,8 +17,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
+from lvs_agent.core.instant import parse_rfc3339
 from lvs_agent.web.document import Check, ForeignService, RealServer, Row, Service, StatusDocument
-from lvs_agent.web.spans import plural
+from lvs_agent.web.spans import ago, plural
 
 ROWS = 300
 """How many real servers are written without being asked for."""
@@ -184,7 +185,9 @@ def _most_telling(rows: Sequence[RealServer], most: int) -> Sequence[RealServer]
 def _problems(document: StatusDocument) -> Iterator[Problem]:
     config, reconcile = document["agent"]["config"], document["reconcile"]
     if not document["kernel_read"]:
-        yield Problem("bad", "The kernel's statistics could not be read; rows are those of the last round.")
+        yield Problem(
+            "bad", f"The kernel's statistics could not be read; rows are those of the last round{_when(document)}"
+        )
     for problem in config["problems"]:
         yield Problem("bad", f"The configuration was not loaded: {problem}")
     if reconcile["last_error"]:
@@ -195,6 +198,12 @@ def _problems(document: StatusDocument) -> Iterator[Problem]:
     yield from _table_problems(document)
     for warning in config["warnings"]:
         yield Problem("warn", f"Configuration: {warning}")
+
+
+def _when(document: StatusDocument) -> str:
+    """When the last round was made that went well, if any was."""
+    last = document["reconcile"]["last_success"]
+    return "" if last is None else f", {ago(parse_rfc3339(document['taken']) - parse_rfc3339(last))}"
 
 
 def _service_problems(services: Iterable[Service]) -> Iterator[Problem]:

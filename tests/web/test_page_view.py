@@ -118,7 +118,7 @@ def test_problems_are_in_the_order_of_their_weight() -> None:
     document = status_document(world_snapshot(), None)
 
     assert [(one.gravity, one.text.partition(":")[0]) for one in view_page(document).problems] == [
-        ("bad", "The kernel's statistics could not be read; rows are those of the last round."),
+        ("bad", "The kernel's statistics could not be read; rows are those of the last round, 5.0 s ago"),
         ("bad", "The configuration was not loaded"),
         ("bad", "The table could not be made right"),
         ("bad", "empty is down"),
