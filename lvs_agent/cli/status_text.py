@@ -120,7 +120,7 @@ def _servers(service: Service, document: StatusDocument, *, width: int) -> Table
         "REAL SERVER", "STATE", "POOL", "WEIGHT", "KERNEL", "ACTIVE", "INACTIVE", *rates, *since, "LAST CHECK"
     )
     for server in service["real_servers"]:
-        times = (_since(server["since"], document),) if since else ()
+        times = (_since(server, document),) if since else ()
         table.add_row(*_row(server, server["membership"] or "-", wide=wide), *times, _last_checks(server))
     if sorry := service["sorry_server"]:
         table.add_row(*_row(sorry, "sorry server", wide=wide))
@@ -167,10 +167,13 @@ def _instant(text: str | None) -> str:
     return "-" if text is None else f"{text[:10]} {text[11:19]}Z"
 
 
-def _since(text: str | None, document: StatusDocument) -> str:
-    if text is None:
+def _since(server: RealServer, document: StatusDocument) -> str:
+    """Since when its health is what it is; said with it where the state is another word."""
+    since = server["since"]
+    if since is None:
         return "-"
-    return f"{_instant(text)}, {span(parse_rfc3339(document['taken']) - parse_rfc3339(text))}"
+    word = "" if server["state"] == server["health"] else f"{server['health']} "
+    return f"{word}{_instant(since)}, {span(parse_rfc3339(document['taken']) - parse_rfc3339(since))}"
 
 
 def _last_checks(server: RealServer) -> Text:

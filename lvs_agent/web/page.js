@@ -100,7 +100,7 @@ document.addEventListener("click", (event) => {
 
 filter.addEventListener("input", () => {
   filter.value.trim() ? wanted.set("filter", filter.value) : wanted.delete("filter");
-  history.replaceState(null, "", wanted.size ? "/?" + wanted : "/");
+  history.replaceState(null, "", String(wanted) ? "/?" + wanted : "/");
   clearTimeout(timer);
   timer = setTimeout(refresh, 150);
 });

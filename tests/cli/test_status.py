@@ -187,7 +187,9 @@ def test_rates_and_transitions_are_told() -> None:
     lines = [" ".join(line.split()) for line in shown.splitlines()]
 
     assert "shop tcp/203.0.113.10:443 wlc persistent · 3 of 5 up · 825 new/s, in 4.0 MB/s, out 0 B/s" in shown
-    assert "web5 maintenance maintenance 0 0 0 0 0 0 B/s 0 B/s 2023-11-13 21:13:20Z, 25 h https passed, 7.2 ms" in lines
+    assert (
+        "web5 maintenance maintenance 0 0 0 0 0 0 B/s 0 B/s up 2023-11-13 21:13:20Z, 25 h https passed, 7.2 ms" in lines
+    )
     recent = lines[lines.index("CHANGED LAST") + 1 :]
     assert recent[0] == "2023-11-14 22:11:49Z api3 of api went down: http2 check failed (connection refused)"
     assert len(recent) == 8

@@ -160,7 +160,15 @@ WORLDS: dict[str, tuple[Snapshot, IpvsBackend, tuple[str, ...]]] = {
     "a bad night": (
         showcase_snapshot(),
         showcase_backend(),
-        ("below quorum", "down quiesced", "maintenance", "sorry server active", "up drained", "foreign", "5 problems"),
+        (
+            "below quorum",
+            "down quiesced",
+            "maintenance (up) for 25 h",
+            "sorry server active",
+            "up drained",
+            "foreign",
+            "5 problems",
+        ),
     ),
     "a configuration that failed, drift, and our own fault": (
         world_snapshot(),
