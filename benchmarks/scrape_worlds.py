@@ -77,8 +77,8 @@ class World:
         )
 
     def configuration(self, directory: Path) -> str:
-        """The same for the agent: nothing is checked, so that only scrapes take time."""
-        text = f'[agent]\nstate_dir = "{directory}"\n'
+        """The same for the agent: nothing is checked, and the table is left alone, so that only scrapes take time."""
+        text = f'[agent]\nstate_dir = "{directory}"\nreconcile_interval = "1h"\ncompare_interval = "1h"\n'
         last = 0
         for port, address in self.places():
             if port != last:
