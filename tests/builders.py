@@ -275,6 +275,7 @@ def _placement(server: RealServer, membership: Membership) -> Placement:
 def config_status(
     *,
     digest: str = "0123456789abcdef",
+    common_digest: str = "fedcba9876543210",
     path: str = "/etc/lvs-agent/config.toml",
     loaded_at: float = NOW - 60,
     reconcile_interval_s: float = 10.0,
@@ -287,6 +288,7 @@ def config_status(
     """A configuration that was loaded a minute ago."""
     return ConfigStatus(
         digest=digest,
+        common_digest=common_digest,
         path=path,
         loaded_at=loaded_at,
         reconcile_interval_s=reconcile_interval_s,

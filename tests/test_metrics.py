@@ -556,7 +556,9 @@ def test_agent_metrics() -> None:
             threads_queued=6,
             thread_oldest_s=0.25,
         ),
-        config=config_status(reloads=6, reload_failures=1, last_reload_successful=False, digest="ffffffffffff00"),
+        config=config_status(
+            reloads=6, reload_failures=1, last_reload_successful=False, common_digest="ffffffffffff00"
+        ),
         writes=False,
         log_messages={"warning": 8},
     )

@@ -96,7 +96,11 @@ def config_from_tables(
         raise ConfigError(errors)
     agent = _agent(draft, base=source.base)
     return Config(
-        intent=intent, agent=agent, digest=_digest(intent, agent), warnings=report.warnings(tables, told=told)
+        intent=intent,
+        agent=agent,
+        digest=fingerprint([agent, _services(intent)]),
+        common_digest=fingerprint([_common(agent), _services(intent)]),
+        warnings=report.warnings(tables, told=told),
     )
 
 
@@ -193,10 +197,15 @@ def _agent(draft: Draft, *, base: Path) -> AgentSettings:
     )
 
 
-def _digest(intent: Intent, agent: AgentSettings) -> str:
+def _common(agent: AgentSettings) -> list[object]:
+    """What two directors of the same services have in common; address, directories and log are each one's own."""
+    return [agent.reconcile_interval_s, agent.compare_interval_s, agent.on_stop, agent.metrics]
+
+
+def _services(intent: Intent) -> list[object]:
     """The order of services and servers means nothing; a check's id already says everything about it."""
     services = sorted(intent.services, key=lambda service: str(service.service.key))
-    return fingerprint([agent, [_meaning(service) for service in services]])
+    return [_meaning(service) for service in services]
 
 
 def _meaning(service: VirtualService) -> list[object]:

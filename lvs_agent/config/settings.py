@@ -33,8 +33,9 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """The program itself.  Its paths are absolute if the configuration file's directory
-    is.  ``command_user`` None: nobody where the program is root, else the user that it is.
+    """The program itself.  Its paths are absolute if the configuration file's directory is.
+
+    ``command_user`` None: nobody where the program is root, else the user that it is.
     """
 
     listen: ListenAddress
@@ -58,10 +59,12 @@ class Config:
     """One configuration.
 
     ``digest`` (64 hexadecimal digits) is equal for configurations that mean the same, whatever their files look like.
+    ``common_digest`` leaves out what each director has of its own: where it listens, its directories, its log.
     ``warnings`` do not stand in the way of anything.
     """
 
     intent: Intent
     agent: AgentSettings
     digest: str
+    common_digest: str
     warnings: tuple[Problem, ...] = ()

@@ -46,6 +46,7 @@ def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
     """The status of the configuration that the process starts with."""
     return ConfigStatus(
         digest=config.digest,
+        common_digest=config.common_digest,
         path=str(path),
         loaded_at=clock.now(),
         reconcile_interval_s=config.agent.reconcile_interval_s,

@@ -108,10 +108,12 @@ class ReconcileStatus:
 class ConfigStatus:
     """The configuration in force.  ``problems`` are those of the last file that was read, if it could not be used.
 
+    ``digest`` is equal for configurations that mean the same, ``common_digest`` for directors that do the same.
     ``reconcile_interval_s``: the longest time between two rounds.
     """
 
     digest: str
+    common_digest: str
     path: str
     loaded_at: float
     reconcile_interval_s: float

@@ -31,7 +31,7 @@ _REVISION = "unknown"
 
 
 def _config_hash(snapshot: Snapshot) -> int:
-    return int(snapshot.config.digest[:_HASH_DIGITS], 16)
+    return int(snapshot.config.common_digest[:_HASH_DIGITS], 16)
 
 
 def _operations(reading: Reading) -> Samples:
@@ -102,7 +102,7 @@ METRICS = (
     ),
     gauge(
         "lvs_agent_config_hash",
-        "Hash of the configuration in force; equal on two directors with the same configuration.",
+        "Hash of what is configured; equal on directors that differ in addresses and directories of their own only.",
         _of(_config_hash),
     ),
     counter(

@@ -88,7 +88,27 @@ def test_files_that_mean_the_same_have_the_same_digest() -> None:
 def test_every_difference_in_meaning_changes_the_digest(old: str, new: str) -> None:
     """Two directors with the same digest do the same."""
     assert old in _PLAIN
-    assert _parse(_PLAIN.replace(old, new, 1)).digest != _parse(_PLAIN).digest
+    changed, plain = _parse(_PLAIN.replace(old, new, 1)), _parse(_PLAIN)
+
+    assert changed.digest != plain.digest
+    assert changed.common_digest != plain.common_digest
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        'listen = "192.0.2.200:9659"',
+        'state_dir = "/srv/lvs"',
+        'maintenance_dir = "/srv/out"',
+        "command_concurrency = 3",
+    ],
+)
+def test_what_each_director_has_of_its_own_is_in_the_digest_alone(own: str) -> None:
+    """A pair of directors that listen on their own addresses is no mismatch, but a reload has something to do."""
+    changed, plain = _parse(f"[agent]\n{own}\n{_PLAIN}"), _parse(_PLAIN)
+
+    assert changed.digest != plain.digest
+    assert changed.common_digest == plain.common_digest
 
 
 def test_equal_checks_of_several_services_are_one() -> None:
