@@ -309,6 +309,16 @@ def test_foreign_destination_in_our_service_is_exported() -> None:
     assert named(found, "lvs_real_server_up") == {f"{{{ONE}}}": 1}
 
 
+def test_sorry_server_is_no_capacity() -> None:
+    """While it serves alone the service has no weight, however heavy its row is."""
+    web = virtual_service(sorry_server=destination(address="10.0.0.99", weight=50))
+    alone = service_entry(service=web.service, destinations=[destination(address="10.0.0.99", weight=50)])
+    found = of(snapshot(services=[web]), statistics=statistics(table=table(alone)))
+
+    assert found[f"lvs_virtual_service_weight{{{WEB}}}"] == 0
+    assert named(found, "lvs_real_server_weight") == {f'{{real_server="10.0.0.99:80",{WEB}}}': 50}
+
+
 def test_entries_of_one_name_give_one_series_and_are_counted() -> None:
     """Of two services and two servers that are called the same, the first ones are exported, and it is said."""
     servers = [

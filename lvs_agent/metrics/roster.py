@@ -90,6 +90,10 @@ class Roll:
         """Whether a new one would be the same."""
         return self.configured is configured and self.present == present
 
+    def has_same_servers(self, other: Roll) -> bool:
+        """Whether only rows have come or gone of servers that are configured, as when one of them goes down."""
+        return self.configured is other.configured and self.keys == other.keys and self.hidden == other.hidden
+
 
 def _server_keys(
     configured: VirtualService | None, present: list[DestinationKey]
@@ -168,7 +172,11 @@ class Rosters:
             present = list(entries[key].destinations) if key in entries else []
             roll = self._rolls.get(key)
             if roll is None or not roll.still_right(configured.get(key), present):
-                roll, changed = Roll(key, configured.get(key), present), True
+                fresh = Roll(key, configured.get(key), present)
+                if roll is not None and roll.has_same_servers(fresh):
+                    roll.present = present
+                else:
+                    roll, changed = fresh, True
             rolls[key] = roll
         if self._last is None or changed or self._last.intent is not intent or len(rolls) != len(self._rolls):
             self._last = Roster(intent, list(rolls.values()))

@@ -76,10 +76,18 @@ def _connections(value: Callable[[DestinationStatistics], int]) -> Read:
 
 
 def _weights(columns: Columns) -> list[Value | None]:
-    """A configured service that the kernel does not have has the weight 0, not none: an alert must see it."""
+    """A configured service that the kernel does not have has the weight 0, not none: an alert must see it.
+
+    A sorry server is no capacity: a heavy one would hide that no real server is left.
+    """
+    roster = columns.roster
     if not columns.table_known:
-        return [None] * len(columns.roster.rolls)
-    return [sum(row.weight for row in columns.rows[span] if row is not None) for span in columns.roster.spans]
+        return [None] * len(roster.rolls)
+    weights = [
+        0 if row is None or (sorry is not None and real is None) else row.weight
+        for row, real, sorry in zip(columns.rows, roster.real_servers, roster.sorry_servers, strict=True)
+    ]
+    return [sum(weights[span]) for span in roster.spans]
 
 
 def _configured(value: Callable[[VirtualService], Value | None]) -> Read:
@@ -245,7 +253,12 @@ METRICS = (
         _connections(lambda counted: counted.persistent_connections),
         **_OF_KERNEL,
     ),
-    gauge("lvs_virtual_service_weight", "Sum of the weights that the kernel has.", of_services(_weights), **_OF_KERNEL),
+    gauge(
+        "lvs_virtual_service_weight",
+        "Sum of the weights that the kernel has, but for that of a sorry server.",
+        of_services(_weights),
+        **_OF_KERNEL,
+    ),
     gauge(
         "lvs_virtual_service_configured_weight",
         "Sum of the configured weights of the real servers.",
