@@ -30,7 +30,11 @@ SOON = {"LVSServiceDown", "LVSServiceFallbackActive"}
 """Alerts that may not wait for a second scrape to say the same."""
 
 SUFFIXES = {MetricKind.SUMMARY: ("_sum", "_count"), MetricKind.HISTOGRAM: ("_sum", "_count", "_bucket")}
-NOT_OURS = {"up": set[str](), "process_start_time_seconds": set[str]()}
+NOT_OURS = {
+    "up": set[str](),
+    "process_start_time_seconds": set[str](),
+    "ALERTS": {"alertname", "alertstate", "severity", "virtual_service"},
+}
 """What Prometheus and its client library add, without labels of their own."""
 
 each_rule = pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: rule.label)

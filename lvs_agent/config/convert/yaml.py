@@ -37,6 +37,10 @@ inhibit_rules:
     target_matchers:
       - 'alertname=~"LVSRealServerDown|LVSServiceBelowQuorum|LVSServiceCapacityLow|LVSServiceErrorBudgetBurn"'
     equal: [virtual_service, instance]
+  # Nor one more because its sorry server serves.
+  - source_matchers: ['alertname="LVSServiceDown"']
+    target_matchers: ['alertname="LVSServiceFallbackActive"']
+    equal: [virtual_service, instance]
   # What an agent knew before it went is old.
   - source_matchers: ['alertname="LVSAgentDown"']
     target_matchers: ['alertname=~"LVS.+"', 'alertname!="LVSAgentDown"']
