@@ -196,4 +196,4 @@ def test_status_where_something_else_listens(answer: bytes) -> None:
         line = complaint("status", "--url", url, code=1)
 
     assert line.startswith(url)
-    assert line.endswith("see --url")
+    assert line.endswith(("see --url", "if it speaks TLS, give https:// in --url"))
