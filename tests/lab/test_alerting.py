@@ -206,6 +206,7 @@ def it_comes_back(site: Site) -> None:
     site.cluster.servers[0].server.start()
     site.await_servers(2)
     assert names(site.await_mail("resolved", "LVSRealServerDown", "web"), FIRST)
+    site.await_mail("resolved", "LVSRealServerDown", "shop")
     assert {name for _, name, _ in site.told(site.receivers.calls)} <= {"LVSAgentConfigReloadFailed"}
 
 
