@@ -33,6 +33,11 @@ from tests.builders import (
 SERVERS_A_SERVICE = 50
 _FIRST_PORT = 1_000
 _GENERIC_HEADER = bytes(4)
+_ORDER_OF_A_ROW = (
+    *(Dest.ADDR, Dest.PORT, Dest.FWD_METHOD, Dest.WEIGHT, Dest.TUN_TYPE, Dest.TUN_PORT, Dest.TUN_FLAGS),
+    *(Dest.U_THRESH, Dest.L_THRESH, Dest.ACTIVE_CONNS, Dest.INACT_CONNS, Dest.PERSIST_CONNS, Dest.ADDR_FAMILY),
+    *(Dest.STATS, Dest.STATS64),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +122,20 @@ class World:
         (root / "net" / "ip_vs").write_text("\n".join([*lines, ""]))
         (root / "net" / "ip_vs_stats").write_text("\n".join([*stats, ""]))
 
-    def netlink_rows(self) -> list[bytes]:
-        """What the kernel sends of each destination."""
-        random = Random(1)
+    def netlink_rows(self, *, reading: int) -> list[bytes]:
+        """What Linux sends of each destination, and in which order; each ``reading`` finds other numbers."""
+        random = Random(reading)
         key = service_key()
         rows = []
         for _, address in self.places():
             request = encode(AddDestination(key, real_server(address=str(address)).destination))
             known = wire.walk(wire.walk(request.attributes)[Top.DEST])
-            known |= {kind: bytes(4) for kind in (Dest.ACTIVE_CONNS, Dest.INACT_CONNS, Dest.PERSIST_CONNS)}
+            known |= {Dest.TUN_TYPE: bytes(1), Dest.TUN_PORT: bytes(2), Dest.TUN_FLAGS: bytes(2)}
+            known |= {kind: random.randbytes(4) for kind in (Dest.ACTIVE_CONNS, Dest.INACT_CONNS, Dest.PERSIST_CONNS)}
+            known[Dest.STATS] = bytes(88)
             known[Dest.STATS64] = b"".join(wire.number(kind, random.randrange(2**40), 8) for kind in Stat)
-            rows.append(_GENERIC_HEADER + wire.nested(Top.DEST, *(wire.attribute(*one) for one in known.items())))
+            attributes = (wire.attribute(kind, known[kind]) for kind in _ORDER_OF_A_ROW)
+            rows.append(_GENERIC_HEADER + wire.nested(Top.DEST, *attributes))
         return rows
 
 

@@ -210,7 +210,7 @@ def _tunnel(tunnel: Tunnel) -> tuple[bytes, ...]:
     )
 
 
-# --- replies: each function takes a message's payload ----------------------------------------------------------------
+# --- replies: decode_... takes a message's payload ----------------------------------------------------------------
 
 
 def decode_service(payload: bytes) -> tuple[Service, Counters, Rates | None] | None:
@@ -233,19 +233,9 @@ def decode_service(payload: bytes) -> tuple[Service, Counters, Rates | None] | N
 def decode_destination(payload: bytes, *, family: Family) -> tuple[Destination, DestinationStatistics] | None:
     """A destination of a service of ``family`` with its counters; None for one that the model has no words for."""
     found = _row(payload, Top.DEST)
-    forwarding = _FORWARDING.get(read_number(found, Dest.FWD_METHOD, size=4) & FORWARDING_MASK)
-    tunnel_type = _TUNNELS.get(read_number(found, Dest.TUN_TYPE, size=1, default=0))
-    own_family = read_number(found, Dest.ADDR_FAMILY, size=2, default=family)
-    if forwarding is None or tunnel_type is None or own_family not in (Family.INET, Family.INET6):
+    destination = destination_of(found, family=family)
+    if destination is None:
         return None
-    destination = Destination(
-        key=_destination_key_of(_sized(found, Dest.ADDR, 16), own_family, _sized(found, Dest.PORT, 2)),
-        forwarding=forwarding,
-        weight=int.from_bytes(_sized(found, Dest.WEIGHT, 4), sys.byteorder, signed=True),
-        upper_threshold=read_number(found, Dest.U_THRESH, size=4),
-        lower_threshold=read_number(found, Dest.L_THRESH, size=4),
-        tunnel=_read_tunnel(found, tunnel_type) if forwarding is ForwardingMethod.TUNNEL else None,
-    )
     counters, rates = read_counted(found.get(Dest.STATS64))
     return destination, DestinationStatistics(
         counters=counters,
@@ -253,6 +243,23 @@ def decode_destination(payload: bytes, *, family: Family) -> tuple[Destination, 
         active_connections=read_number(found, Dest.ACTIVE_CONNS, size=4, default=0),
         inactive_connections=read_number(found, Dest.INACT_CONNS, size=4, default=0),
         persistent_connections=read_number(found, Dest.PERSIST_CONNS, size=4, default=0),
+    )
+
+
+def destination_of(found: Attributes, *, family: Family) -> Destination | None:
+    """What the attributes of a row say of its destination, apart from numbers; None as above."""
+    forwarding = _FORWARDING.get(read_number(found, Dest.FWD_METHOD, size=4) & FORWARDING_MASK)
+    tunnel_type = _TUNNELS.get(read_number(found, Dest.TUN_TYPE, size=1, default=0))
+    own_family = read_number(found, Dest.ADDR_FAMILY, size=2, default=family)
+    if forwarding is None or tunnel_type is None or own_family not in (Family.INET, Family.INET6):
+        return None
+    return Destination(
+        key=_destination_key_of(_sized(found, Dest.ADDR, 16), own_family, _sized(found, Dest.PORT, 2)),
+        forwarding=forwarding,
+        weight=int.from_bytes(_sized(found, Dest.WEIGHT, 4), sys.byteorder, signed=True),
+        upper_threshold=read_number(found, Dest.U_THRESH, size=4),
+        lower_threshold=read_number(found, Dest.L_THRESH, size=4),
+        tunnel=_read_tunnel(found, tunnel_type) if forwarding is ForwardingMethod.TUNNEL else None,
     )
 
 

@@ -25,7 +25,12 @@ def read_counted(payload: bytes | None) -> tuple[Counters, Rates | None]:
     """
     if payload is None:
         return _NO_COUNTERS, None
-    connections, packets_in, packets_out, bytes_in, bytes_out, *rates = _numbers(payload)
+    return counted_of(_numbers(payload))
+
+
+def counted_of(numbers: Sequence[int]) -> tuple[Counters, Rates]:
+    """What ``numbers`` say, which stand in the order of ``Stat``."""
+    connections, packets_in, packets_out, bytes_in, bytes_out, *rates = numbers
     counters = Counters(
         connections=connections,
         incoming_packets=packets_in,

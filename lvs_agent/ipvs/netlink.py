@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -17,7 +18,6 @@ from lvs_agent.ipvs import wire
 from lvs_agent.ipvs.codec import (
     Request,
     decode_daemon,
-    decode_destination,
     decode_info,
     decode_service,
     encode,
@@ -26,9 +26,9 @@ from lvs_agent.ipvs.codec import (
 )
 from lvs_agent.ipvs.conversation import Conversation
 from lvs_agent.ipvs.procfs import MODULE_REMEDY, Procfs, kernel_ticks
+from lvs_agent.ipvs.rows import DestinationReader, DestinationRow, Heads
 from lvs_agent.ipvs.uapi import FAMILY_NAME, FAMILY_VERSION, Command
 from lvs_agent.model.ipvs import (
-    Destination,
     DestinationKey,
     Operation,
     Service,
@@ -68,6 +68,7 @@ class KernelIpvs:
         except BaseException:
             link.close()
             raise
+        self._heads: Heads = {}
 
     def read_table(self, services: Collection[ServiceKey] | None = None) -> Table:
         return self._read(services).table
@@ -102,14 +103,17 @@ class KernelIpvs:
         counters: dict[ServiceKey, Counters] = {}
         destination_counters: dict[tuple[ServiceKey, DestinationKey], DestinationStatistics] = {}
         rates: dict[ServiceKey, Rates] = {}
+        # Each thread that reads has a reader of its own; which one's rows are remembered does not matter.
+        reader = DestinationReader(self._heads)
         for service, counted, estimated in self._services() if services is None else self._named_services(services):
             key = service.key
-            rows = self._destinations(key)
+            rows = self._destinations(key, reader)
             entries[key] = ServiceEntry(service, MappingProxyType({row.key: row for row, _ in rows}))
             counters[key] = counted
             if estimated is not None:
                 rates[key] = estimated
             destination_counters.update(((key, row.key), numbers) for row, numbers in rows)
+        self._heads = reader.seen
         return Statistics(
             Table(MappingProxyType(entries)),
             MappingProxyType(counters),
@@ -130,10 +134,8 @@ class KernelIpvs:
             found += [row for payload in payloads if (row := decode_service(payload)) is not None]
         return found
 
-    def _destinations(self, key: ServiceKey) -> list[tuple[Destination, DestinationStatistics]]:
-        def decode(payload: bytes) -> tuple[Destination, DestinationStatistics] | None:
-            return decode_destination(payload, family=key.family)
-
+    def _destinations(self, key: ServiceKey, reader: DestinationReader) -> list[DestinationRow]:
+        decode = partial(reader.read, family=key.family)
         return self._dump(get_destinations(key), decode, doing=f"read destinations of {key}")
 
     def _dump(self, request: Request, decode: Callable[[bytes], _Row | None], *, doing: str) -> list[_Row]:

@@ -61,6 +61,7 @@ class Dest(IntEnum):
     ACTIVE_CONNS = 7
     INACT_CONNS = 8
     PERSIST_CONNS = 9
+    STATS = 10
     ADDR_FAMILY = 11
     STATS64 = 12
     TUN_TYPE = 13

@@ -72,6 +72,21 @@ def test_dump_of_many_destinations_is_whole(kernel: KernelIpvs) -> None:
 
 
 @pytest.mark.ipvs
+def test_only_what_has_changed_is_taken_apart_again(kernel: KernelIpvs) -> None:
+    """The rows of this very kernel are known again in the next reading; one that was changed is read anew."""
+    kernel.apply(AddService(Service(key=KEY, scheduler="wrr")))
+    kept, changed = destination(1), destination(2)
+    for row in (kept, changed):
+        kernel.apply(AddDestination(KEY, row))
+    before = kernel.read_table().entries[KEY].destinations
+    kernel.apply(UpdateDestination(KEY, destination(2, weight=7)))
+    after = kernel.read_statistics().table.entries[KEY].destinations
+
+    assert after[kept.key] is before[kept.key]
+    assert (before[changed.key].weight, after[changed.key].weight) == (1, 7)
+
+
+@pytest.mark.ipvs
 def test_backend_stays_in_the_namespace_where_it_was_made(kernel: KernelIpvs) -> None:
     """A thread that is somewhere else writes to the table that the backend was made for."""
     with new_network_namespace():
