@@ -221,7 +221,8 @@ def all_servers_come_and_go(site: Site) -> None:
     site.await_servers(0)
     assert names(site.await_page("firing", "LVSServiceDown", "web"), D1, D2)
     assert names(site.await_page("firing", "LVSServiceDown", "shop"), D1, D2)
-    site.await_mail("firing", "LVSServiceDown", "web")
+    for service in ("web", "shop"):
+        site.await_mail("firing", "LVSServiceDown", service)
     until(lambda: is_all_that_is_active(site, "LVSServiceDown"), what="the rest is suppressed", within_s=PATIENCE_S)
     for told in (site.told(site.receivers.mails) - before, site.told(site.receivers.calls)):
         for service in ("web", "shop"):
@@ -234,7 +235,8 @@ def all_servers_come_and_go(site: Site) -> None:
     site.await_servers(2)
     site.await_page("resolved", "LVSServiceDown", "web")
     site.await_page("resolved", "LVSServiceDown", "shop")
-    site.await_mail("resolved", "LVSServiceDown", "web")
+    for service in ("web", "shop"):
+        site.await_mail("resolved", "LVSServiceDown", service)
 
 
 def is_all_that_is_active(site: Site, alert: str) -> bool:
