@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -17,32 +15,7 @@ from hypothesis import strategies as st
 from lvs_agent.cli import client as client_module
 from lvs_agent.cli.client import AgentClient, agent_options
 from lvs_agent.errors import NoAnswer
-
-
-@contextmanager
-def answering(body: bytes, *, status: int = 200, asked: list[str] | None = None) -> Iterator[str]:
-    """The URL of a server that always gives the same answer, and notes in ``asked`` what it was asked for."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if asked is not None:
-                asked.append(self.path)
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+from tests.cli.agents import answering
 
 
 def test_parameters_arrive_as_they_were_given() -> None:

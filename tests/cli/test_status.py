@@ -4,9 +4,6 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Literal
 
 import click
@@ -23,6 +20,7 @@ from lvs_agent.web.server import WebServer, bind
 from lvs_agent.web.sources import Sources
 from lvs_agent.web.views import status_document
 from tests.builders import check_status, report, snapshot, statistics, virtual_service
+from tests.cli.agents import answering
 from tests.web.showcase import showcase_backend, showcase_events, showcase_snapshot
 from tests.web.worlds import world_backend, world_snapshot
 
@@ -39,30 +37,6 @@ def rendered(document: StatusDocument, *, terminal: bool = False, width: int = 2
     console = Console(file=out, force_terminal=terminal, width=width, color_system=system, highlight=False)
     render_status(document, console=console)
     return out.getvalue()
-
-
-@contextmanager
-def answering(body: bytes, *, status: int = 200) -> Iterator[str]:
-    """The URL of a server that always gives the same answer."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_status_of_a_running_agent_is_fetched_whole() -> None:
