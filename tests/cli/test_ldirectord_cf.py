@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.agents import answering
 from tests.cli.commands import here, lvs_agent
-from tests.cli.test_status import answering, world
+from tests.cli.test_status import world
 from tests.process.agent import Agent
 
 GOOD = """\
