@@ -89,7 +89,7 @@ class Host:
         with within(self.namespace):
             yield
 
-    def sysctl(self, name: str, value: int) -> None:
+    def sysctl(self, name: str, value: int | str) -> None:
         """Set e.g. ``net/ipv4/ip_forward``."""
         with self.inside():
             Path("/proc/sys", name).write_text(str(value))
