@@ -10,6 +10,9 @@ from grafana.panels import DATASOURCE
 _STEP = "15s"
 """Of the queries, as far as the range allows: the usual scrape interval, so that hardly a change is between two."""
 
+_INSTANCE = "{{instance}}"
+"""What a mark about an agent says."""
+
 
 class Annotation(AnnotationQuery):
     """An annotation of Prometheus, with the keys of its own that Grafana keeps beside the general ones.
@@ -55,26 +58,23 @@ def firing(*matchers: str) -> str:
 
 def transitions(metric: str, *, text: str) -> AnnotationQuery:
     """Real servers that came or went, when they did; ``metric`` selects them, ``text`` tells which."""
-    return Annotation(
-        name="Real server came or went",
-        expr=f"{metric} * 1000",
-        color="orange",
-        text=text,
-        tags="instance",
-        by_value=True,
-    )
+    return _moments("Real server came or went", metric, color="orange", text=text)
 
 
 def reloads() -> AnnotationQuery:
     """Configurations that came into force, when they did."""
-    return Annotation(
-        name="Configuration loaded",
-        expr=f"{queries.agent('lvs_agent_config_last_reload_success_timestamp_seconds')} * 1000",
-        color="blue",
-        text="{{instance}}",
-        tags="instance",
-        by_value=True,
-    )
+    metric = queries.agent("lvs_agent_config_last_reload_success_timestamp_seconds")
+    return _moments("Configuration loaded", metric, color="blue")
+
+
+def restarts() -> AnnotationQuery:
+    """Starts of agents, when they were."""
+    return _moments("Agent started", queries.agent("process_start_time_seconds"), color="yellow")
+
+
+def _moments(name: str, metric: str, *, color: str, text: str = _INSTANCE) -> AnnotationQuery:
+    """Marks at the instants that ``metric`` holds, in seconds since 1970."""
+    return Annotation(name=name, expr=f"{metric} * 1000", color=color, text=text, tags="instance", by_value=True)
 
 
 def refusals() -> AnnotationQuery:
@@ -83,19 +83,7 @@ def refusals() -> AnnotationQuery:
         name="Configuration refused",
         expr=f"{queries.agent('lvs_agent_config_last_reload_successful')} == bool 0",
         color="purple",
-        text="{{instance}}",
+        text=_INSTANCE,
         tags="instance",
         by_value=False,
-    )
-
-
-def restarts() -> AnnotationQuery:
-    """Starts of agents, when they were."""
-    return Annotation(
-        name="Agent started",
-        expr=f"{queries.agent('process_start_time_seconds')} * 1000",
-        color="yellow",
-        text="{{instance}}",
-        tags="instance",
-        by_value=True,
     )
