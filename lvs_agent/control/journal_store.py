@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvs_agent.control.files import MODE, replace_file
 from lvs_agent.core.event_line import MAX_LINE, event_line, parse_event_line
+from lvs_agent.files import MODE, replace_file
 from lvs_agent.model.event import Event, EventKind
 
 FILE_NAME = "events.jsonl"

@@ -14,9 +14,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from lvs_agent.control.files import replace_file
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import ServerKey, ServerStatus
+from lvs_agent.files import replace_file
 from lvs_agent.log import get_logger
 from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.model.keys import parse_destination_key, parse_service_key

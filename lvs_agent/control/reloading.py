@@ -16,13 +16,13 @@ from lvs_agent.control.journal import Journal
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus
 from lvs_agent.errors import ConfigError
+from lvs_agent.files import stamp_of
 from lvs_agent.log import get_logger
 from lvs_agent.model.event import EventKind
 
 log = get_logger()
 
 LOOK_S = 1.0
-_Signature = tuple[int, int, int] | None
 
 
 _ONLY_AT_START = {
@@ -80,7 +80,7 @@ class Reloading:
         self._journal = journal
         self._clock = clock
         self._look_s = look_s
-        self._read = self._signature()
+        self._read = stamp_of(self._path)
         self._requested = asyncio.Event()
         self._cause = ""
 
@@ -94,7 +94,7 @@ class Reloading:
         last = self._read
         while True:
             if not await self._request_within(self._look_s):
-                now = self._signature()
+                now = stamp_of(self._path)
                 settled, last = now is not None and now != self._read and now == last, now
                 if not settled or not self.watches:
                     continue
@@ -111,7 +111,7 @@ class Reloading:
 
     async def reload(self, *, cause: str) -> bool:
         """Read the file now.  False where it could not be used, and the old configuration stays in force."""
-        self._read = self._signature()
+        self._read = stamp_of(self._path)
         try:
             config = await asyncio.to_thread(self._load, self._path)
         except ConfigError as error:
@@ -158,10 +158,3 @@ class Reloading:
         self._journal.record(EventKind.CONFIGURATION_RELOADED, cause=cause, changed=changed)
         if changed:
             self._adopt(config)
-
-    def _signature(self) -> _Signature:
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size

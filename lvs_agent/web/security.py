@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lvs_agent.clock import Clock
 from lvs_agent.errors import ConfigError, Problem
+from lvs_agent.files import Stamp, stamp_of
 from lvs_agent.log import get_logger
 from lvs_agent.web.passwords import Passwords
 from lvs_agent.web.tls import ServerContext, server_context
@@ -17,9 +18,6 @@ from lvs_agent.web.web_config import WebConfig, read_web_config
 log = get_logger()
 
 LOOK_EVERY_S = 1.0
-
-_Stamp = tuple[int, int, int]
-"""Of a file the time of its last change, its size and its number: what a renewed file differs in."""
 
 
 class Loaded(NamedTuple):
@@ -56,7 +54,7 @@ class Security:
         self._path = path
         self._clock = clock
         self._looked_at = clock.monotonic()
-        self._seen: dict[Path, _Stamp | None] = {}
+        self._seen: dict[Path, Stamp | None] = {}
         self._take(self._load())
 
     @property
@@ -77,7 +75,7 @@ class Security:
         if now - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = now
-        if all(_stamp(file) == seen for file, seen in self._seen.items()):
+        if all(stamp_of(file) == seen for file, seen in self._seen.items()):
             return
         problems: Sequence[Problem] = ()
         try:
@@ -99,7 +97,7 @@ class Security:
         return load_web_config(self._path, before_reading=self._note)
 
     def _note(self, file: Path) -> None:
-        self._seen[file] = _stamp(file)
+        self._seen[file] = stamp_of(file)
 
     def _take(self, loaded: Loaded) -> None:
         self._context = loaded.context
@@ -107,12 +105,3 @@ class Security:
         self.headers = tuple(
             (name.lower().encode(), value.encode()) for name, value in loaded.config.headers.items() if value
         )
-
-
-def _stamp(file: Path) -> _Stamp | None:
-    """None where it is not there."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,4 +1,4 @@
-"""Files of our own that are replaced as a whole."""
+"""Files that are replaced as a whole: ours, and those of others that are read again then."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 
 MODE = 0o640
-"""Who may read them: us, and our group."""
+"""Who may read ours: us, and our group."""
+
+Stamp = tuple[int, int, int]
+"""Number, time of the last change and size of a file: a replaced or rewritten one differs in one of them."""
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """What tells whether the file at ``path`` is another one by now; None where it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
