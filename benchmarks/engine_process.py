@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import uvloop
 
 from benchmarks.addresses import loopback_addresses
-from lvs_agent.checks import checkers
-from lvs_agent.checks.engine import Engine
+from lvs_agent.checks.engine.engine import Engine
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.clock import SystemClock
 from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Passed, Target
 

@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from lvs_agent import __version__, systemd
-from lvs_agent.checks import libraries
-from lvs_agent.checks.command_runner import CommandRunner
-from lvs_agent.checks.engine import Engine
-from lvs_agent.checks.shared import provide
-from lvs_agent.checks.threads import Threads
+from lvs_agent.checks.engine import libraries
+from lvs_agent.checks.engine.engine import Engine
+from lvs_agent.checks.net.shared import provide
+from lvs_agent.checks.net.threads import Threads
 from lvs_agent.clock import Clock, SystemClock
+from lvs_agent.commands.command_runner import CommandRunner
 from lvs_agent.config import Config
 from lvs_agent.control.attending import Attending
 from lvs_agent.control.checking import Checking

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.cli.files import private_directory, refuse_existing, write_file
 from lvs_agent.cli.options import read_config
 from lvs_agent.config import Config, ConfigForm, parse_config

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from lvs_agent.checks.settings import Duration, Strict
 from lvs_agent.config.settings import ServerDetail
 from lvs_agent.config.values import FROM_TEXT, Listen, parse_listen
 from lvs_agent.log import LogFormat, LogLevel
 from lvs_agent.model.intent import OnStop
+from lvs_agent.settings.scalars import Duration
+from lvs_agent.settings.strict import Strict
 
 
 class AgentTable(Strict):

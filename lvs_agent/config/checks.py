@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from lvs_agent.checks import Checker
-from lvs_agent.checks.settings import BASE, CheckSettings
+from lvs_agent.checks.kinds import Checker
 from lvs_agent.config.findings import Finding, Location, Report
 from lvs_agent.config.inheritance import COMMON_KEYS, Checkers, WrittenCheck, belongs, inherit
 from lvs_agent.config.meaning import fingerprint
@@ -17,6 +16,8 @@ from lvs_agent.config.schema import CheckKeys
 from lvs_agent.config.secrets import SecretSource, reveal, secret_places, variants, without
 from lvs_agent.config.sentences import findings, known_keys
 from lvs_agent.config.suggest import enumerate_words, must_be_one_of, unknown_key
+from lvs_agent.settings.check import CheckSettings
+from lvs_agent.settings.scalars import BASE
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from lvs_agent.checks.settings import Strict
 from lvs_agent.config.agent_schema import AgentTable, LogTable, MetricsTable
 from lvs_agent.config.checks import CheckPlan, CheckReader
 from lvs_agent.config.findings import Location, Report
@@ -21,6 +20,7 @@ from lvs_agent.config.schema import (
 from lvs_agent.config.sentences import findings
 from lvs_agent.config.suggest import nearest
 from lvs_agent.config.suite import Suite, place_of
+from lvs_agent.settings.strict import Strict
 
 M = TypeVar("M", bound=Strict)
 

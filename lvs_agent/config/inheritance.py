@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from lvs_agent.checks import Checker
+from lvs_agent.checks.kinds import Checker
 from lvs_agent.config.findings import Location
 from lvs_agent.config.schema import CheckKeys
 from lvs_agent.config.secrets import secret_places

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from lvs_agent.checks import Checker, checkers
+from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.config.docstrings import field_texts
 from lvs_agent.config.inheritance import Checkers
 from lvs_agent.config.schema import CheckKeys, DefaultsTable, File, RealServerTable, VirtualServiceTable

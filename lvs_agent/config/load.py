@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config.checks import CheckReader
 from lvs_agent.config.draft import Draft, read_draft
 from lvs_agent.config.findings import Location, Report, Told

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from lvs_agent.checks.settings import Duration, Strict
 from lvs_agent.config.agent_schema import AgentTable, LogTable, MetricsTable
 from lvs_agent.config.values import (
     FROM_TEXT,
@@ -38,6 +37,8 @@ from lvs_agent.config.values import (
 )
 from lvs_agent.model.intent import Initial, OnDown, OnStop, PassWhen
 from lvs_agent.model.ipvs import Protocol, TunnelChecksum, TunnelType
+from lvs_agent.settings.scalars import Duration
+from lvs_agent.settings.strict import Strict
 
 CheckTable = dict[str, Any]
 """A check as written: some of its keys may come from a table further out, so it is read only after merging."""

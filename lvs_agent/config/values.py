@@ -13,9 +13,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from lvs_agent.checks.settings import Duration
 from lvs_agent.config.suggest import must_be_one_of
 from lvs_agent.model.ipvs import MAX_WEIGHT, SCHEDULER_FLAG_NAMES, SCHEDULERS, IPAddress, address_and_port
+from lvs_agent.settings.scalars import Duration
 
 MAX_THRESHOLD = 2**31 - 1
 """Largest connection threshold that ipvsadm takes."""

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from lvs_agent.checks.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
 from lvs_agent.clock import Clock
+from lvs_agent.commands.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
 from lvs_agent.control.journal import Journal
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome, call_arguments
 from lvs_agent.log import get_logger

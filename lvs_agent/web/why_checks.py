@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lvs_agent.checks.schedule import interval_of
+from lvs_agent.checks.engine.schedule import interval_of
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import CheckStatus
 from lvs_agent.model.check import CheckSpec, Errored, Failed, Passed

@@ -22,8 +22,8 @@ from typing import Self
 import uvloop
 
 import lvs_agent.daemon  # noqa: F401 - so that what it has is not counted
-from lvs_agent.checks import libraries
-from lvs_agent.checks.engine import Engine
+from lvs_agent.checks.engine import libraries
+from lvs_agent.checks.engine.engine import Engine
 from lvs_agent.clock import SystemClock
 from lvs_agent.model.check import CheckReport, CheckResult, CheckSpec
 

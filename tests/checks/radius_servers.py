@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lvs_agent.checks.radius_packet import Attribute, Code, response_authenticator, signed
+from lvs_agent.checks.kinds.radius.packet import Attribute, Code, response_authenticator, signed
 
 SECRET = b"xyzzy5461"
 

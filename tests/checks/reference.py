@@ -19,14 +19,14 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from pydantic import BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from lvs_agent.checks import Checker, checkers
-from lvs_agent.checks.settings import parse_duration, parse_size
-from lvs_agent.checks.tls import TlsSettings
+from lvs_agent.checks.kinds import Checker, checkers
+from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.config.docstrings import field_texts
 from lvs_agent.config.schema import CheckKeys
 from lvs_agent.config.secrets import secret_places, variants
 from lvs_agent.config.sentences import models_in, with_unit
 from lvs_agent.model.check import FailureReason
+from lvs_agent.settings.scalars import parse_duration, parse_size
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "checks.md"
 TABLE = "[virtual_service.check]"
@@ -68,7 +68,7 @@ class Part(NamedTuple):
 
 def said(kind: str) -> Part:
     """What the checker's module says."""
-    module = importlib.import_module(f"lvs_agent.checks.{kind}")
+    module = importlib.import_module(f"lvs_agent.checks.kinds.{kind}")
     return Part(*(getattr(module, name, None) for name in _PARTS))
 
 
@@ -93,7 +93,7 @@ def document() -> str:
 
 def _section(checker: Checker) -> Iterator[str]:
     part = said(checker.kind)
-    module = importlib.import_module(f"lvs_agent.checks.{checker.kind}")
+    module = importlib.import_module(f"lvs_agent.checks.kinds.{checker.kind}")
     yield f"## {checker.kind}"
     for paragraph in inspect.cleandoc(module.__doc__ or "").split("\n\n"):
         yield from ("", _sentence(paragraph))

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from lvs_agent.checks import checkers, libraries
-from lvs_agent.checks.engine import Engine
+from lvs_agent.checks.engine import libraries
+from lvs_agent.checks.engine.engine import Engine
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.clock import SystemClock
 from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, Target
 

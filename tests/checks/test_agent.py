@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks.agent import judge
+from lvs_agent.checks.kinds.agent import judge
 from lvs_agent.model.check import Failed, FailureReason, Passed
 from tests.checks.servers import result_of, run, serving, spec
 

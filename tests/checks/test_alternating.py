@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lvs_agent.checks import checkers
-from lvs_agent.checks.alternating import Alternating
+from lvs_agent.checks.engine.alternating import Alternating
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.model.check import Failed, FailureReason, Passed
 from tests.checks.servers import answering, engine_running, ok, run, serving, spec
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvs_agent.checks import ber
-from lvs_agent.checks.ber import Element, Malformed
+from lvs_agent.checks.kinds.ldap import ber
+from lvs_agent.checks.kinds.ldap.ber import Element, Malformed
 
 
 @pytest.mark.parametrize(

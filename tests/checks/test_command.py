@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lvs_agent.checks.command import Settings
-from lvs_agent.checks.command_runner import Command, CommandRunner, RunnerLost
-from lvs_agent.checks.shared import shared
+from lvs_agent.checks.kinds.command import Settings
+from lvs_agent.checks.net.shared import shared
+from lvs_agent.commands.command_runner import Command, CommandRunner, RunnerLost
 from lvs_agent.model.check import CheckReport, CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from lvs_agent.model.ipvs import AddressKey, Family, FwmarkKey, Protocol
 from tests.checks.servers import children, engine_running, result_of, run, spec, until

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from lvs_agent.checks import checkers
-from lvs_agent.checks.shared import close_shared
+from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.net.shared import close_shared
 from lvs_agent.config.jsonschema import json_schema
 from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks import servers

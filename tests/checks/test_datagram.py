@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lvs_agent.checks.datagram import FIRST_RESEND_S, Question, ask
-from lvs_agent.checks.settings import CheckSettings
-from lvs_agent.checks.shared import close_shared
+from lvs_agent.checks.net.datagram import FIRST_RESEND_S, Question, ask
+from lvs_agent.checks.net.shared import close_shared
 from lvs_agent.model.check import Stage, Target
+from lvs_agent.settings.check import CheckSettings
 from tests.checks.datagram_servers import flooding_with, hearing, refusing_port, silent
 from tests.checks.servers import descriptors, run
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvs_agent.checks.dialogue import LINE_LIMIT, LINES_LIMIT, TOTAL_LIMIT, Dialogue, converse, printable
-from lvs_agent.checks.shared import close_shared
-from lvs_agent.checks.tls import TlsSettings
+from lvs_agent.checks.net.dialogue import LINE_LIMIT, LINES_LIMIT, TOTAL_LIMIT, Dialogue, converse, printable
+from lvs_agent.checks.net.shared import close_shared
+from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Stage
 from tests.checks import servers
 from tests.checks.conftest import Certificate, Certificates

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.dns import Settings
-from lvs_agent.checks.sessions import dns_message
+from lvs_agent.checks.kinds.dns import Settings
+from lvs_agent.checks.kinds.dns import message as dns_message
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks import dns_servers
 from tests.checks.datagram_servers import Answers, garbage, hearing, refusing_port, silent

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import pytest
 
-from lvs_agent.checks import schedule
-from lvs_agent.checks.engine import Engine, over_time
-from lvs_agent.checks.wheel import SLOT_S
+from lvs_agent.checks.engine import schedule
+from lvs_agent.checks.engine.engine import Engine, over_time
+from lvs_agent.checks.engine.wheel import SLOT_S
 from lvs_agent.clock import ManualClock, SystemClock
 from lvs_agent.model.check import (
     CheckId,

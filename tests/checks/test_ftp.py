@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.ftp import Settings
+from lvs_agent.checks.kinds.ftp import Settings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks import servers
 from tests.checks.servers import result_of, run, serving, spec

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.grpc import Settings
-from lvs_agent.checks.grpc_health import ServingStatus, answer, request
-from lvs_agent.checks.http_response import ProtocolViolation
+from lvs_agent.checks.kinds.grpc import Settings
+from lvs_agent.checks.kinds.grpc.health import ServingStatus, answer, request
+from lvs_agent.checks.kinds.http.response import ProtocolViolation
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.http2_servers import Peer, speaking

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from lvs_agent import __version__
-from lvs_agent.checks.http import Settings
-from lvs_agent.checks.http_exchange import Location, redirected
+from lvs_agent.checks.kinds.http import Settings
+from lvs_agent.checks.kinds.http.exchange import Location, redirected
 from lvs_agent.model.check import Failed, FailureReason, Passed
 from tests.checks import servers
 from tests.checks.servers import answering, ok, result_of, run, serving, spec

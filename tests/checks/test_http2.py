@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lvs_agent import __version__
-from lvs_agent.checks.http2 import Settings
-from lvs_agent.checks.http2_exchange import Http2Reader, Request
-from lvs_agent.checks.http_response import ProtocolViolation
+from lvs_agent.checks.kinds.http.response import ProtocolViolation
+from lvs_agent.checks.kinds.http2 import Settings
+from lvs_agent.checks.kinds.http2.exchange import Http2Reader, Request
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.http2_servers import Answer, Peer, healthy, http2_context, serving_status, speaking

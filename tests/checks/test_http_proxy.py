@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from lvs_agent import __version__
-from lvs_agent.checks.http_proxy import Settings
+from lvs_agent.checks.kinds.http_proxy import Settings
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks import servers
 from tests.checks.conftest import Certificates

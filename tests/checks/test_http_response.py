@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lvs_agent.checks.http_response import HEAD_LIMIT, ProtocolViolation, ResponseReader
+from lvs_agent.checks.kinds.http.response import HEAD_LIMIT, ProtocolViolation, ResponseReader
 
 LIMIT = 1_000
 

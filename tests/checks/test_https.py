@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lvs_agent.checks.https import Settings
+from lvs_agent.checks.kinds.https import Settings
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificate, Certificates
 from tests.checks.servers import answering, ok, result_of, run, serving, spec

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks import checkers
-from lvs_agent.checks.imap_session import quoted
+from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.kinds.imap.session import quoted
 from lvs_agent.model.check import Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.mail_servers import Script, ThenTls, checked

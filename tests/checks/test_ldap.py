@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks import ber, checkers, ldap_messages
-from lvs_agent.checks.ber import Element, Malformed
+from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.kinds.ldap import ber
+from lvs_agent.checks.kinds.ldap import messages as ldap_messages
+from lvs_agent.checks.kinds.ldap.ber import Element, Malformed
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks import servers
 from tests.checks.servers import Handler, result_of, run, serving, spec

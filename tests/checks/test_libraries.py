@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from lvs_agent.checks import checkers, libraries
+from lvs_agent.checks.engine import libraries
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.model.check import Errored, ErrorReason, Passed
 from tests.checks import servers
 from tests.checks.cases import Setting, all_cases
@@ -84,7 +85,7 @@ def test_library_that_was_not_loaded_is_imported_by_the_probe(
 
 def test_checkers_import_no_library() -> None:
     """A configuration is read and checked without the libraries that only probes need."""
-    script = "import sys; from lvs_agent.checks import checkers; list(checkers().values()); print(*sys.modules)"
+    script = "import sys; from lvs_agent.checks.kinds import checkers; list(checkers().values()); print(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     late = {"cryptography", "httpx", "h2", "pymysql", "psycopg", "oracledb", "dns", "anyio"}
 

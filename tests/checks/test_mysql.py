@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.dialogue import Unfit
-from lvs_agent.checks.mysql import Settings
-from lvs_agent.checks.sessions.mysql import galera, lag
+from lvs_agent.checks.kinds.mysql import Settings
+from lvs_agent.checks.kinds.mysql.session import galera, lag
+from lvs_agent.checks.net.dialogue import Unfit
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks import sql_servers
 from tests.checks.conftest import Certificates

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lvs_agent.checks.nntp import Settings
+from lvs_agent.checks.kinds.nntp import Settings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.servers import result_of, run, serving, spec

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from lvs_agent.checks.none import Settings
+from lvs_agent.checks.kinds.none import Settings
 from lvs_agent.model.check import Failed, FailureReason, Passed
 from tests.checks.servers import result_of, run, spec
 

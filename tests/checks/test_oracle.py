@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.oracle import Settings
+from lvs_agent.checks.kinds.oracle import Settings
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason
 from tests.checks.conftest import Certificates
 from tests.checks.servers import Handler, descriptors, result_of, run, serving, silent, spec

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from lvs_agent.checks.outcome import outcome_of
+from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.model.check import Errored, ErrorReason, Failed, FailureReason
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lvs_agent.checks.dialogue import Unfit
-from lvs_agent.checks.sessions.pgsql import lag
+from lvs_agent.checks.kinds.pgsql.session import lag
+from lvs_agent.checks.net.dialogue import Unfit
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks.servers import Handler, descriptors, result_of, run, serving, silent, spec
 from tests.checks.sql_servers import LOGGED_IN, after_startup, message, pgsql, refusal

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from lvs_agent.checks.ping import probe
-from lvs_agent.checks.shared import close_shared
+from lvs_agent.checks.kinds.ping import probe
+from lvs_agent.checks.net.shared import close_shared
 from lvs_agent.model.check import Errored, ErrorReason, Passed
 from tests.checks.servers import no_descriptors_left, result_of, run, spec, target
 

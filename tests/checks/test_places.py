@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks.places import Places
+from lvs_agent.priority_semaphore import Places
 from tests.checks.servers import run
 
 Waiter = asyncio.Task[None]

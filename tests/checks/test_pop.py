@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.model.check import Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.mail_servers import Script, ThenTls, checked

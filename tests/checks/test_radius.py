@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.radius import Settings
-from lvs_agent.checks.radius_packet import (
+from lvs_agent.checks.kinds.radius import Settings
+from lvs_agent.checks.kinds.radius.packet import (
     Attribute,
     Code,
     Reply,
@@ -21,8 +21,8 @@ from lvs_agent.checks.radius_packet import (
     response_authenticator,
     signed,
 )
-from lvs_agent.checks.settings import Secret
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
+from lvs_agent.settings.scalars import Secret
 from tests.checks.datagram_servers import Answers, garbage, hearing, refusing_port, silent
 from tests.checks.radius_servers import SECRET, accepting, answer, rejecting
 from tests.checks.servers import result_of, run, spec

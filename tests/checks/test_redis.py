@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lvs_agent.checks.redis import Settings
+from lvs_agent.checks.kinds.redis import Settings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks.servers import Handler, result_of, run, serving, spec
 from tests.checks.text_servers import bulk, resp, saying

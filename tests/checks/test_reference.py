@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import tomli
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config.inheritance import COMMON_KEYS
 from lvs_agent.config.schema import CheckKeys
 from lvs_agent.config.secrets import secret_places

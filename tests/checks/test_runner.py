@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 
-from lvs_agent.checks import runner
+from lvs_agent.commands import runner
 
 
 def test_agent_that_leaves_with_an_unread_answer_is_the_end() -> None:

@@ -6,7 +6,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks.schedule import (
+from lvs_agent.checks.engine.schedule import (
     FIRST_PACE_S,
     FIRST_SPREAD_S,
     first_run,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from lvs_agent.checks.shared import close_shared, provide, shared
+from lvs_agent.checks.net.shared import close_shared, provide, shared
 
 
 class Thing:

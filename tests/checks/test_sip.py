@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.sip import Settings
-from lvs_agent.checks.sip_message import Response, answers, new_options, parse
+from lvs_agent.checks.kinds.sip import Settings
+from lvs_agent.checks.kinds.sip.message import Response, answers, new_options, parse
 from lvs_agent.config import config_from_tables
 from lvs_agent.config.secrets import SecretSource
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.tcp import Settings
-from lvs_agent.checks.tcp_steps import Step
+from lvs_agent.checks.kinds.tcp import Settings
+from lvs_agent.checks.kinds.tcp.steps import Step
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks import servers
 from tests.checks.conftest import Certificates

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 
-from lvs_agent.checks.engine import over_time
-from lvs_agent.checks.outcome import outcome_of
-from lvs_agent.checks.shared import close_shared, shared
-from lvs_agent.checks.threads import Threads
+from lvs_agent.checks.engine.engine import over_time
+from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.shared import close_shared, shared
+from lvs_agent.checks.net.threads import Threads
 from lvs_agent.model.check import Errored, ErrorReason, Failed, FailureReason, Progress, Stage
 from tests.checks.servers import run, threads, until
 

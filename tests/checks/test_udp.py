@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvs_agent.checks.udp import Settings, _shown
+from lvs_agent.checks.kinds.udp import Settings, _shown
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from tests.checks.datagram_servers import Answers, hearing, refusing_port, silent
 from tests.checks.servers import result_of, run, spec

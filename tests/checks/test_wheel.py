@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks.wheel import SLOT_S, SlotWheel
+from lvs_agent.checks.engine.wheel import SLOT_S, SlotWheel
 
 
 @given(st.lists(st.floats(0, 100)), st.floats(0, 110))

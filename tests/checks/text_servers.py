@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from lvs_agent.checks import ber, ldap_messages
+from lvs_agent.checks.kinds.ldap import ber
+from lvs_agent.checks.kinds.ldap import messages as ldap_messages
 from tests.checks.servers import Handler
 
 

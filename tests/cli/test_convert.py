@@ -13,7 +13,7 @@ import click
 import pytest
 import tomli
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.cli.convert import verify, write_toml
 from lvs_agent.config import load_config, parse_config
 from lvs_agent.config.convert.conversion import Conversion

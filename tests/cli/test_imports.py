@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import pkgutil
 import subprocess
 import sys
 
 import pytest
 
-import lvs_agent.checks
+from lvs_agent.checks.kinds import checkers
 
 HEAVY = {"cryptography", "httpx", "jinja2", "prometheus_client", "pyroute2", "rich", "starlette", "uvicorn"}
+KINDS = "lvs_agent.checks.kinds"
+PING = {f"{KINDS}.ping", f"{KINDS}.ping.icmp", f"{KINDS}.ping.pinger"}
 
 
 @pytest.mark.parametrize(
@@ -30,15 +31,32 @@ def test_nothing_is_imported_that_is_not_needed(module: str, needed: set[str]) -
 
 def test_no_checker_is_imported_before_it_is_configured() -> None:
     """The daemon and its engine know no kind of check; one that has a configuration brings its own modules only."""
-    checkers = {module.name for module in pkgutil.iter_modules(lvs_agent.checks.__path__, "lvs_agent.checks.")}
-    kinds = {f"lvs_agent.checks.{kind}" for kind in lvs_agent.checks.checkers()}
-    of_checkers = {f"lvs_agent.checks.{name}" for name in ("dialogue", "fields", "tcp_steps", "tls")}
+    of_checkers = {f"lvs_agent.checks.net.{name}" for name in ("dialogue", "tls")}
     before = imported("import lvs_agent.cli.run, lvs_agent.daemon")
-    after = imported("from lvs_agent.checks import checkers, engine; checkers()['ping']")
+    after = imported(
+        "from lvs_agent.checks.kinds import checkers; from lvs_agent.checks.engine import engine; checkers()['ping']"
+    )
 
-    assert of_checkers <= checkers
-    assert not before & (kinds | of_checkers)
-    assert after & kinds == {"lvs_agent.checks.ping"}
+    assert not before & of_checkers
+    assert not any(name.startswith(f"{KINDS}.") for name in before)
+    assert {name for name in after if name.startswith(f"{KINDS}.")} == PING
+
+
+def test_looking_for_kinds_imports_none_of_them() -> None:
+    """The names of all kinds are known from the names of their files; what kinds share is no kind."""
+    script = "from lvs_agent.checks.kinds import checkers; names = list(checkers())"
+    found = imported(script)
+
+    assert "http" in checkers()
+    assert not any(name.startswith("_") for name in checkers())
+    assert not any(name.startswith(f"{KINDS}.") for name in found)
+    assert not any(name.startswith("lvs_agent.commands") for name in found)
+
+
+@pytest.mark.parametrize("kind", checkers())
+def test_every_module_among_the_kinds_is_one(kind: str) -> None:
+    """A module whose name begins with no underscore has what makes a checker."""
+    assert checkers()[kind].kind == kind
 
 
 def imported(statement: str) -> set[str]:

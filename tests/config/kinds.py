@@ -6,9 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from lvs_agent.checks import Checker
-from lvs_agent.checks.settings import CheckSettings, Secret, Strict
+from lvs_agent.checks.kinds import Checker
 from lvs_agent.model.check import CheckResult, Passed, Target
+from lvs_agent.settings.check import CheckSettings
+from lvs_agent.settings.scalars import Secret
+from lvs_agent.settings.strict import Strict
 
 
 class PlainSettings(CheckSettings):

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import tomli
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config import load_config
 from lvs_agent.config.jsonschema import json_schema
 

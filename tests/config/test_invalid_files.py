@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config import load_config
 from lvs_agent.config.suggest import enumerate_words
 from lvs_agent.errors import ConfigError

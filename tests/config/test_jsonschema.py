@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import tomli
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config.jsonschema import json_schema
 from tests.config.kinds import KINDS
 

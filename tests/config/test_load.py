@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config import ListenAddress, load_config, parse_config
 from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel

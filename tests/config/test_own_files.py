@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lvs_agent.checks.https import Settings
-from lvs_agent.checks.tls import TlsSettings
+from lvs_agent.checks.kinds.https import Settings
+from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.config import Config, parse_config
 from lvs_agent.errors import ConfigError
 

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from lvs_agent.checks import checkers
-from lvs_agent.checks.shared import close_shared
+from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.net.shared import close_shared
 from lvs_agent.config import config_from_tables
 from lvs_agent.config.ldirectord import read_ldirectord
 from lvs_agent.config.secrets import SecretSource

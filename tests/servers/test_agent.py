@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lvs_agent.checks.agent import judge
+from lvs_agent.checks.kinds.agent import judge
 from lvs_agent.model.check import Passed
 from tests.servers.daemons import needs
 from tests.servers.haproxy import HaProxy, Seen, haproxy

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lvs_agent.checks.settings import Secret
 from lvs_agent.model.check import CheckReport, Failed, FailureReason, Passed
+from lvs_agent.settings.scalars import Secret
 from tests.checks.servers import report_of, run, spec
 from tests.servers.daemons import needs
 from tests.servers.freeradius import PASSWORD, SECRET, USER, FreeRadius, freeradius

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from lvs_agent.checks.settings import Secret
+from lvs_agent.settings.scalars import Secret
 from tests.checks import servers
 from tests.checks.cases import Case, at_server, at_unused_port
 from tests.checks.datagram_servers import at_datagrams, at_flood, at_refusing_port, garbage, silent

@@ -7,7 +7,7 @@ from typing import Any
 import tomli
 from hypothesis import HealthCheck, assume, given, settings
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config.convert.compact import POOL_DEFAULTS, compact
 from lvs_agent.config.convert.toml import to_toml
 from lvs_agent.config.schema import PoolKeys

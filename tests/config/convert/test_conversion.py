@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from lvs_agent.checks import checkers
+from lvs_agent.checks.kinds import checkers
 from lvs_agent.config import Config, config_from_tables, parse_config
 from lvs_agent.config.convert.conversion import Conversion, conversion
 from lvs_agent.config.convert.toml import _UNPRINTABLE

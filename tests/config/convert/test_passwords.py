@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks import Checker, checkers
-from lvs_agent.checks.settings import CheckSettings, Secret, Strict
+from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.config.convert.passwords import moved_place, secrets_in, with_files
 from lvs_agent.config.secrets import SecretSource
 from lvs_agent.model.check import CheckResult, Passed, Target
+from lvs_agent.settings.check import CheckSettings
+from lvs_agent.settings.scalars import Secret
+from lvs_agent.settings.strict import Strict
 
 DIRECTORY = Path("/etc/lvs-agent/secrets")
 

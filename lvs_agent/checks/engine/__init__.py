@@ -1,0 +1,1 @@
+"""When probes run: schedule, deadlines, cancellation, and the batches in which results are reported."""

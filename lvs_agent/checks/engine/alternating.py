@@ -1,0 +1,39 @@
+"""Some connections, then one whole probe: for servers on which the whole one is a burden."""
+
+from __future__ import annotations
+
+from lvs_agent.checks.kinds import Checker
+from lvs_agent.checks.net.connection import connect
+from lvs_agent.model.check import CheckResult, CheckSpec, Passed
+from lvs_agent.settings.check import CheckSettings
+
+_CONNECTION = Checker("tcp", CheckSettings, connect, "", lean=True)
+"""What a tcp check does without steps, to whatever target there is: the settings of the whole probe do not matter."""
+
+
+class Alternating:
+    """Chooses between a TCP connection and the whole probe of a check.
+
+    ``connects_between`` connections that succeed are followed by a whole probe.  So is one that fails, and so is a
+    whole probe that does not pass: a server in doubt is looked at closely.  The first probe is a whole one.
+    """
+
+    __slots__ = ("_connected", "_connects", "_whole", "_whole_runs")
+
+    def __init__(self, checker: Checker, spec: CheckSpec) -> None:
+        self._whole = checker
+        self._connects = spec.connects_between
+        self._connected = spec.connects_between
+        self._whole_runs = False
+
+    def next(self) -> Checker:
+        """What to run now."""
+        self._whole_runs = self._connected >= self._connects
+        return self._whole if self._whole_runs else _CONNECTION
+
+    def note(self, result: CheckResult) -> None:
+        """Take in the result of what ``next`` gave last."""
+        if not isinstance(result, Passed):
+            self._connected = self._connects
+        else:
+            self._connected = 0 if self._whole_runs else self._connected + 1

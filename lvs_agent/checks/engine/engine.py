@@ -1,0 +1,316 @@
+"""Runs every configured check at its times and reports the results in batches.
+
+The engine owns interval, deadline and cancellation; probes have none of them, and ``schedule`` says when they run.
+Starts and deadlines sit in slots of 20 ms, so a round of the engine handles all that is due in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from lvs_agent.checks.engine import schedule
+from lvs_agent.checks.engine.running import RunningCheck
+from lvs_agent.checks.engine.wheel import SLOT_S, SlotWheel
+from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.net.poller import Poller
+from lvs_agent.checks.net.shared import close_shared, shared
+from lvs_agent.clock import Clock
+from lvs_agent.model.check import (
+    CheckId,
+    CheckReport,
+    CheckResult,
+    CheckSpec,
+    Errored,
+    ErrorReason,
+    Failed,
+    FailureReason,
+    Passed,
+    Progress,
+    Stage,
+)
+
+LATE_S = 0.25
+"""An expiry handled this much later than it was due says that our loop hung, not that the server did."""
+
+ROUTINE_S = 0.1
+"""How long the success of a server that is well may wait for others to be reported together with it."""
+
+HEARTBEAT_S = 1.0
+"""The engine ticks at least this often, so that a watchdog sees a living loop where nothing is due."""
+
+_CLEAN_UP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """``in_flight``: probes that run; ``pending``: runs that are due and not started.  More than a few: too much."""
+
+    in_flight: int
+    pending: int
+
+
+class Engine:
+    """All checks of one event loop.  Every method is called on that loop; the properties may be read from any thread.
+
+    ``report`` gets the results in batches on the loop: at once what may change something, within ``ROUTINE_S`` the
+    successes of those that are well.
+    """
+
+    def __init__(self, *, clock: Clock, report: Callable[[Sequence[CheckReport]], None]) -> None:
+        self._clock = clock
+        self._report = report
+        self._checks: dict[CheckId, RunningCheck] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._starts: SlotWheel[tuple[RunningCheck, float]] = SlotWheel()
+        self._running: dict[RunningCheck, None] = {}
+        self._results: list[CheckReport] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._poller: Poller | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+        self._flush_at = math.inf
+        self._failed: asyncio.Future[None] | None = None
+        self._is_alive_at = clock.monotonic()
+
+    @property
+    def load(self) -> Load:
+        """How much the engine has to do right now."""
+        return Load(in_flight=len(self._running), pending=self._starts.waiting(until=self._clock.monotonic()))
+
+    @property
+    def is_alive_at(self) -> float:
+        """Monotonic time of the last tick; older than a few ``HEARTBEAT_S`` means that the loop hangs."""
+        return self._is_alive_at
+
+    def configure(self, specs: Collection[CheckSpec]) -> None:
+        """Replace the set of checks.  Equal ids go on untouched, with phase, state and running probe."""
+        wanted = {spec.id: spec for spec in specs}
+        for gone in self._checks.keys() - wanted.keys():
+            self._drop(self._checks.pop(gone))
+        now = self._clock.monotonic()
+        fresh = wanted.keys() - self._checks.keys()
+        for new in fresh:
+            self._add(wanted[new], now=now, together=len(fresh))
+        self._arm()
+
+    def set_down(self, check: CheckId, down: bool) -> None:  # noqa: FBT001 - the state is the message
+        """Let a check run at its interval for servers that are down, or at the usual one.  Unknown ids are ignored."""
+        running = self._checks.get(check)
+        if running is None or running.down is down:
+            return
+        before = running.interval_s
+        running.set_down(down=down)
+        if running.interval_s != before:
+            self._change_grid(running)
+
+    async def run(self) -> None:
+        """Run the checks until cancelled; then every probe is cancelled and what they shared is closed."""
+        self._loop = asyncio.get_running_loop()
+        self._failed = self._loop.create_future()
+        self._poller = shared(Poller)
+        self._on_timer()
+        try:
+            await self._failed
+        finally:
+            await self._stop()
+
+    def tick(self) -> None:
+        """One round: expire what is over time, start what is due, hand over results.
+
+        ``run`` calls it when the next slot is due.
+        """
+        now = self._clock.monotonic()
+        self._is_alive_at = now
+        if self._over_time(now) and self._poller is not None:
+            self._poller.poll()  # answers that came while we were late count
+        for check in self._over_time(now):
+            self._expire(check, now=now)
+        for check, due in self._starts.take(until=now):
+            if check.due == due:
+                self._begin(check, due=due)
+        if now >= self._flush_at:
+            self._flush()
+
+    # -- the timer -----------------------------------------------------------------------------------------------
+
+    def _on_timer(self) -> None:
+        """Tick, and be called again."""
+        self._timer = None
+        self._timer_at = -math.inf  # no need to arm while the tick goes on
+        self._guarded(self.tick)
+        self._timer_at = math.inf
+        self._arm()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Take a step of the engine's own; what goes wrong in it ends ``run``."""
+        try:
+            step()
+        except Exception as problem:  # noqa: BLE001 - handed on to whoever awaits run()
+            if self._failed is not None and not self._failed.done():
+                self._failed.set_exception(problem)
+
+    def _arm(self) -> None:
+        """Have the timer ring for the next slot, at least once a heartbeat."""
+        if self._loop is None or self._failed is None or self._failed.done():
+            return
+        now = self._clock.monotonic()
+        at = min(now + HEARTBEAT_S, self._flush_at, self._starts.next_at() or math.inf, self._next_deadline())
+        if at >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        # uvloop's timers round to milliseconds and may ring early: one more, rather than twice
+        self._timer = self._loop.call_later(max(0.0, at - now) + 0.001, self._on_timer)
+        self._timer_at = at
+
+    # -- checks come and go --------------------------------------------------------------------------------------
+
+    def _add(self, spec: CheckSpec, *, now: float, together: int) -> None:
+        fraction = schedule.fraction_of(spec.id)
+        check = RunningCheck(spec, checker=checkers()[spec.kind], fraction=fraction, finished=self._finished)
+        self._checks[spec.id] = check
+        spec.target.progress.hurry = partial(self._hurry, check)
+        first = schedule.first_run(fraction=fraction, interval_s=spec.interval_s, now=now, together=together)
+        self._plan(check, first)
+
+    def _drop(self, check: RunningCheck) -> None:
+        check.due = None
+        self._running.pop(check, None)
+        check.cancel()
+        check.spec.target.progress.release()
+        self._let_go(check)
+
+    def _let_go(self, check: RunningCheck) -> None:
+        """Remember a cancelled task until it has cleaned up."""
+        if check.task is not None:
+            self._leaving.add(check.task)
+            check.task.add_done_callback(self._leaving.discard)
+
+    # -- probes --------------------------------------------------------------------------------------------------
+
+    def _plan(self, check: RunningCheck, due: float) -> None:
+        check.due = due
+        self._starts.add((check, due), at=due)
+
+    def _hurry(self, check: RunningCheck) -> None:
+        """Run a check now, unless it runs."""
+        if check.due is not None and not check.busy:
+            check.off_grid = True
+            self._plan(check, self._clock.monotonic())
+            self._arm()
+
+    def _change_grid(self, check: RunningCheck) -> None:
+        """Plan the next run anew: the interval is another one."""
+        due = schedule.run_after_change(
+            fraction=check.fraction, interval_s=check.interval_s, last=check.started, now=self._clock.monotonic()
+        )
+        self._plan(check, due)
+        self._arm()
+
+    def _begin(self, check: RunningCheck, *, due: float) -> None:
+        now = self._clock.monotonic()
+        poller = self._poller
+        if check.busy or poller is None:
+            check.owed = due
+            self._plan(check, schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now))
+            return
+        check.started = now
+        check.started_late = now - due
+        check.deadline = now + check.timeout_s
+        self._running[check] = None
+        if check.off_grid:
+            check.off_grid = False
+            following = schedule.run_after_change(
+                fraction=check.fraction, interval_s=check.interval_s, last=now, now=now
+            )
+        else:
+            following = schedule.run_after(check.fraction, check.interval_s, due)
+            if following <= now:
+                following = schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now)
+        self._plan(check, following)
+        check.start(poller)
+
+    def _make_up(self, check: RunningCheck, *, now: float) -> None:
+        """A run was left out because the one before had not ended: make up for it now, or leave it to the grid's next.
+
+        Where the time limit is as long as the interval, a probe that uses it all ends just after the next one is due.
+        """
+        owed, check.owed = check.owed, None
+        if owed is not None and check.due is not None and now - owed < check.interval_s / 2:
+            check.off_grid = True
+            self._plan(check, now)
+
+    def _over_time(self, now: float) -> list[RunningCheck]:
+        """The checks whose probes have used up their time.  Few probes run at a time, so all of them are looked at."""
+        return [check for check in self._running if check.deadline is not None and check.deadline <= now]
+
+    def _next_deadline(self) -> float:
+        """The end of the slot in which the next probe runs out of time; infinity where none runs."""
+        soonest = min((check.deadline or math.inf for check in self._running), default=math.inf)
+        return math.ceil(soonest / SLOT_S) * SLOT_S if soonest < math.inf else math.inf
+
+    def _expire(self, check: RunningCheck, *, now: float) -> None:
+        deadline = check.deadline or now
+        result = over_time(check.spec.target.progress, timeout_s=check.spec.timeout_s, late_s=now - deadline)
+        self._finished(check, result)
+        check.cancel()
+        self._let_go(check)
+
+    def _finished(self, check: RunningCheck, result: CheckResult) -> None:
+        now = self._clock.monotonic()
+        routine = isinstance(result, Passed) and check.well
+        before = check.interval_s
+        check.note(result)
+        self._running.pop(check, None)
+        self._results.append(
+            CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late)
+        )
+        if check.interval_s != before:
+            check.owed = None
+            self._change_grid(check)
+        elif check.owed is not None:
+            self._make_up(check, now=now)
+        if not routine and self._flush_at > now and self._loop is not None:
+            self._flush_at = now
+            self._loop.call_soon(self._guarded, self._flush)
+        elif self._flush_at == math.inf:
+            self._flush_at = now + ROUTINE_S
+            self._arm()
+
+    def _flush(self) -> None:
+        """Hand over what there is.  Ticks do it for successes: a timer of its own would wake the process once more."""
+        self._flush_at = math.inf
+        results, self._results = self._results, []
+        if results:
+            self._report(results)
+
+    async def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop = self._poller = None
+        self._timer_at = math.inf
+        for check in self._checks.values():
+            self._drop(check)
+        self._checks.clear()
+        self._results.clear()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=_CLEAN_UP_S)
+        await close_shared()
+
+
+def over_time(progress: Progress, *, timeout_s: float, late_s: float) -> Failed | Errored:
+    """The result of a probe that ran out of time, noticed ``late_s`` after its deadline."""
+    if late_s > LATE_S:
+        return Errored(ErrorReason.LATE, f"this program was busy for {late_s:.2f} s when the time was over")
+    detail = f"no answer within {timeout_s:g} s: waiting for {progress.waiting_for}"
+    match progress.stage:
+        case Stage.QUEUED:
+            return Errored(ErrorReason.BUSY, detail)
+        case Stage.CONNECTING:
+            return Failed(FailureReason.CONNECT_TIMEOUT, detail)
+        case Stage.CONNECTED:
+            return Failed(FailureReason.READ_TIMEOUT, detail)

@@ -1,0 +1,155 @@
+"""One check and its running probe, as the engine keeps them: started, stepped and cancelled here, decided elsewhere.
+
+A probe is driven in one of two ways.  A *lean* one awaits nothing but the poller and is stepped by hand, which saves
+the task, the future and two rounds of the loop.  Any other one runs as an asyncio task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from typing import cast
+
+from lvs_agent.checks.engine.alternating import Alternating
+from lvs_agent.checks.engine.schedule import interval_of
+from lvs_agent.checks.kinds import Checker
+from lvs_agent.checks.net.poller import Poller
+from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason, Passed
+
+Finished = Callable[["RunningCheck", CheckResult], None]
+
+
+class RunningCheck:
+    """A configured check with its place in time, and its probe while one runs.
+
+    ``due``: when it runs next, or None once it is gone.  ``interval_s``: the interval that holds now.
+    ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that was left out because the
+    one before it was still at it.  ``well``: its last probe passed, and it is not down.  ``doubted``: its last result
+    speaks against what it says.  ``deadline``: of the running
+    probe, None while none runs.  ``started``: the last probe; minus infinity before the first.  All times are seconds
+    of the monotonic clock.
+    """
+
+    __slots__ = (
+        "_alternating", "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task", "deadline", "doubted",
+        "down", "due", "fraction", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
+        "well",
+    )  # fmt: skip
+
+    def __init__(self, spec: CheckSpec, *, checker: Checker, fraction: float, finished: Finished) -> None:
+        self.spec = spec
+        self.fraction = fraction
+        self.down = False
+        self.doubted = False
+        self.well = False
+        self.interval_s = spec.interval_s
+        self.off_grid = True
+        self.owed: float | None = None
+        self.due: float | None = None
+        self.deadline: float | None = None
+        self.started = -math.inf
+        self.started_late = 0.0
+        self._checker = checker
+        self._alternating = Alternating(checker, spec) if spec.connects_between else None
+        self.timeout_s = spec.timeout_s
+        self._finished = finished
+        self._coroutine: Coroutine[object, None, CheckResult] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._poller: Poller | None = None
+        self._resume = self._step
+
+    def set_down(self, *, down: bool) -> None:
+        """Let the interval for servers that are down hold, or the usual one."""
+        self.down = down
+        self.doubted = False
+        self._choose_interval()
+
+    def _choose_interval(self) -> None:
+        self.interval_s = interval_of(self.spec, down=self.down, doubted=self.doubted)
+
+    def note(self, result: CheckResult) -> None:
+        """Take in the result of the last probe, however it came about."""
+        self.deadline = None
+        self.well = isinstance(result, Passed) and not self.down
+        if self.spec.fast_interval_s is not None and not isinstance(result, Errored):
+            self.doubted = isinstance(result, Passed) is self.down
+            self._choose_interval()
+        if self._alternating is not None:
+            self._alternating.note(result)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a probe runs, or is still cleaning up."""
+        return self._coroutine is not None or self._task is not None
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The running probe's task, where it has one."""
+        return self._task
+
+    def start(self, poller: Poller) -> None:
+        """Start a probe; ``finished`` is called with its result, possibly before this returns."""
+        checker = self._checker if self._alternating is None else self._alternating.next()
+        self.spec.target.progress.restart()
+        if not checker.lean:
+            name = f"probe {self.spec.kind} {self.spec.id}"
+            self._task = asyncio.get_running_loop().create_task(self._as_task(checker), name=name)
+            self._task.add_done_callback(self._task_done)
+            return
+        try:
+            probe = checker.probe(self.spec.target)
+        except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
+            self._finished(self, _internal(problem))
+            return
+        self._coroutine = cast("Coroutine[object, None, CheckResult]", probe)
+        self._poller = poller
+        self._step()
+
+    def cancel(self) -> None:
+        """End the running probe without a result.  A lean one is gone at once, a task after it has cleaned up."""
+        self.deadline = None
+        coroutine, self._coroutine = self._coroutine, None
+        if coroutine is not None:
+            coroutine.close()
+        elif self._task is not None:
+            self._task.cancel()
+
+    def _step(self) -> None:
+        """Run the lean probe until it waits again or ends."""
+        coroutine, poller = self._coroutine, self._poller
+        if coroutine is None or poller is None:
+            return
+        poller.running = self._resume
+        try:
+            awaited = coroutine.send(None)
+        except StopIteration as end:
+            result: CheckResult = end.value
+        except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
+            result = _internal(problem)
+        else:
+            if awaited is None:
+                return
+            coroutine.close()
+            result = Errored(ErrorReason.INTERNAL, f"a lean probe awaited {type(awaited).__name__}")
+        finally:
+            poller.running = None
+        self._coroutine = None
+        self._finished(self, result)
+
+    async def _as_task(self, checker: Checker) -> None:
+        # The probe's coroutine is made here: a task that is cancelled before it ran must leave none that nobody awaits.
+        try:
+            result = await checker.probe(self.spec.target)
+        except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
+            result = _internal(problem)
+        if self.deadline is not None:
+            self._finished(self, result)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:
+            self._task = None
+
+
+def _internal(problem: Exception) -> Errored:
+    return Errored(ErrorReason.INTERNAL, f"{type(problem).__name__}: {problem}")

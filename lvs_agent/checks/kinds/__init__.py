@@ -1,0 +1,85 @@
+"""Checkers: one module or package each, found by looking.  A checker is a module of this package with
+
+- ``Settings``: a frozen subclass of ``CheckSettings``; its fields are the keys of the check's TOML table;
+- ``async def probe(target: Target) -> CheckResult``: one run.
+
+A module may say ``LEAN = True``: its probe awaits nothing but a poller's sockets, so the engine can drive it by hand,
+without the price of an asyncio task.
+
+Its module name is its ``type`` in the configuration.  Nothing else has to be touched.  A checker that needs more than
+one module is a package; what several checkers share is in modules whose names begin with an underscore.
+
+The engine owns interval, deadline and cancellation; a probe that is cancelled gives back what it holds and lets the
+cancellation through.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from lvs_agent.model.check import CheckResult, Target
+from lvs_agent.settings.check import CheckSettings
+
+Probe = Callable[[Target], Awaitable[CheckResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """One kind of check."""
+
+    kind: str
+    settings: type[CheckSettings]
+    probe: Probe
+    summary: str
+    lean: bool = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the library of its extra is installed, as far as can be told without importing it."""
+        library = self.settings.extra_library
+        return library is None or importlib.util.find_spec(library) is not None
+
+
+class _Checkers(Mapping[str, Checker]):
+    """Every checker by its kind, in alphabetical order.  Asking for one imports that one alone: a start must not wait
+    for the libraries of checks that nobody configured.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, Checker | None] = {}
+
+    def __getitem__(self, kind: str) -> Checker:
+        if kind not in self._found:
+            self._found[kind] = _checker(kind)
+        checker = self._found[kind]
+        if checker is None:
+            raise KeyError(kind)
+        return checker
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_")))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_CHECKERS = _Checkers()
+
+
+def checkers() -> Mapping[str, Checker]:
+    """Every checker by its kind, in alphabetical order."""
+    return _CHECKERS
+
+
+def _checker(kind: str) -> Checker | None:
+    """The checker in the module of that name; None where there is none."""
+    name = f"{__name__}.{kind}"
+    if not kind.isidentifier() or kind.startswith("_") or importlib.util.find_spec(name) is None:
+        return None
+    module = importlib.import_module(name)
+    summary = (module.__doc__ or "").partition("\n")[0]
+    return Checker(kind, module.Settings, module.probe, summary, lean=getattr(module, "LEAN", False))

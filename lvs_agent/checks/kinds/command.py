@@ -1,0 +1,161 @@
+"""Program to run; it must end with status 0."""
+
+from __future__ import annotations
+
+import errno
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.shared import shared
+from lvs_agent.commands.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Stage, Target
+from lvs_agent.model.ipvs import AddressKey, FwmarkKey
+from lvs_agent.settings.check import CheckSettings
+from lvs_agent.settings.scalars import Secret, Size
+
+EXAMPLE = """
+[virtual_service.check]
+type = "command"
+command = ["/usr/local/lib/lvs-agent/check-app", "--host", "{address}", "--port", "{port}"]
+environment = { LEVEL = "quick" }
+timeout = "10s"
+"""
+PASSES = "The program ends with exit status 0 within the timeout."
+FAILS = {
+    FailureReason.EXEC: "another exit status, or a signal has ended it; the first line of its output is shown",
+    FailureReason.READ_TIMEOUT: "it has not ended in time, and is killed with everything that it started",
+}
+SEEN = "Whatever the program does."
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDERS = ("address", "port", "virtual_address", "virtual_port")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_EXECUTABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENOEXEC, errno.ELOOP, errno.ETXTBSY})
+
+
+def _command(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or not value[0].startswith("/"):
+        raise ValueError('a list is wanted that starts with the full path of a program, like ["/usr/lib/check", "-v"]')
+    for argument in value:
+        _check_text(argument)
+    return value
+
+
+def _environment(value: dict[str, Secret]) -> dict[str, Secret]:
+    for name, secret in value.items():
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a variable")
+        _check_text(secret.get_secret_value())
+    return value
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("a NUL character cannot be passed to a program")
+    for name in _PLACEHOLDER.findall(text):
+        if name not in _PLACEHOLDERS:
+            known = ", ".join(f"{{{known}}}" for known in _PLACEHOLDERS)
+            raise ValueError(f"{{{name}}} is not known; there are {known}")
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Settings(CheckSettings):
+    """Keys of a check with ``type = "command"``."""
+
+    wants_identity: ClassVar[bool] = True
+    default_port: ClassVar[int | None] = 0
+
+    command: Annotated[
+        tuple[str, ...], AfterValidator(_command), BeforeValidator(_as_tuple, json_schema_input_type=list[str])
+    ]
+    """Program (full path) and arguments; no shell.  {address}, {port}, {virtual_address} and {virtual_port} stand for
+    the server and its service (empty where there is none; the mark of a fwmark service is its virtual_address).
+    Status 0 passes, any other fails; the first line of the output goes with the result."""
+    environment: Annotated[dict[str, Secret], AfterValidator(_environment)] = Field(default_factory=dict)
+    """Variables for the program, with the same placeholders.  It sees PATH and LANG besides, and nothing else.
+    Values are never printed."""
+    user: Annotated[str, Field(min_length=1)] | None = None
+    """User to run as; the default is agent.command_user."""
+    output_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = OUTPUT_LIMIT
+    """Output that is kept; the rest is read and thrown away.  At most 1MiB."""
+
+
+async def probe(target: Target) -> CheckResult:
+    """Run the program once.  A cancelled probe has it killed with its whole process group."""
+    progress = target.progress
+    progress.stage = Stage.QUEUED
+    progress.waiting_for = "a free place to run the command"
+
+    def started(waited: bool) -> None:  # noqa: FBT001 - the one thing that is told
+        progress.waiting_for = "the command to end"
+        if waited:
+            # The queue has used up a part of its time, so running out of it proves nothing about the server.
+            progress.waiting_for += ", which started late for want of a free place"
+        else:
+            progress.stage = Stage.CONNECTED
+
+    try:
+        ended = await shared(CommandRunner).run(_command_of(target), started=started)
+    except RunnerLost:
+        return Errored(ErrorReason.INTERNAL, "the process that runs commands has died; it is started again")
+    except OSError as problem:
+        return _not_started(problem, target.settings)
+    return judge(ended)
+
+
+def judge(ended: Ended) -> Passed | Failed:
+    """What the end of the program says about the server."""
+    line = ended.first_line
+    if ended.exit_status == 0:
+        return Passed(line)
+    how = f"exit status {ended.exit_status}" if ended.signal is None else f"killed by {ended.signal_name}"
+    return Failed(FailureReason.EXEC, f"{how}: {line}" if line else how)
+
+
+def _not_started(problem: OSError, settings: Settings) -> Errored:
+    detail = f"{settings.command[0]}: {(problem.strerror or str(problem)).lower()}"
+    if problem.errno in _NOT_EXECUTABLE:
+        return Errored(ErrorReason.FILE_MISSING, detail)
+    result = outcome_of(problem)
+    reason = result.reason if isinstance(result, Errored) else ErrorReason.INTERNAL
+    return Errored(reason, detail)
+
+
+def _command_of(target: Target) -> Command:
+    settings: Settings = target.settings
+    values = _values(target)
+    return Command(
+        argv=[_filled(argument, values) for argument in settings.command],
+        environment={
+            **ENVIRONMENT,
+            **{name: _filled(secret.get_secret_value(), values) for name, secret in settings.environment.items()},
+        },
+        user=settings.user,
+        output_limit=settings.output_limit,
+    )
+
+
+def _values(target: Target) -> dict[str, str]:
+    match target.service:
+        case AddressKey(_, address, port):
+            virtual_address, virtual_port = str(address), str(port)
+        case FwmarkKey(mark):
+            virtual_address, virtual_port = str(mark), ""
+        case None:
+            virtual_address = virtual_port = ""
+    return {
+        "address": str(target.address),
+        "port": str(target.port or ""),
+        "virtual_address": virtual_address,
+        "virtual_port": virtual_port,
+    }
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)

@@ -1,0 +1,36 @@
+"""DNS query; the response code and an answer must be as wanted.
+
+The query goes out over UDP, without EDNS, and once more over TCP where the answer says that it is truncated.  Only what
+has the query's id and question counts as its answer; everything else is passed over, and told when time runs out.
+"""
+
+from __future__ import annotations
+
+from lvs_agent.checks.kinds.dns.settings import Settings
+from lvs_agent.model.check import CheckResult, FailureReason, Target
+
+EXAMPLE = """
+[virtual_service.check]
+type = "dns"
+query = "www.example.com"
+record_type = "AAAA"
+answer_regex = "^2001:db8:"
+"""
+PASSES = "the response code is the wanted one, and with NOERROR there is a record (that answer_regex matches)"
+FAILS = {
+    FailureReason.REFUSED: "nobody listens on the port",
+    FailureReason.STATUS: "another response code, such as SERVFAIL",
+    FailureReason.CONTENT: "no record of the wanted type, or none that answer_regex matches",
+    FailureReason.PROTOCOL: "over TCP: what comes is no DNS message, or none that answers the query",
+    FailureReason.READ_TIMEOUT: "no answer, or only such as have another id or question",
+}
+SEEN = "one query from the director's address, where queries are logged"
+
+__all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]
+
+
+async def probe(target: Target) -> CheckResult:
+    """One query and its answer."""
+    from lvs_agent.checks.kinds.dns.exchange import check  # noqa: PLC0415 - as above
+
+    return await check(target, target.settings)

@@ -1,0 +1,39 @@
+"""Request through a forward proxy, which is what is checked; status and body of the answer must be as wanted."""
+
+from __future__ import annotations
+
+from lvs_agent.checks.kinds.http_proxy.settings import Settings
+from lvs_agent.model.check import CheckResult, FailureReason, Target
+
+EXAMPLE = """
+[virtual_service.check]
+type = "http_proxy"
+url = "https://www.example.com/health"
+user = "monitor"
+password_file = "/etc/lvs-agent/proxy-password"
+body_contains = "ready"
+"""
+PASSES = (
+    "The answer that comes through the proxy has a wanted status, and the body has what is asked of it.  For an https"
+    " URL the certificate of the server behind the proxy is trusted, valid now and made for the name in the URL."
+)
+FAILS = {
+    FailureReason.STATUS: "another status, be it the server's or the proxy's own (407: credentials, 503: no way to the"
+    " server), or no tunnel",
+    FailureReason.CONTENT: "the body lacks the text, does not match the expression, or has another SHA-256",
+    FailureReason.TLS: "through the tunnel: the handshake or the certificate is wrong",
+    FailureReason.PROTOCOL: "no HTTP response, a broken one, or the proxy hangs up",
+}
+SEEN = (
+    "The proxy: a request for the absolute URL, or CONNECT, from the director.  The server behind it: a request with"
+    " `User-Agent: lvs-agent/VERSION` from the proxy."
+)
+
+__all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]
+
+
+async def probe(target: Target) -> CheckResult:
+    """One request over a new connection to the proxy."""
+    from lvs_agent.checks.kinds.http_proxy.session import examine  # noqa: PLC0415 - only agents with this check need it
+
+    return await examine(target)

@@ -1,0 +1,80 @@
+"""IMAP dialogue up to LOGOUT, with TLS and a login where wanted; no mailbox is opened."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from lvs_agent.checks.kinds._mail import LoginSettings, StartTlsSettings, demand
+from lvs_agent.checks.kinds.imap.session import ImapSession, quoted
+from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
+
+LEAN = True
+
+EXAMPLE = """\
+type = "imap"
+starttls = "required"
+tls = { server_name = "mail.example.com" }
+user = "check@example.com"
+password_file = "/etc/lvs-agent/mail-password"
+"""
+PASSES = (
+    "The banner is OK (or PREAUTH) and the server answers CAPABILITY; STARTTLS, capability and login succeed where they"
+    " are configured, and NOOP does. The session ends with LOGOUT; no mailbox is opened, and nothing is expunged."
+)
+FAILS = {
+    FailureReason.STATUS: "the banner is BYE, an answer is NO or BAD, the login is refused, or the server takes none"
+    " (LOGINDISABLED); the server's words are told",
+    FailureReason.CONTENT: "STARTTLS or the wanted capability is not offered",
+    FailureReason.PROTOCOL: "what comes is no IMAP, or the connection ends early",
+    FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
+}
+SEEN = (
+    'A session without a login (Dovecot logs "no auth attempts"), or with one a login and a logout. Dovecot refuses a'
+    " login two seconds late (auth_failure_delay): with a shorter timeout the reason is read_timeout instead of status."
+)
+
+_CAPABILITY = "answer to CAPABILITY"
+
+
+class Settings(StartTlsSettings):
+    """Keys of a check with ``type = "imap"``."""
+
+    default_port: ClassVar[int | None] = 143
+
+
+async def probe(target: Target) -> CheckResult:
+    """One session without a mailbox (RFC 3501)."""
+    return await converse(target, _talk)
+
+
+async def _talk(dialogue: Dialogue) -> Passed:
+    settings: Settings = dialogue.target.settings
+    session = ImapSession(dialogue)
+    await session.greeting()
+    if settings.uses_tls:
+        demand("STARTTLS", offered=await session.capabilities(), of=_CAPABILITY)
+        await session.command("STARTTLS")
+        await dialogue.start_tls(settings.tls)
+    return await _use(session, dialogue, settings)
+
+
+async def open_encrypted(dialogue: Dialogue) -> Passed:
+    """The session where TLS was spoken from the start."""
+    session = ImapSession(dialogue)
+    await session.greeting()
+    return await _use(session, dialogue, dialogue.target.settings)
+
+
+async def _use(session: ImapSession, dialogue: Dialogue, settings: LoginSettings) -> Passed:
+    offered = await session.capabilities()
+    demand(settings.capability, offered=offered, of=_CAPABILITY)
+    if settings.login is not None:
+        if "LOGINDISABLED" in map(str.upper, offered):
+            raise Unfit(FailureReason.STATUS, f"{_CAPABILITY}: LOGINDISABLED, no login is taken on this connection")
+        user, password = settings.login
+        dialogue.hide(quoted(password), password)
+        await session.command("LOGIN", user, password)
+    await session.command("NOOP")
+    await dialogue.leave("z LOGOUT")
+    return Passed("ready" if settings.login is None else "logged in")

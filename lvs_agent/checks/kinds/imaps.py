@@ -1,0 +1,37 @@
+"""IMAP dialogue over TLS up to LOGOUT, with a login where wanted; no mailbox is opened."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from lvs_agent.checks.kinds import imap
+from lvs_agent.checks.kinds._mail import EncryptedSettings
+from lvs_agent.checks.net.dialogue import converse
+from lvs_agent.model.check import CheckResult, FailureReason, Target
+
+LEAN = True
+
+EXAMPLE = """\
+type = "imaps"
+tls = { server_name = "mail.example.com" }
+user = "check@example.com"
+password_file = "/etc/lvs-agent/mail-password"
+"""
+PASSES = (
+    "The handshake succeeds and everything is as with imap behind it: the banner, CAPABILITY, NOOP, and capability and"
+    " login where they are configured, up to LOGOUT; no mailbox is opened, and nothing is expunged."
+)
+FAILS = {**imap.FAILS, FailureReason.CONTENT: "the wanted capability is not offered"}
+SEEN = imap.SEEN
+
+
+class Settings(EncryptedSettings):
+    """Keys of a check with ``type = "imaps"``."""
+
+    default_port: ClassVar[int | None] = 993
+
+
+async def probe(target: Target) -> CheckResult:
+    """One session without a mailbox, over TLS (RFC 8314, 3.2)."""
+    settings: Settings = target.settings
+    return await converse(target, imap.open_encrypted, tls=settings.tls)

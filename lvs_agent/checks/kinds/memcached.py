@@ -1,0 +1,57 @@
+"""Memcached version request; the server must answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import ClassVar
+
+from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.checks.net.tls import TlsSettings
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
+from lvs_agent.settings.check import CheckSettings
+
+LEAN = True
+
+EXAMPLE = """
+[virtual_service.check]
+type = "memcached"
+"""
+
+PASSES = "The server tells its version."
+
+FAILS = {
+    FailureReason.STATUS: "the server answers with an error, as one does that wants a login first",
+    FailureReason.PROTOCOL: "the answer is not that of memcached, or the server hangs up",
+    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
+}
+
+SEEN = "A connection with the commands version and quit."
+
+_ERRORS = ("ERROR", "CLIENT_ERROR", "SERVER_ERROR")
+
+
+class Settings(CheckSettings):
+    """Keys of a check with ``type = "memcached"``."""
+
+    default_port: ClassVar[int | None] = 11211
+
+    tls: TlsSettings | None = None
+    """How TLS is spoken, and what is asked of the server's certificate.  Without it there is no TLS."""
+
+
+def probe(target: Target) -> Awaitable[CheckResult]:
+    """Ask for the version in the text protocol."""
+    settings: Settings = target.settings
+    return converse(target, _talk, tls=settings.tls)
+
+
+async def _talk(dialogue: Dialogue) -> Passed | Failed:
+    await dialogue.send("version")
+    answer = (await dialogue.line(of="version")).decode("utf-8", "replace")
+    word, _, version = answer.partition(" ")
+    if word in _ERRORS:
+        raise Unfit(FailureReason.STATUS, f"version: {dialogue.shown(answer)}")
+    if word != "VERSION" or not version:
+        raise Unfit(FailureReason.PROTOCOL, f"version: not an answer of memcached: {dialogue.shown(answer)}")
+    await dialogue.send("quit")
+    return Passed(dialogue.shown(f"version {version}"))

@@ -1,0 +1,53 @@
+"""No test at all; the server counts as the configuration says."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator
+
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
+from lvs_agent.settings.check import CheckSettings
+
+LEAN = True
+
+EXAMPLE = """
+[virtual_service.check]
+type = "none"
+result = "up"
+"""
+PASSES = "Always, unless result is down."
+FAILS = {FailureReason.EXEC: "always, where result is down"}
+SEEN = "Nothing."
+
+
+class Fixed(Enum):
+    """What the check always says."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+def _fixed(value: object) -> Fixed:
+    try:
+        return Fixed(value)
+    except ValueError:
+        raise ValueError('"up" or "down" is wanted') from None
+
+
+class Settings(CheckSettings):
+    """Keys of a check with ``type = "none"``."""
+
+    uses_port: ClassVar[bool] = False
+
+    result: Annotated[Fixed, BeforeValidator(_fixed, json_schema_input_type=str)] = Fixed.UP
+    """"up" or "down"; a server that is down here has failed with the reason "exec", by decision of its operator."""
+
+
+async def probe(target: Target) -> CheckResult:
+    """What the configuration says, at once."""
+    settings: Settings = target.settings
+    if settings.result is Fixed.UP:
+        return Passed("always up by configuration")
+    return Failed(FailureReason.EXEC, "always down by configuration")

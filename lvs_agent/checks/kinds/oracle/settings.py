@@ -1,0 +1,35 @@
+"""The TOML keys of an ``oracle`` check."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from lvs_agent.checks.kinds._sql import QuerySettings
+from lvs_agent.checks.net.tls import TlsSettings
+from lvs_agent.settings.check import HOST_NAMES
+from lvs_agent.settings.scalars import Line
+
+
+class Settings(QuerySettings):
+    """Keys of a check with ``type = "oracle"``."""
+
+    libraries: ClassVar[tuple[str, ...]] = ("lvs_agent.checks.kinds.oracle.session", HOST_NAMES)
+    extra_library: ClassVar[str | None] = "oracledb"
+    default_port: ClassVar[int | None] = 1521
+
+    service_name: Line | None = None
+    """The service to ask the listener for; this or sid."""
+    sid: Line | None = None
+    """The instance to ask the listener for; this or service_name."""
+    tls: TlsSettings | None = None
+    """Asks for TLS (TCPS) and says how.  Without this table everything but the password is sent in plain."""
+
+    @model_validator(mode="after")
+    def _one_is_named(self) -> Self:
+        if (self.service_name is None) == (self.sid is None):
+            raise ValueError("either service_name or sid is wanted")
+        if self.password is None:
+            raise ValueError("password is wanted")
+        return self

@@ -1,0 +1,126 @@
+"""POP3 dialogue up to QUIT, with TLS and a login where wanted; no mail is touched."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from lvs_agent.checks.kinds._mail import LoginSettings, StartTlsSettings, demand
+from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
+
+LEAN = True
+
+EXAMPLE = """\
+type = "pop"
+starttls = "required"
+tls = { server_name = "mail.example.com" }
+user = "check@example.com"
+password_file = "/etc/lvs-agent/mail-password"
+"""
+PASSES = (
+    "The banner is +OK and the server answers CAPA (a refusal will do where no capability is wanted); STLS, capability"
+    " and login succeed where they are configured, and after a login STAT does. A mailbox that is in use (RFC 2449,"
+    " [IN-USE]) passes, since the login was right. The session ends with QUIT; nothing is read or deleted."
+)
+FAILS = {
+    FailureReason.STATUS: "the banner or an answer is -ERR, or the login is refused; the server's words are told",
+    FailureReason.CONTENT: "STLS or the wanted capability is not offered",
+    FailureReason.PROTOCOL: "what comes is no POP3, or the connection ends early",
+    FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
+}
+SEEN = (
+    'A session without a login (Dovecot logs "no auth attempts"), or with one a login and a logout. A mailbox can be'
+    " open once only: give each director a user of its own. Dovecot refuses a login two seconds late"
+    " (auth_failure_delay): with a shorter timeout the reason is read_timeout instead of status."
+)
+
+_CAPA = "answer to CAPA"
+_IN_USE = "-ERR [IN-USE]"
+
+
+class Settings(StartTlsSettings):
+    """Keys of a check with ``type = "pop"``."""
+
+    default_port: ClassVar[int | None] = 110
+
+
+async def probe(target: Target) -> CheckResult:
+    """One session that touches no mail (RFC 1939)."""
+    return await converse(target, _talk)
+
+
+async def _talk(dialogue: Dialogue) -> Passed:
+    settings: Settings = dialogue.target.settings
+    await _answer(dialogue, of="banner")
+    if settings.uses_tls:
+        demand("STLS", offered=await _capabilities(dialogue) or ("STLS",), of=_CAPA)
+        await _ask(dialogue, "STLS")
+        await dialogue.start_tls(settings.tls)
+    return await use(dialogue, settings)
+
+
+async def use(dialogue: Dialogue, settings: LoginSettings) -> Passed:
+    """What is asked once the connection is as it shall be; for every service that speaks POP3."""
+    offered = await _capabilities(dialogue)
+    demand(settings.capability, offered=offered or (), of=_CAPA)
+    done = "ready" if settings.login is None else await _log_in(dialogue, *settings.login)
+    await dialogue.leave("QUIT")
+    return Passed(done)
+
+
+async def open_encrypted(dialogue: Dialogue) -> Passed:
+    """The session where TLS was spoken from the start."""
+    await _answer(dialogue, of="banner")
+    return await use(dialogue, dialogue.target.settings)
+
+
+async def _log_in(dialogue: Dialogue, user: str, password: str) -> str:
+    dialogue.hide(password)
+    await _ask(dialogue, f"USER {user}", name="USER")
+    await dialogue.send(f"PASS {password}")
+    answer = await _line(dialogue, of="answer to PASS")
+    if answer.upper().startswith(_IN_USE):
+        return "logged in, mailbox in use"
+    _judge(dialogue, answer, of="answer to PASS")
+    await _ask(dialogue, "STAT")
+    return "logged in"
+
+
+async def _capabilities(dialogue: Dialogue) -> tuple[str, ...] | None:
+    """What the server offers (RFC 2449); None where it cannot tell."""
+    await dialogue.send("CAPA")
+    answer = await _line(dialogue, of=_CAPA)
+    if _refuses(answer):
+        return None
+    _judge(dialogue, answer, of=_CAPA)
+    offered = []
+    while (line := await _line(dialogue, of=_CAPA)) != ".":
+        offered.append(line)
+    return tuple(offered)
+
+
+async def _ask(dialogue: Dialogue, command: str, *, name: str = "") -> None:
+    """Send ``command``, which is ``name`` to who reads of it.  Raises Unfit where it is refused."""
+    await dialogue.send(command)
+    await _answer(dialogue, of=f"answer to {name or command}")
+
+
+async def _answer(dialogue: Dialogue, *, of: str) -> None:
+    _judge(dialogue, await _line(dialogue, of=of), of=of)
+
+
+async def _line(dialogue: Dialogue, *, of: str) -> str:
+    return (await dialogue.line(of=of)).decode("utf-8", "replace")
+
+
+def _judge(dialogue: Dialogue, answer: str, *, of: str) -> None:
+    """Raise Unfit unless ``answer`` is positive (RFC 1939, 3)."""
+    if answer == "+OK" or answer.startswith("+OK "):
+        return
+    if _refuses(answer):
+        raise Unfit(FailureReason.STATUS, f"{of}: {dialogue.shown(answer)}")
+    raise Unfit(FailureReason.PROTOCOL, f"{of}: not a reply: {dialogue.shown(answer) or 'an empty line'}")
+
+
+def _refuses(answer: str) -> bool:
+    return answer == "-ERR" or answer.startswith("-ERR ")

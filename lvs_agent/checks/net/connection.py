@@ -1,0 +1,194 @@
+"""One TCP connection of one probe, plain or TLS, on the lean path (``poller``).
+
+Closing is orderly (no RST unless the server sent what we did not read).  With ``Connection: close`` the server closes
+first and keeps the TIME_WAIT; where we are first it stays on the director for a minute, on a port of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.poller import READ, READ_WRITE, Poller
+from lvs_agent.checks.net.shared import shared
+from lvs_agent.model.check import CheckResult, Passed, Progress, Stage, Target
+from lvs_agent.model.ipvs import IPAddress
+
+RECEIVE_SIZE = 65_536
+"""Bytes taken at once at most: the bound on what a flooding server makes us hold beyond a reader's own limits."""
+
+STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EALREADY, errno.EINTR, errno.EISCONN})
+_CONNECTED = frozenset({0, errno.EISCONN})
+
+
+class Endpoint(NamedTuple):
+    """An address and port as the socket calls want them, and who watches the socket.
+
+    Made once and kept, because making it costs as much as a system call.
+    """
+
+    family: int
+    address: tuple[str, int]
+    poller: Poller
+
+
+def endpoint_of(address: IPAddress, port: int) -> Endpoint:
+    """The endpoint at ``address`` and ``port``, for the running loop."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    return Endpoint(family, (str(address), port), shared(Poller))
+
+
+class Connection:
+    """A connection to an endpoint, opened at once and without waiting; close it, or use ``with``.
+
+    Every method may raise OSError; ``encrypt`` and what follows it may raise ssl.SSLError too.
+    """
+
+    __slots__ = ("_address", "_descriptor", "_mask", "_poller", "_progress", "_socket")
+
+    def __init__(self, endpoint: Endpoint, progress: Progress) -> None:
+        self._progress = progress
+        self._poller = endpoint.poller
+        self._address = endpoint.address
+        self._mask = 0
+        # socket.socket is a slower wrapper around it
+        self._socket = opened = socket.SocketType(endpoint.family, STREAM, 0)
+        self._descriptor = opened.fileno()
+        # The acknowledgement that ends the handshake then travels with the request: one packet less on both hosts.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        number = opened.connect_ex(endpoint.address)
+        if number not in UNDER_WAY:
+            opened.close()
+            raise OSError(number, "connect")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket, whatever state it is in."""
+        self._poller.forget(self._descriptor)
+        self._socket.close()
+
+    def release(self) -> socket.socket:
+        """The plain socket, blocking, for who goes on without the loop.  The connection is at its end with that."""
+        self._poller.forget(self._descriptor)
+        if self._mask:
+            self._poller.unregister(self._descriptor)
+            self._mask = 0
+        released = socket.socket(fileno=self._socket.detach())
+        released.settimeout(None)
+        return released
+
+    @property
+    def application_protocol(self) -> str | None:
+        """What was agreed on by ALPN (RFC 7301); None without TLS, and where the server chose nothing."""
+        wrapped = self._socket
+        return wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
+
+    @property
+    def own_address(self) -> tuple[str, int]:
+        """Our own address and port, as the server sees them unless they are translated on the way."""
+        host, port = self._socket.getsockname()[:2]
+        return str(host), int(port)
+
+    async def connected(self) -> None:
+        """Wait until the server has accepted, and let it speak first."""
+        await self._accepted()
+        # A server that speaks first waits for the acknowledgement that was held back for our request: 200 ms.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    async def _accepted(self) -> None:
+        while (number := self._socket.connect_ex(self._address)) not in _CONNECTED:
+            if number not in UNDER_WAY:
+                raise OSError(number, "connect")
+            await self._ready(READ_WRITE)
+        self._progress.stage = Stage.CONNECTED
+
+    async def send(self, data: bytes, *, then: str) -> None:
+        """Send all of ``data``, waiting for the connection where it is not there yet.  ``then``: what comes next."""
+        while data:
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                await self._ready(READ_WRITE)
+            else:
+                data = data[sent:]
+        self._progress.stage = Stage.CONNECTED
+        self._progress.waiting_for = then
+
+    def end_sending(self) -> None:
+        """Close our direction only: the server reads the end, and may still answer.  Not over TLS."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    async def receive(self) -> bytes:
+        """The next bytes, ``RECEIVE_SIZE`` at most; empty where the server has closed."""
+        if not self._mask:  # nothing can have come yet, and registering reports what has come since
+            self._watch(READ)
+            await self._poller.ready(self._descriptor)
+        while True:
+            try:
+                return self._socket.recv(RECEIVE_SIZE)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._watch(READ)
+                await self._poller.ready(self._descriptor)
+            except ssl.SSLWantWriteError:
+                await self._ready(READ_WRITE)
+
+    async def encrypt(self, context: ssl.SSLContext, *, server_name: str | None) -> ssl.SSLSocket:
+        """Speak TLS from here on.  The socket that is returned belongs to the connection still."""
+        await self._accepted()
+        self._progress.waiting_for = "TLS handshake"
+        plain = socket.socket(fileno=self._socket.detach())
+        plain.settimeout(0)  # a socket made from a descriptor would block
+        self._socket = plain
+        wrapped = context.wrap_socket(
+            plain, server_hostname=server_name, do_handshake_on_connect=False, suppress_ragged_eofs=True
+        )
+        self._socket = wrapped
+        while True:
+            try:
+                wrapped.do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                await self._ready(READ_WRITE)
+            else:
+                return wrapped
+
+    async def _ready(self, mask: int) -> None:
+        self._watch(mask)
+        await self._poller.ready(self._descriptor)
+
+    def _watch(self, mask: int) -> None:
+        if self._mask in (mask, READ_WRITE):
+            return
+        if self._mask:
+            self._poller.modify(self._descriptor, mask)
+        else:
+            self._poller.register(self._descriptor, mask)
+        self._mask = mask
+
+
+async def connect(target: Target) -> CheckResult:
+    """Connect, then close in order.  Nothing is sent, what the server sends is not read, no setting counts."""
+    try:
+        with Connection(_kept_endpoint(target), target.progress) as connection:
+            await connection.connected()
+    except OSError as problem:
+        return outcome_of(problem)
+    return Passed("connected")
+
+
+def _kept_endpoint(target: Target) -> Endpoint:
+    prepared = target.progress.prepared
+    if not isinstance(prepared, Endpoint) or prepared.poller.closed:
+        prepared = target.progress.prepared = endpoint_of(target.address, target.port or 0)
+    return prepared

@@ -1,0 +1,82 @@
+"""One question and its answer over UDP, on a connected socket: what comes from elsewhere is not heard.
+
+A datagram may be lost, so the question is sent again, after ``FIRST_RESEND_S`` and then each time twice as late.  The
+deadline is the engine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from lvs_agent.checks.net.connection import endpoint_of
+from lvs_agent.checks.net.poller import READ
+from lvs_agent.model.check import Stage, Target
+
+FIRST_RESEND_S = 0.3
+"""Seconds after which a question is asked again at first."""
+_LARGEST = 65_535
+_DATAGRAM = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+
+Answer = TypeVar("Answer")
+
+Question = bytes | Callable[[str, int], bytes]
+"""A datagram, or what makes it of the address and port that it will be sent from."""
+
+
+async def ask(target: Target, question: Question, accept: Callable[[bytes], Answer | None]) -> Answer:
+    """What ``accept`` makes of the first datagram that it does not answer with None.
+
+    Raises OSError: ECONNREFUSED where the port is closed, other errors of the way to it, or of ours.
+    """
+    family, address, poller = endpoint_of(target.address, target.port or 0)
+    target.progress.waiting_for = "an answer"
+    with socket.socket(family, _DATAGRAM) as opened:
+        opened.connect(address)
+        # UDP has no connection to wait for: from here on silence is the server's.
+        target.progress.stage = Stage.CONNECTED
+        descriptor = opened.fileno()
+        poller.register(descriptor, READ)
+        sent = question if isinstance(question, bytes) else question(*opened.getsockname()[:2])
+        questions = _Questions(opened, sent)
+        try:
+            while True:
+                try:
+                    answer = accept(opened.recv(_LARGEST))
+                except BlockingIOError:
+                    await poller.ready(descriptor)
+                else:
+                    if answer is not None:
+                        return answer
+                    await asyncio.sleep(0)  # a server that floods must not keep others, and the deadline, waiting
+        finally:
+            questions.stop()
+            poller.forget(descriptor)
+
+
+class _Questions:
+    """The question, sent now and from time to time again until ``stop``."""
+
+    def __init__(self, opened: socket.socket, question: bytes) -> None:
+        self._socket = opened
+        self._question = question
+        self._again_s = FIRST_RESEND_S
+        self._timer: asyncio.TimerHandle | None = None
+        self._socket.send(self._question)
+        self._plan()
+
+    def _plan(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._again_s, self._resend)
+
+    def _resend(self) -> None:
+        with suppress(OSError):  # what is wrong with the way shows where the answer is read
+            self._socket.send(self._question)
+        self._again_s *= 2
+        self._plan()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

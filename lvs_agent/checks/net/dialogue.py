@@ -1,0 +1,220 @@
+"""A dialogue in lines with a text server: SMTP, POP3, IMAP, NNTP, FTP, Redis and the like.
+
+``converse`` opens the connection, lets a probe talk, and turns whatever goes wrong into a result.  What is read is
+capped: a line at ``LINE_LIMIT``, everything of one probe at ``TOTAL_LIMIT`` and ``LINES_LIMIT``.  The deadline is the
+engine's.  Nothing here awaits anything but the poller, so that a checker may be ``LEAN``.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+from lvs_agent.checks.net.connection import Connection, endpoint_of
+from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.tls import ContextUnusable, TlsSettings, failure_of, start_tls
+from lvs_agent.model.check import CheckResult, Errored, Failed, FailureReason, Passed, Target
+
+LINE_LIMIT = 8_192
+"""Longest line that is taken, in bytes; RFC 5321 asks for 512, IMAP servers send some thousand."""
+TOTAL_LIMIT = 262_144
+"""Most that is read in one probe, in bytes."""
+LINES_LIMIT = 4_096
+"""Most lines that are read in one probe: very short ones cost the most time for their bytes."""
+_SHOWN = 160
+_HIDDEN = "***"
+
+
+class Reply(NamedTuple):
+    """A numbered reply (RFC 5321, 4.2): its code, and the text of its lines without the code."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return printable(self.words)
+
+    @property
+    def words(self) -> str:
+        """The code and the last line, as the server sent them."""
+        return f"{self.code} {self.lines[-1]}".rstrip()
+
+
+class Unfit(Exception):
+    """The server has said something that ends the dialogue.  ``result`` is what the probe has to say about it."""
+
+    def __init__(self, reason: FailureReason, detail: str) -> None:
+        super().__init__(detail)
+        self.result = Failed(reason, detail)
+
+
+class Dialogue:
+    """Lines in both directions.  Every method may raise Unfit, OSError, ssl.SSLError and ContextUnusable.
+
+    ``certificate_not_after``: when the server's certificate expires, once TLS is spoken.
+    """
+
+    def __init__(self, connection: Connection, target: Target) -> None:
+        self.target = target
+        self.certificate_not_after: float | None = None
+        self._connection = connection
+        self._buffer = bytearray()
+        self._read = 0
+        self._lines = 0
+        self._secrets: list[str] = []
+
+    @property
+    def own_address(self) -> tuple[str, int]:
+        """Our own address and port, for protocols that write them into what they say."""
+        return self._connection.own_address
+
+    def hide(self, *secrets: str) -> None:
+        """Keep ``secrets``, which are sent or about to be, out of all that ``shown`` makes of the server's words."""
+        self._secrets += (secret for secret in secrets if secret)
+
+    def shown(self, words: str) -> str:
+        """The server's words as they may stand in a result."""
+        for secret in self._secrets:
+            words = words.replace(secret, _HIDDEN)
+        return printable(words)
+
+    async def line(self, *, of: str) -> bytes:
+        """The next line without its end.  ``of`` says what it belongs to, for who waits for it in vain."""
+        self.target.progress.waiting_for = of
+        while (end := self._buffer.find(b"\n", 0, LINE_LIMIT + 1)) < 0:
+            if len(self._buffer) > LINE_LIMIT:
+                raise Unfit(FailureReason.PROTOCOL, f"{of}: a line is longer than {LINE_LIMIT} bytes")
+            await self._more(of)
+        self._lines += 1
+        if self._lines > LINES_LIMIT:
+            raise Unfit(FailureReason.PROTOCOL, f"{of}: more than {LINES_LIMIT} lines")
+        return self._taken(end + 1).removesuffix(b"\n").removesuffix(b"\r")
+
+    async def exactly(self, count: int, *, of: str) -> bytes:
+        """The next ``count`` bytes (at most ``TOTAL_LIMIT``)."""
+        self.target.progress.waiting_for = of
+        while len(self._buffer) < count:
+            await self._more(of)
+        return self._taken(count)
+
+    async def some(self, *, of: str) -> bytes:
+        """What has come and was not taken yet, as soon as that is anything; empty where the server has closed."""
+        self.target.progress.waiting_for = of
+        if not self._buffer:
+            await self._take(of)
+        return self._taken(len(self._buffer))
+
+    async def reply(self, *, of: str) -> Reply:
+        """The next numbered reply, whole; ``250-`` lines go on, ``250 `` ends it."""
+        first = (await self.line(of=of)).decode("utf-8", "replace")
+        code = _code(first)
+        if code is None:
+            raise Unfit(FailureReason.PROTOCOL, f"{of}: not a reply: {self.shown(first) or 'an empty line'}")
+        lines = [first[4:]]
+        last = first
+        while last[3:4] == "-" or _code(last) != code:  # RFC 959, 4.2: the lines between need no code
+            last = (await self.line(of=of)).decode("utf-8", "replace")
+            lines.append(last[4:] if _code(last) == code else last)
+        return Reply(code, tuple(lines))
+
+    async def expect(self, *codes: int, of: str, refused: FailureReason = FailureReason.STATUS) -> Reply:
+        """The next reply, whose code (or its first digit, where one is given) must be among ``codes``."""
+        reply = await self.reply(of=of)
+        if reply.code not in codes and reply.code // 100 not in codes:
+            raise Unfit(refused, f"{of}: {self.shown(reply.words)}")
+        return reply
+
+    async def send(self, text: str | bytes) -> None:
+        """Send a line; its end is added."""
+        data = text.encode() if isinstance(text, str) else text
+        await self._connection.send(data + b"\r\n", then="an answer")
+
+    async def send_raw(self, data: bytes) -> None:
+        """Send ``data`` as it is."""
+        await self._connection.send(data, then="an answer")
+
+    async def leave(self, command: str) -> None:
+        """Say ``command``, so that the server sees an orderly end; whatever it answers, even nothing but its closing,
+        is fine.
+        """
+        with suppress(Unfit, OSError):
+            await self.send(command)
+            await self.line(of="goodbye")
+
+    def end_sending(self) -> None:
+        """Tell the server that nothing more will be sent; not over TLS."""
+        self._connection.end_sending()
+
+    async def start_tls(self, settings: TlsSettings) -> None:
+        """Speak TLS from here on.  What the server sent in plain before that is an attack, and ends the dialogue."""
+        if self._buffer:
+            raise Unfit(FailureReason.PROTOCOL, "the server sent more than its answer before TLS began")
+        self.certificate_not_after = await start_tls(
+            self._connection, settings, server_name=settings.server_name, address=self.target.address, alpn=()
+        )
+
+    def _taken(self, count: int) -> bytes:
+        """The first ``count`` bytes, which are not kept: deleting from the front of a bytearray copies nothing."""
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+    async def _more(self, of: str) -> None:
+        if not await self._take(of):
+            raise Unfit(FailureReason.PROTOCOL, f"{of}: the server has closed the connection")
+
+    async def _take(self, of: str) -> bool:
+        """Wait for more; whether the server has sent any before it closed."""
+        data = await self._connection.receive()
+        self._read += len(data)
+        if self._read > TOTAL_LIMIT:
+            raise Unfit(FailureReason.PROTOCOL, f"{of}: more than {TOTAL_LIMIT} bytes")
+        self._buffer += data
+        return bool(data)
+
+
+def _code(line: str) -> int | None:
+    """The code at the start of a line of a numbered reply, or None where there is none."""
+    number = line[:3]
+    fits = len(number) == 3 and number.isascii() and number.isdigit() and line[3:4] in {"", " ", "-"}
+    return int(number) if fits else None
+
+
+Talk = Callable[[Dialogue], Awaitable[Passed | Failed]]
+
+
+async def converse(target: Target, talk: Talk, *, tls: TlsSettings | None = None) -> CheckResult:
+    """The result of ``talk`` over a new connection, which speaks TLS from its start where ``tls`` is given."""
+    try:
+        with Connection(endpoint_of(target.address, target.port or 0), target.progress) as connection:
+            dialogue = Dialogue(connection, target)
+            await connection.connected()
+            result = await _outcome(dialogue, talk, tls)
+    except OSError as problem:  # it could not be opened
+        return outcome_of(problem)
+    if isinstance(result, Errored):
+        return result
+    return replace(result, certificate_not_after=dialogue.certificate_not_after)
+
+
+async def _outcome(dialogue: Dialogue, talk: Talk, tls: TlsSettings | None) -> CheckResult:
+    try:
+        if tls is not None:
+            await dialogue.start_tls(tls)
+        return await talk(dialogue)
+    except Unfit as end:
+        return end.result
+    except ContextUnusable as problem:
+        return problem.result
+    except ssl.SSLError as problem:
+        return failure_of(problem)
+    except OSError as problem:
+        return outcome_of(problem)
+
+
+def printable(text: str) -> str:
+    """``text`` as a person may see it in one line of a log, and not too long."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_SHOWN])

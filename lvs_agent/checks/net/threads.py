@@ -1,0 +1,159 @@
+"""Threads for client libraries that block: few enough, each given back as soon as nobody waits for it.
+
+A thread lives as long as its call, so there is none where nothing blocks.  Who calls says how the call is made to
+return early (by shutting its socket down); a probe that is cancelled uses that and waits until the thread has ended,
+because it may still use the socket that the probe wants to close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from lvs_agent.model.check import Progress, Stage
+from lvs_agent.priority_semaphore import Places
+
+CONCURRENCY = 64
+"""Calls that run at once, where nobody says otherwise."""
+
+_END_S = 1.0
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadLoad:
+    """``busy`` calls that run, ``queued`` ones that wait for a place, and seconds since the oldest began."""
+
+    busy: int
+    queued: int
+    oldest_s: float
+
+
+@dataclass(slots=True)
+class _Call(Generic[Result]):
+    """One call; ``ended`` has what it returned or raised."""
+
+    function: Callable[[], Result]
+    cancel: Callable[[], object]
+    ended: asyncio.Future[Result]
+    began: float
+
+
+class Threads:
+    """At most ``concurrency`` calls at a time; the others wait their turn.
+
+    A quarter of the places is kept from calls in doubt, those whose server let the last one hang: however many servers
+    hang, the others find a place.
+    """
+
+    def __init__(self, *, concurrency: int = CONCURRENCY) -> None:
+        self._places = Places(concurrency, kept=concurrency // 4)
+        self._running: dict[int, _Call[Any]] = {}
+
+    @property
+    def load(self) -> ThreadLoad:
+        """How much there is to do right now.  May be read from any thread."""
+        began = [call.began for call in list(self._running.values())]
+        return ThreadLoad(
+            busy=len(began),
+            queued=self._places.waiting,
+            oldest_s=max(0.0, time.monotonic() - min(began)) if began else 0.0,
+        )
+
+    async def run(
+        self, call: Callable[[], Result], *, cancel: Callable[[], object], progress: Progress, doubtful: bool = False
+    ) -> Result:
+        """What ``call`` returns or raises, run in a thread.
+
+        ``cancel`` makes it return at once; it is called on the loop, must not block, and may raise OSError.
+        ``progress`` is queued while no thread is free, and after that for as long again: a server that had less time
+        than the queue took is not to blame.  ``doubtful``: the last call for the same server was cancelled.
+        Raises what ``call`` raises, and OSError where no thread can be started.
+        """
+        stage, waiting_for = progress.stage, progress.waiting_for
+        waited_s = await self._turn(progress, doubtful=doubtful)
+        progress.waiting_for = waiting_for
+        judged = (
+            asyncio.get_running_loop().call_later(waited_s, setattr, progress, "stage", stage) if waited_s else None
+        )
+        try:
+            return await self._ended(self._start(call, cancel))
+        finally:
+            if judged is not None:
+                judged.cancel()
+
+    async def close(self) -> None:
+        """Make every call return, and wait a moment for the threads to end."""
+        for call in self._running.values():
+            _cancel(call)
+        ending = [call.ended for call in self._running.values()]
+        if ending:
+            await asyncio.wait(ending, timeout=_END_S)
+
+    async def _turn(self, progress: Progress, *, doubtful: bool) -> float:
+        """Take a place; how long that took, in seconds."""
+        if self._places.take_at_once(doubtful=doubtful):
+            return 0.0
+        began = time.monotonic()
+        progress.stage, progress.waiting_for = Stage.QUEUED, "a free thread"
+        await self._places.take_in_turn(doubtful=doubtful)
+        return time.monotonic() - began
+
+    def _start(self, function: Callable[[], Result], cancel: Callable[[], object]) -> _Call[Result]:
+        loop = asyncio.get_running_loop()
+        call = _Call(function, cancel, loop.create_future(), time.monotonic())
+        # A daemon: should a call not return when it is told to, it does not hold up the end of the process.
+        thread = threading.Thread(target=self._work, args=(call, loop), name="blocking check", daemon=True)
+        self._running[id(call)] = call
+        try:
+            thread.start()
+        except RuntimeError:
+            self._over(call)
+            raise OSError(errno.EAGAIN, "no thread can be started") from None
+        return call
+
+    async def _ended(self, call: _Call[Result]) -> Result:
+        cancelled = False
+        while not call.ended.done():
+            try:
+                await asyncio.wait({call.ended})
+            except asyncio.CancelledError:
+                cancelled = True
+                _cancel(call)
+        if cancelled:
+            call.ended.exception()  # nobody else will ask for it
+            raise asyncio.CancelledError
+        return call.ended.result()
+
+    def _work(self, call: _Call[Any], loop: asyncio.AbstractEventLoop) -> None:
+        """What the thread does."""
+        result, problem = None, None
+        try:
+            result = call.function()
+        except BaseException as raised:  # noqa: BLE001 - it is raised again where the call is awaited
+            problem = raised
+        with suppress(RuntimeError):  # the loop is closed, so nobody waits
+            loop.call_soon_threadsafe(self._settle, call, result, problem)
+
+    def _settle(self, call: _Call[Any], result: Any, problem: BaseException | None) -> None:
+        self._over(call)
+        if problem is not None:
+            call.ended.set_exception(problem)
+        else:
+            call.ended.set_result(result)
+
+    def _over(self, call: _Call[Any]) -> None:
+        del self._running[id(call)]
+        self._places.give_back()
+
+
+def _cancel(call: _Call[Any]) -> None:
+    with suppress(OSError):  # the other side was faster
+        call.cancel()

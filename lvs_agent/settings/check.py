@@ -1,0 +1,39 @@
+"""The base of the settings of every kind of check."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from lvs_agent.settings.strict import Strict
+
+HOST_NAMES = "encodings.idna"
+"""A library: what the interpreter imports when it is first given a name of a host, or its address as a text."""
+
+
+class CheckSettings(Strict):
+    """Base of every checker's ``Settings``: each field is a key of the check's TOML table.
+
+    ``default_port``: the port to check where neither the check nor the real server has one (None: there must be one).
+    ``uses_port``: False where the checker has no ports at all (ping, none).
+    ``gives_weight``: True where a probe that passes may ask for a share of the server's weight.
+    ``wants_identity``: True where a probe must know on behalf of which service and server it runs.
+    ``libraries``: modules that its probes import, besides what TLS needs; ``libraries.load`` does it before they run.
+    ``extra_library``: the module that an extra named like the checker brings; None where there is no such extra.
+    """
+
+    default_port: ClassVar[int | None] = None
+    uses_port: ClassVar[bool] = True
+    gives_weight: ClassVar[bool] = False
+    wants_identity: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ()
+    extra_library: ClassVar[str | None] = None
+
+    @property
+    def usual_port(self) -> int | None:
+        """``default_port``, where no other key says that another one is usual."""
+        return self.default_port
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether probes speak TLS: there is a tls table, where no other key says so."""
+        return getattr(self, "tls", None) is not None
