@@ -12,7 +12,7 @@ RUNBOOKS ?= https://example.org/lvs-agent/runbooks
 
 .PHONY: help demo test check format cov docs pictures alerts bench lab clean
 
-help:  ## what there is
+help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 $(VENV)/.run: pyproject.toml scripts/setup
@@ -21,51 +21,51 @@ $(VENV)/.run: pyproject.toml scripts/setup
 $(VENV)/.dev: $(VENV)/.run
 	scripts/setup dev $(PYTHON) $(VENV)
 
-demo: $(VENV)/.run  ## the agent at work on servers that fail and recover (ROUNDS=0: until Ctrl-C)
+demo: $(VENV)/.run  ## run the agent on servers that fail and recover (ROUNDS=0: until Ctrl-C)
 	$(BIN)/lvs-agent demo --rounds $(ROUNDS)
 
-test: check lab  ## everything that is checked automatically: style, types, layers, tests on a real kernel
+test: check lab  ## run every check and test: style, types, layers, tests on a real kernel
 	scripts/test $(BIN)/pytest $(TESTS)
 
-check: $(VENV)/.dev  ## style, types and layers
+check: $(VENV)/.dev  ## check style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-format: $(VENV)/.dev  ## put the code into its form
+format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-cov: $(VENV)/.dev  ## what the tests outside the lab kernel reach
+cov: $(VENV)/.dev  ## measure the coverage of the tests outside the lab kernel
 	$(BIN)/pytest -m "not ipvs" --cov --cov-report=term-missing $(TESTS)
 
-docs: $(VENV)/.dev  ## write anew what the documentation takes from the code
+docs: $(VENV)/.dev  ## regenerate the documents that are made from the code
 	$(BIN)/python -m tests.checks.reference
 	$(BIN)/python -m tests.config.convert.directive_table
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
 	$(BIN)/python -m tests.metrics_document
 	$(BIN)/python -m grafana
 
-alerts:  ## the rules for Prometheus, with JOB=... and RUNBOOKS=... as they are called at your place
+alerts:  ## print the rules for Prometheus with your JOB=... and RUNBOOKS=...
 	@sed -e 's|job="lvs_agent"|job="$(JOB)"|g' -e 's|https://example.org/lvs-agent/runbooks|$(RUNBOOKS)|g' \
 		alerts/lvs-agent.rules.yml
 
-pictures: $(VENV)/.dev  ## take the documentation's pictures of the status page anew
+pictures: $(VENV)/.dev  ## take the pictures of the status page again
 	$(BIN)/python -m tests.web.pictures
 
-differential: $(VENV)/.dev  ## the same configurations for ldirectord and lvs-agent, and every difference in their tables
+differential: $(VENV)/.dev  ## compare the tables that ldirectord and lvs-agent make of the same configurations
 	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/config/ldirectord/test_strict.py
 	$(BIN)/python -m tests.differential --files $(FILES)
 
-bench: $(VENV)/.dev  ## speed beside the peers, in one run
+bench: $(VENV)/.dev  ## compare the speed with the peers, in one run
 	scripts/setup bench $(PYTHON) $(VENV)
 	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.scrape
 
-lab: $(VENV)/.dev  ## a kernel with IPVS, where this machine's own has none
+lab: $(VENV)/.dev  ## download a kernel with IPVS, if the running kernel has none
 	tests/lab/lab fetch
 
-clean:  ## forget everything that make made
+clean:  ## remove everything that make has made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

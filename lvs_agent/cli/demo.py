@@ -103,7 +103,7 @@ def _story(servers: list[DemoServer]) -> Iterator[tuple[str, dict[DemoServer, Mo
     yield "all three servers are well", dict.fromkeys(real, Mood.WELL)
     yield f"{two.name} answers 503", {two: Mood.BROKEN}
     yield f"{two.name} is well again; {three.name} accepts connections and hangs", {two: Mood.WELL, three: Mood.HANGING}
-    yield "every server refuses connections: the sorry server's turn", dict.fromkeys(real, Mood.STOPPED)
+    yield "every server refuses connections: the sorry server takes over", dict.fromkeys(real, Mood.STOPPED)
     yield f"{one.name} is back: the sorry server leaves", {one: Mood.WELL}
     yield "all three servers are well", dict.fromkeys(real, Mood.WELL)
 
