@@ -43,7 +43,7 @@ cov: $(VENV)/.dev  ## measure the coverage of the tests outside the lab kernel
 
 docs: $(VENV)/.dev  ## regenerate the documents that are made from the code
 	$(BIN)/python -m tests.checks.reference
-	$(BIN)/python -m tests.config.convert.directive_table
+	$(BIN)/python -m tests.ldirectord.convert.directive_table
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
 	$(BIN)/python -m tests.metrics_document
 	$(BIN)/python -m grafana
@@ -56,7 +56,7 @@ pictures: $(VENV)/.dev  ## take the pictures of the status page again
 	$(BIN)/python -m tests.web.pictures
 
 differential: $(VENV)/.dev  ## compare the tables that ldirectord and lvs-agent make of the same configurations
-	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/config/ldirectord/test_strict.py
+	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/ldirectord/reader/test_strict.py
 	$(BIN)/python -m tests.differential --files $(FILES)
 
 bench: $(VENV)/.dev  ## compare the speed with the peers, in one run

@@ -12,12 +12,12 @@ from lvs_agent.checks.kinds import checkers
 from lvs_agent.cli.files import private_directory, refuse_existing, write_file
 from lvs_agent.cli.options import read_config
 from lvs_agent.config import Config, ConfigForm, parse_config
-from lvs_agent.config.convert.alertmanager import mail_plan
-from lvs_agent.config.convert.conversion import Conversion, conversion
-from lvs_agent.config.convert.unused import with_unused
-from lvs_agent.config.convert.yaml import to_yaml
-from lvs_agent.config.ldirectord import Reading, read_ldirectord
 from lvs_agent.errors import ConfigError, LvsAgentError, Problem, StartError
+from lvs_agent.ldirectord.convert.alertmanager import mail_plan
+from lvs_agent.ldirectord.convert.conversion import Conversion, conversion
+from lvs_agent.ldirectord.convert.unused import with_unused
+from lvs_agent.ldirectord.convert.yaml import to_yaml
+from lvs_agent.ldirectord.reader import Reading, read_ldirectord
 
 
 @click.command()

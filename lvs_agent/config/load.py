@@ -107,9 +107,9 @@ def config_from_tables(
 def _ldirectord(content: bytes, *, name: str, base: Path, strict: bool) -> Config:
     """Everything wrong at once: with the text, with what it means, and with what ldirectord refuses."""
     # An agent with a TOML file need not wait at its start for some thirty modules, here and below.
-    from lvs_agent.config.ldirectord.names import SystemNames  # noqa: PLC0415
-    from lvs_agent.config.ldirectord.reading import together, understand  # noqa: PLC0415
-    from lvs_agent.config.ldirectord.strict import refusal  # noqa: PLC0415
+    from lvs_agent.ldirectord.reader.names import SystemNames  # noqa: PLC0415
+    from lvs_agent.ldirectord.reader.reading import together, understand  # noqa: PLC0415
+    from lvs_agent.ldirectord.reader.strict import refusal  # noqa: PLC0415
 
     names = SystemNames()
     understood = understand(content, name=name, names=names)
@@ -125,7 +125,7 @@ def _ldirectord(content: bytes, *, name: str, base: Path, strict: bool) -> Confi
 
 
 def _by_line(places: Mapping[Location, int]) -> Told:
-    from lvs_agent.config.ldirectord.places import by_line  # noqa: PLC0415
+    from lvs_agent.ldirectord.reader.places import by_line  # noqa: PLC0415
 
     return by_line(places)
 

@@ -14,8 +14,8 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from lvs_agent.control.side_thread import SideThread
-from lvs_agent.core.monitor_line import IN_MAINTENANCE, label_of, monitor_line, told
 from lvs_agent.core.snapshot import ServerKey
+from lvs_agent.ldirectord.monitor_line import IN_MAINTENANCE, label_of, monitor_line, told
 from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckReport, CheckSpec
 from lvs_agent.model.intent import RealServer, VirtualService

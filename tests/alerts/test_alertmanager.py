@@ -8,8 +8,8 @@ from itertools import chain
 import pytest
 from ruamel.yaml import YAML
 
-from lvs_agent.config.convert.alertmanager import mail_plan
-from lvs_agent.config.convert.yaml import to_yaml
+from lvs_agent.ldirectord.convert.alertmanager import mail_plan
+from lvs_agent.ldirectord.convert.yaml import to_yaml
 from tests.alerts.rules import ALERT_NAMES, ALERTS, ROOT, load_yaml, tool, unit_tests_of
 
 EXAMPLE = ROOT / "alerts/alertmanager.example.yml"

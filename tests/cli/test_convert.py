@@ -16,9 +16,9 @@ import tomli
 from lvs_agent.checks.kinds import checkers
 from lvs_agent.cli.convert import verify, write_toml
 from lvs_agent.config import load_config, parse_config
-from lvs_agent.config.convert.conversion import Conversion
-from lvs_agent.config.convert.passwords import secrets_in
 from lvs_agent.errors import LvsAgentError, StartError
+from lvs_agent.ldirectord.convert.conversion import Conversion
+from lvs_agent.ldirectord.convert.passwords import secrets_in
 from tests.cli.commands import UNPRIVILEGED, here, lvs_agent
 
 SITE = """checktimeout=3
@@ -232,7 +232,7 @@ def test_nothing_else_imports_what_only_convert_needs() -> None:
     script = "import sys, lvs_agent.cli.run, lvs_agent.cli.check_config\nprint(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
-    assert not {"ruamel.yaml", "lvs_agent.config.convert"} & set(run.stdout.split())
+    assert not {"ruamel.yaml", "lvs_agent.ldirectord.convert"} & set(run.stdout.split())
 
 
 def _umask() -> int:

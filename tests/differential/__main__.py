@@ -18,7 +18,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
-from lvs_agent.config.ldirectord.strict import refusal
+from lvs_agent.ldirectord.reader.strict import refusal
 from tests.differential.cases import CASES, given_files, hosts_of, story_of
 from tests.differential.differences import documented, names_of_problems, names_of_rows
 from tests.differential.files import Story

@@ -12,7 +12,6 @@ from pathlib import Path
 from lvs_agent.checks.kinds import checkers
 from lvs_agent.checks.net.shared import close_shared
 from lvs_agent.config import config_from_tables
-from lvs_agent.config.ldirectord import read_ldirectord
 from lvs_agent.config.secrets import SecretSource
 from lvs_agent.control.round import RoundInput, perform
 from lvs_agent.core.decide import History, withdrawn_after
@@ -20,6 +19,7 @@ from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.ipvs.memory import MemoryIpvs
+from lvs_agent.ldirectord.reader import read_ldirectord
 from lvs_agent.model.check import CheckId, CheckResult, CheckSpec, Failed, FailureReason, Passed
 from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import ServiceKey, Table

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lvs_agent.config.ldirectord.reading import STATE_DIR
 from lvs_agent.errors import ConfigError
+from lvs_agent.ldirectord.reader.reading import STATE_DIR
 from tests.differential.differences import names_of_problems, names_of_rows
 from tests.differential.files import Story
 from tests.differential.ldirectord import Ldirectord

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lvs_agent.config.ldirectord.reading import STATE_DIR
+from lvs_agent.ldirectord.reader.reading import STATE_DIR
 from tests.lab.agent import PORT, Agent, until
 from tests.lab.net import VIP, VIP6, Cluster
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lvs_agent.config.ldirectord import Reading, read_ldirectord
-from lvs_agent.config.ldirectord.names import FixedNames
-from lvs_agent.config.ldirectord.strict import refusal
+from lvs_agent.ldirectord.reader import Reading, read_ldirectord
+from lvs_agent.ldirectord.reader.names import FixedNames
+from lvs_agent.ldirectord.reader.strict import refusal
 from tests.ldirectord_faults.commands import check_config
 from tests.ldirectord_faults.conftest import CfFile
 

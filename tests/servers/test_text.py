@@ -13,7 +13,7 @@ import pytest
 from lvs_agent.model.check import CheckReport, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.servers import report_of, run, spec
-from tests.config.ldirectord.expected import config_of
+from tests.ldirectord.reader.expected import config_of
 from tests.servers import jamnntpd, memcached, proftpd, redis, slapd
 from tests.servers.daemons import ADDRESS, Daemon, needs, until
 
