@@ -19,7 +19,7 @@ def page() -> Page:
     return Page(
         uid="lvs-agent",
         title="LVS / Agent",
-        description="The agents: do they answer, come round in time, and get their way with the kernel?",
+        description="The agents: do they answer, do checks and rounds run in time, does the kernel accept the changes?",
         variables=[variables.datasource(), variables.job(), variables.instance()],
         annotations=[
             marks.alerts(),
@@ -30,7 +30,7 @@ def page() -> Page:
         rows=[
             Row(title="Now", panels=[*_now(), *_counts_now()]),
             Row(title="Checks", panels=[*_lateness(), *_threads()]),
-            Row(title="The kernel's table", panels=[*_rounds(), *_operations()]),
+            Row(title="IPVS table", panels=[*_rounds(), *_operations()]),
             Row(title="Configuration and log", panels=[*_configuration(), *_log()]),
             Row(title="Scrapes", panels=host.scrapes()),
             Row(title="Process", panels=[*host.process(), *host.memory()]),
@@ -43,19 +43,20 @@ def _now() -> list[Panel]:
     return [
         stat(
             "Answers",
-            "Whether Prometheus can scrape the agent. Without an answer everything else here is old.",
+            "Whether Prometheus can scrape the agent. If not, all other values here are old.",
             agent("up"),
             mappings=meanings.ANSWERS,
         ),
         stat(
             "Writes the table",
-            "Whether the agent puts the kernel's table right, or only observes. Of a pair of directors both may write.",
+            "Whether the agent writes the IPVS table or only observes. Both directors of a pair may write.",
             agent(ACTIVE),
             mappings=meanings.ACTIVE,
         ),
         stat(
             "Configuration on disk",
-            "Whether the file that was read last could be used. If not, an older one is in force; the log says why.",
+            "Whether the configuration that was read last is valid. If not, an older one is in force. The log says "
+            "why.",
             agent("lvs_agent_config_last_reload_successful"),
             mappings=meanings.ACCEPTED,
         ),
@@ -67,8 +68,8 @@ def _now() -> list[Panel]:
         ),
         stat(
             "Configurations of the directors",
-            "Whether all chosen directors of a job have the same configuration. Different for longer than a roll-out "
-            "takes: one of them was forgotten.",
+            "Whether all selected directors of a job have the same configuration. If they differ for longer than a "
+            "rollout takes, one of them was forgotten.",
             f'count by (job) (count_values by (job) ("hash", {agent("lvs_agent_config_hash")}))',
             legend="{{job}}",
             mappings=meanings.EQUAL,
@@ -76,7 +77,7 @@ def _now() -> list[Panel]:
         ),
         stat(
             "Running since",
-            "When the agent was started. The table in the kernel outlives it.",
+            "When the agent was started. The table in the kernel remains when the agent stops.",
             f"{agent('process_start_time_seconds')} * 1000",
             unit="dateTimeFromNow",
         ),
@@ -87,27 +88,27 @@ def _counts_now() -> list[Panel]:
     return [
         stat(
             "Last round without an error",
-            "When the kernel's table was last compared and right. Longer ago than the interval of rounds: the agent "
-            "hangs, or does not get its way.",
+            "When the IPVS table was last in sync. If that is longer ago than the reconcile interval, the agent hangs "
+            "or its rounds fail.",
             f"{agent('lvs_agent_reconcile_last_success_timestamp_seconds')} * 1000",
             unit="dateTimeFromNow",
         ),
         stat(
-            "Interval of rounds",
-            "Longest time between two rounds, as configured.",
+            "Reconcile interval",
+            "The longest configured time between two rounds.",
             agent("lvs_agent_reconcile_interval_seconds"),
             unit="s",
         ),
         stat(
             "Repairs in 15 minutes",
-            "Entries put right after somebody else had changed them. A few are an operator's ipvsadm; more mean that "
-            "another program drives the same table.",
+            "Entries that were repaired after somebody else had changed them. A few come from a person with ipvsadm. "
+            "More come from another program that writes the same table.",
             f"increase({agent('lvs_agent_drift_repairs_total')}[15m])",
             thresholds=meanings.of(REPAIRS),
         ),
         stat(
             "Refused by the kernel",
-            "Changes in a second that the kernel refused. Anything but none: the table is not what it should be.",
+            "Changes per second that the kernel refused. If there are any, the table differs from the desired table.",
             or_zero(_refused(BY_AGENT), agent(ACTIVE), BY_AGENT),
             unit="ops",
             mappings=meanings.NONE,
@@ -115,7 +116,7 @@ def _counts_now() -> list[Panel]:
         ),
         stat(
             "Restarts in 30 minutes",
-            "Starts of the agent. Above 2: the agent crashes, or its service manager has no patience.",
+            "Starts of the agent. Above 2, the agent crashes, or its service manager restarts it.",
             f"changes({agent('process_start_time_seconds')}[30m])",
             thresholds=meanings.of(RESTARTS),
         ),
@@ -137,30 +138,32 @@ def _lateness() -> list[Panel]:
     delays = agent("lvs_agent_check_schedule_delay_seconds_bucket")
     return [
         graph(
-            "How late checks start",
-            "What half and 99 of 100 checks stay below. Above the line the agent has more checks than it can do, and "
-            "failures are found late.",
-            Query(expr=queries.quantile(0.5, delays, BY_AGENT), legend="half on {{instance}}"),
+            "Delay of check starts",
+            "Median and 99th percentile. Above the line, the agent has more checks than it can run, and failures are "
+            "detected late.",
+            Query(expr=queries.quantile(0.5, delays, BY_AGENT), legend="median on {{instance}}"),
             Query(expr=queries.quantile(0.99, delays, BY_AGENT), legend="99 % on {{instance}}"),
             unit="s",
             limit=DELAY,
         ),
         graph(
             "Checks started",
-            "Checks in a second. It follows from the configuration; a fall without a reload is a stall.",
+            "Checks per second. The rate follows from the configuration. If it falls without a reload, checks are "
+            "stalled.",
             Query(expr=rate(agent("lvs_agent_check_schedule_delay_seconds_count")), legend=_LEGEND),
             unit="ops",
         ),
         graph(
             "Checks running and waiting",
-            "Checks that run now, and those that are due and not yet started. Waiting ones that stay are saturation.",
+            "Checks that run now, and checks that are due but not started. If checks keep waiting, the agent is "
+            "overloaded.",
             Query(expr=agent("lvs_agent_checks_in_flight"), legend="running on {{instance}}"),
             Query(expr=agent("lvs_agent_checks_pending"), legend="waiting on {{instance}}"),
         ),
         graph(
-            "Checks without a verdict",
-            "Checks in a second that failed by a fault of ours, such as no free port or no memory: they change no "
-            "server's state, and should not be.",
+            "Checks without a result",
+            "Checks per second that ended with a local error, such as no free port or no memory. They do not change "
+            "the health of a server. There should be none.",
             Query(
                 expr=summed(rate(agent("lvs_agent_check_errors_total")), f"{BY_AGENT}, reason"),
                 legend="{{reason}} on {{instance}}",
@@ -173,15 +176,15 @@ def _lateness() -> list[Panel]:
 def _threads() -> list[Panel]:
     return [
         graph(
-            "Threads that wait for databases",
-            "Threads in which checks wait for a server, and checks that wait for a free thread. Queued ones that stay "
-            "mean servers that hang: thread_concurrency is the limit.",
+            "Threads of database checks",
+            "Threads in which checks wait for a server, and checks that wait for a free thread. If checks stay queued, "
+            "servers hang. The limit is thread_concurrency.",
             Query(expr=agent("lvs_agent_check_threads"), legend="busy on {{instance}}"),
             Query(expr=agent("lvs_agent_check_threads_queued"), legend="queued on {{instance}}"),
         ),
         graph(
             "Oldest thread",
-            "How long the oldest of these threads has run. A line that only rises is a driver that does not come back.",
+            "How long the oldest of these threads has run. If the line only rises, a call of a driver does not return.",
             Query(expr=agent("lvs_agent_check_thread_oldest_seconds"), legend=_LEGEND),
             unit="s",
         ),
@@ -192,17 +195,18 @@ def _rounds() -> list[Panel]:
     buckets = agent("lvs_agent_reconcile_duration_seconds_bucket")
     return [
         graph(
-            "How long rounds take",
-            "What half and 99 of 100 rounds of reading, comparing and correcting the kernel's table stay below.",
-            Query(expr=queries.quantile(0.5, buckets, BY_AGENT), legend="half on {{instance}}"),
+            "Duration of rounds",
+            "Median and 99th percentile. A round reads the kernel's table, compares it with the desired table and "
+            "repairs the differences.",
+            Query(expr=queries.quantile(0.5, buckets, BY_AGENT), legend="median on {{instance}}"),
             Query(expr=queries.quantile(0.99, buckets, BY_AGENT), legend="99 % on {{instance}}"),
             unit="s",
         ),
         graph(
             "Rounds",
-            "Rounds in a second, and those after which the table was not right. Failed rounds are repeated at once: "
-            "both lines high is a kernel that keeps refusing.",
-            Query(expr=rate(agent("lvs_agent_reconcile_duration_seconds_count")), legend="made on {{instance}}"),
+            "Rounds per second, and those after which the table was not in sync. Failed rounds are repeated soon: if "
+            "both lines are high, the kernel keeps refusing changes.",
+            Query(expr=rate(agent("lvs_agent_reconcile_duration_seconds_count")), legend="done on {{instance}}"),
             Query(expr=rate(agent("lvs_agent_reconcile_errors_total")), legend="failed on {{instance}}"),
             unit="ops",
         ),
@@ -217,27 +221,27 @@ def _operations() -> list[Panel]:
     calls = agent("lvs_agent_sorry_command_calls_total")
     return [
         graph(
-            "Changes of the table",
-            "Changes made in a second, by kind. In a quiet time there are none.",
+            "Changes to the table",
+            "Changes per second, by kind. In quiet times there are none.",
             Query(expr=made, legend="{{operation}} on {{instance}}"),
             unit="ops",
         ),
         graph(
             "Changes that the kernel refused",
-            "By kind and error in a second. Anything above 0 is worth a look into the log.",
+            "Per second, by kind and error. If there are any, look at the log.",
             Query(expr=or_zero(refused, none, BY_AGENT), legend="{{operation}} {{error}} on {{instance}}"),
             unit="ops",
         ),
         graph(
-            "Entries put right",
-            "Entries that somebody else had changed, in 15 minutes. Above the line an alert is due.",
+            "Repaired entries",
+            "Entries that somebody else had changed, in 15 minutes. Above the line, an alert fires.",
             Query(expr=f"increase({agent('lvs_agent_drift_repairs_total')}[15m])", legend=_LEGEND),
             limit=REPAIRS,
         ),
         graph(
             "Calls of sorry commands",
-            "In 15 minutes, by what was called and how it ended; only where a sorry command is configured. Whatever "
-            "did not end well did not do what it is for.",
+            "Calls in 15 minutes, by action and outcome. Empty if no sorry command is configured. The action of a "
+            "failed call is missing.",
             Query(
                 expr=summed(f"increase({calls}[15m])", f"{BY_AGENT}, action, outcome"),
                 legend="{{action}} {{outcome}} on {{instance}}",
@@ -251,7 +255,7 @@ def _configuration() -> list[Panel]:
     return [
         graph(
             "Configurations read",
-            "Configurations read after the start in 15 minutes, and those that could not be used.",
+            "Configurations that were read after the start, in 15 minutes, and those that were invalid.",
             Query(expr=f"increase({agent('lvs_agent_config_reloads_total')}[15m])", legend="read on {{instance}}"),
             Query(
                 expr=f"increase({agent('lvs_agent_config_reload_failures_total')}[15m])",
@@ -261,8 +265,8 @@ def _configuration() -> list[Panel]:
         ),
         graph(
             "Age of the configuration",
-            "How long the configuration in force has been in force. Two directors that were changed together fall "
-            "together.",
+            "The time since the configuration in force was loaded. If two directors are changed together, both lines "
+            "fall at the same time.",
             Query(
                 expr=f"time() - {agent('lvs_agent_config_last_reload_success_timestamp_seconds')}",
                 legend=_LEGEND,
@@ -276,7 +280,7 @@ def _log() -> list[Panel]:
     return [
         graph(
             "Log lines",
-            "Lines in a second, by level. Warnings and errors that go on are worth reading.",
+            "Lines per second, by level. If warnings or errors continue, read the log.",
             Query(
                 expr=summed(rate(agent("lvs_agent_log_messages_total")), f"{BY_AGENT}, level"),
                 legend="{{level}} on {{instance}}",
@@ -285,7 +289,7 @@ def _log() -> list[Panel]:
         ),
         table(
             "Versions",
-            "What runs on each director. Different versions are normal only while a new one is rolled out.",
+            "The versions on each director. Different versions are normal only during an upgrade.",
             Column(
                 name="Runs",
                 expr=summed(agent("lvs_agent_build_info"), f"{BY_AGENT}, version, pyversion"),

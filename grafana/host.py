@@ -16,15 +16,15 @@ def scrapes() -> list[Panel]:
     """Where the metrics come from."""
     return [
         graph(
-            "Sources that answer",
-            "1 where a source of the metrics answered: the agent's own state, the kernel's table, facts about IPVS. "
-            "At 0 what it would have shown is missing.",
+            "Collectors that succeed",
+            "1 if the collector succeeded at the last scrape: the agent's own state, the kernel's table, facts about "
+            "IPVS. At 0, its metrics are missing.",
             Query(expr=agent("lvs_agent_collector_success"), legend="{{collector}} on {{instance}}"),
             most=1,
         ),
         graph(
-            "How long sources take",
-            "Time that asking each source took at the last scrape. It grows with the size of the kernel's table.",
+            "Duration of collectors",
+            "Duration of each collector at the last scrape. It grows with the size of the kernel's table.",
             Query(expr=agent("lvs_agent_collector_duration_seconds"), legend="{{collector}} on {{instance}}"),
             unit="s",
         ),
@@ -36,13 +36,13 @@ def process() -> list[Panel]:
     return [
         graph(
             "Processor",
-            "Processor time of the agent, in shares of one processor. Near 100 % checks start late.",
+            "Processor time of the agent, as a share of one processor. Near 100 %, checks start late.",
             Query(expr=rate(agent("process_cpu_seconds_total")), legend=_LEGEND),
             unit="percentunit",
         ),
         graph(
             "Open files",
-            "File descriptors in use as a share of the limit. At 100 % checks fail by a fault of ours.",
+            "File descriptors in use, as a share of the limit. At 100 %, checks end with local errors.",
             Query(expr=f"{agent('process_open_fds')} / {agent('process_max_fds')}", legend=_LEGEND),
             unit="percentunit",
         ),
@@ -55,13 +55,13 @@ def memory() -> list[Panel]:
     return [
         graph(
             "Memory",
-            "Resident memory. It follows the number of servers and checks; a line that rises for days is a leak.",
+            "Resident memory. It depends on the number of servers and checks. A line that rises for days is a leak.",
             Query(expr=agent("process_resident_memory_bytes"), legend=_LEGEND),
             unit="bytes",
         ),
         graph(
             "Garbage collections",
-            "Collections in a second, by generation. Those of generation 2 stop the agent for the longest.",
+            "Collections per second, by generation. Those of generation 2 stop the agent for the longest time.",
             Query(expr=collections, legend="generation {{generation}} on {{instance}}"),
             unit="ops",
         ),
@@ -74,13 +74,13 @@ def traffic() -> list[Panel]:
     return [
         graph(
             "New connections of the host",
-            "Connections that IPVS scheduled, those of services that are not ours included.",
+            "Connections that IPVS scheduled, including services that are not in the configuration.",
             Query(expr=rate(agent("lvs_connections_total")), legend=_LEGEND),
             unit="cps",
         ),
         graph(
             "Traffic of the host",
-            "Bytes through IPVS. Outgoing ones are counted only where answers come back through the director.",
+            "Bytes through IPVS. Outgoing bytes are counted only if answers pass the director.",
             *(Query(expr=rate(agent(f"lvs_{way}_bytes_total")), legend=f"{way} on {_LEGEND}") for way in ways),
             unit="binBps",
         ),
@@ -97,15 +97,15 @@ def kernel() -> list[Panel]:
     """The connection table, and what is set."""
     return [
         graph(
-            "Connections for each bucket",
-            "Active and inactive connections of all services, divided by the buckets of the kernel's connection "
-            "table. Above a few, each packet has to search: conn_tab_bits of the module ip_vs is too small.",
+            "Connections per hash bucket",
+            "Active and inactive connections of all services, divided by the buckets of the kernel's connection table. "
+            "With more than a few, each lookup is slow: raise conn_tab_bits of the module ip_vs.",
             Query(expr=_connections_of_a_bucket(), legend=_LEGEND),
         ),
         table(
             "Synchronisation daemons",
-            "Daemons of the kernel that send connections to another director, or receive them. Empty where no "
-            "connections are synchronised.",
+            "Daemons of the kernel that send connections to another director, or receive them. Empty if connections "
+            "are not synchronised.",
             Column(name="State", expr=agent("lvs_sync_daemon_up"), mappings=meanings.DAEMON),
             labels={"instance": "Director", "role": "Role", "interface": "Interface"},
             span=12,
@@ -113,8 +113,8 @@ def kernel() -> list[Panel]:
         ),
         table(
             "Kernel settings",
-            "Settings below net.ipv4.vs. Two directors should have the same; with expire_quiescent_template at 0, "
-            "persistent clients stay with a server of weight 0.",
+            "Settings below net.ipv4.vs. Two directors should have the same ones. If expire_quiescent_template is 0, "
+            "persistent clients stay on a server with weight 0.",
             Column(name="Value", expr=agent("lvs_sysctl"), unit="none"),
             labels={"name": "Setting", "instance": "Director"},
             sort="Setting",

@@ -57,8 +57,8 @@ def firing(*matchers: str) -> str:
 
 
 def transitions(metric: str, *, text: str) -> AnnotationQuery:
-    """Real servers that came or went, when they did; ``metric`` selects them, ``text`` tells which."""
-    return _moments("Real server came or went", metric, color="orange", text=text)
+    """The times at which real servers went up or down; ``metric`` selects the servers, ``text`` names them."""
+    return _moments("Real server up or down", metric, color="orange", text=text)
 
 
 def reloads() -> AnnotationQuery:

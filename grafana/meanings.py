@@ -46,13 +46,13 @@ SERVER = words(
         (6, 7): ("maintenance", CALM),
     }
 )
-SORRY = words({0: ("not needed", GOOD), 1: ("serves", BAD)})
+SORRY = words({0: ("standby", GOOD), 1: ("active", BAD)})
 ACTIVE = words({0: ("observes", CALM), 1: ("writes", GOOD)})
 ANSWERS = words({0: ("no answer", BAD), 1: ("ok", GOOD)})
 ACCEPTED = words({0: ("refused", BAD), 1: ("ok", GOOD)})
 EQUAL = words({1: ("equal", GOOD), (2, 1000): ("different", BAD)})
 UNLIMITED = words({0: ("no limit", "text")})
-DAEMON = words({1: ("runs", GOOD)})
+DAEMON = words({1: ("running", GOOD)})
 
 
 def plain() -> ThresholdsConfig:

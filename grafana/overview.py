@@ -1,4 +1,4 @@
-"""The first dashboard: is everything served, and if not, where to look."""
+"""The first dashboard: are all services up, and if not, where to look."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def page() -> Page:
     return Page(
         uid="lvs-overview",
         title="LVS / Overview",
-        description="Every virtual service of the chosen directors: state, capacity, traffic and checks.",
+        description="Every virtual service of the selected directors: state, capacity, traffic and checks.",
         variables=[
             variables.datasource(),
             variables.job(),
@@ -61,29 +61,29 @@ def _services_now() -> list[Panel]:
     return [
         _count(
             "Services without a real server",
-            "Virtual services whose real servers are all down or in maintenance. If there are any, clients get a "
-            "sorry server or nothing. Where directors disagree, the greater number counts.",
+            "Virtual services whose real servers are all down or in maintenance. Their clients get a sorry server or "
+            "no answer. If directors report different numbers, the highest one counts.",
             worst_of_directors(queries.is_down()),
         ),
         _count(
             "Services below quorum",
-            "Virtual services with fewer real servers up than their quorum. Anything but none: one more failure may "
-            "be too many.",
+            "Virtual services with fewer real servers up than their quorum. If there are any, one more failure may be "
+            "too many.",
             worst_of_directors(queries.is_below_quorum()),
         ),
         _count(
             "Sorry servers in use",
-            "Virtual services whose sorry server serves now. Anything but none: clients see it.",
+            "Virtual services whose sorry server is active now. If there are any, clients see a sorry server.",
             worst_of_directors(queries.uses_fallback()),
         ),
         _count(
             "Real servers down",
-            "Real servers whose checks fail; those in maintenance and those not known yet do not count.",
+            "Real servers whose checks fail. Those in maintenance and those with unknown health do not count.",
             worst_of_directors(servers_in("down")),
         ),
         stat(
             "Real servers in maintenance",
-            "Real servers that an operator took out of service. A number that stays for days was forgotten.",
+            "Real servers in maintenance. If the number stays for days, a server was forgotten.",
             worst_of_directors(servers_in("maintenance")),
             legend="Real servers in maintenance",
             span=3,
@@ -96,18 +96,18 @@ def _agents_now() -> list[Panel]:
     return [
         _count(
             "Entries changed by others",
-            "Entries of the kernel's table that somebody else had changed, at the last comparison. The agent puts "
-            "them right; a number that stays means that somebody keeps changing them.",
+            "Entries of the kernel's table that somebody else had changed, at the last comparison. The agent repairs "
+            "them. If the number stays, somebody keeps changing them.",
             worst_of_directors(f"sum without (kind) ({service('lvs_virtual_service_drift_entries')})"),
         ),
         _count(
             "Agents without an answer",
-            "Agents that Prometheus cannot scrape. What they see is missing from every other panel.",
+            "Agents that Prometheus cannot scrape. Their values are missing in all other panels.",
             f"sum({agent('up')} == bool 0)",
         ),
         _count(
             "Configurations refused",
-            "Agents whose configuration on disk has mistakes, so that an older one is in force.",
+            "Agents whose configuration on disk is invalid. An older one is in force there.",
             f"sum({successful} == bool 0)",
         ),
     ]
@@ -116,8 +116,8 @@ def _agents_now() -> list[Panel]:
 def _alerts() -> Panel:
     firing = marks.firing('virtual_service=~"$virtual_service|"')
     return table(
-        "Alerts that fire",
-        "What the alert rules of lvs-agent say now. Empty is good, or the rules are not loaded.",
+        "Firing alerts",
+        "The alerts of lvs-agent that fire now. If the table is empty, all is well, or the rules are not loaded.",
         Column(
             name="Firing",
             expr=f"max by ({BY_SERVER}, alertname, severity) ({firing})",
@@ -142,8 +142,8 @@ def _services() -> Panel:
 
     return table(
         "Virtual services",
-        "One row for each virtual service and director; a click on a name leads to its page. Capacity is the share "
-        "of the configured weight that the kernel has now: below half of it the service is in danger.",
+        "One row for each virtual service and director. Click on a name to open its dashboard. Capacity is the kernel "
+        "weight as a share of the configured weight. Below half of it, the service may be overloaded.",
         Column(name="State", expr=of(queries.service_state()), mappings=meanings.SERVICE),
         Column(name="Up", expr=of(servers_in("up"))),
         Column(name="Down", expr=of(servers_in("down")), mappings=meanings.NONE, thresholds=meanings.bad_from(0)),
@@ -177,8 +177,8 @@ def _services() -> Panel:
 def _states() -> Panel:
     return timeline(
         "State of the virtual services",
-        "Green is healthy. Orange is below the quorum, red is without a real server or on the sorry server. A gap is "
-        "time in which the agent did not answer.",
+        "Green is healthy. Orange is below quorum. Red is without a real server, or failed over to the sorry server. "
+        "In a gap, the agent did not answer.",
         Query(expr=queries.service_state(), legend=_LEGEND),
         mappings=meanings.SERVICE,
     )
@@ -188,14 +188,14 @@ def _traffic() -> list[Panel]:
     return [
         graph(
             "New connections",
-            "Connections that the kernel scheduled, by virtual service. A sudden fall while everything is up means "
-            "that clients no longer reach the director.",
+            "Connections that the kernel scheduled, by virtual service. If they fall suddenly while all servers are "
+            "up, clients no longer reach the director.",
             Query(expr=rate(service("lvs_virtual_service_connections_total")), legend=_LEGEND),
             unit="cps",
         ),
         graph(
             "Active connections",
-            "Connections that are established now. A rise without more new connections means slower servers.",
+            "Connections that are established now. If they rise without more new connections, servers are slower.",
             Query(expr=service("lvs_virtual_service_active_connections"), legend=_LEGEND),
         ),
         graph(
@@ -206,8 +206,8 @@ def _traffic() -> list[Panel]:
         ),
         graph(
             "Outgoing traffic",
-            "Bytes to clients that pass the director: only with masquerading. With direct routing and tunnels answers "
-            "take another way, and this is 0.",
+            "Bytes to clients that pass the director: only with masquerading. With direct routing and tunnels, answers "
+            "do not pass the director, and this is 0.",
             Query(expr=rate(service("lvs_virtual_service_outgoing_bytes_total")), legend=_LEGEND),
             unit="binBps",
         ),
@@ -230,14 +230,15 @@ def _checks() -> list[Panel]:
     return [
         graph(
             "Failed checks",
-            "Share of the checks that failed. Single failures that no server goes down for are seen here first.",
+            "Share of the checks that failed. Single failures that take no server down are visible here first.",
             Query(expr=queries.failed_share(), legend=_LEGEND),
             unit="percentunit",
             most=1,
         ),
         graph(
             "Slowest checks",
-            "What 99 of 100 checks of a service stay below. A rise towards the timeout announces failures.",
+            "99th percentile of the check duration of a service. If it rises towards the timeout, checks will fail "
+            "soon.",
             Query(
                 expr=queries.quantile(0.99, service("lvs_virtual_service_check_duration_seconds_bucket"), BY_SERVICE),
                 legend=_LEGEND,
@@ -246,15 +247,15 @@ def _checks() -> list[Panel]:
         ),
         graph(
             "Capacity",
-            "Share of the configured weight that the kernel has; a sorry server's counts as well. Below the line an "
-            "alert is due.",
+            "Kernel weight as a share of the configured weight. The weight of a sorry server counts too. Below the "
+            "line, an alert fires.",
             Query(expr=queries.capacity(), legend=_LEGEND),
             unit="percentunit",
             limit=CAPACITY,
         ),
         graph(
             "Persistent connections",
-            "Persistence templates: clients that are bound to a real server. They keep coming to a server of weight 0.",
+            "Persistence templates: clients that are bound to a real server, even if its weight is 0.",
             Query(expr=service("lvs_virtual_service_persistent_connections"), legend=_LEGEND),
         ),
     ]

@@ -119,5 +119,5 @@ def average_check() -> str:
 
 
 def changes() -> str:
-    """How often a server came or went, over the time that the alert about it looks back."""
+    """How often the health of a server changed, over the range of the alert about it."""
     return f"sum without (to) (increase({server('lvs_real_server_transitions_total')}[15m]))"

@@ -20,16 +20,15 @@ def durations() -> list[Panel]:
     return [
         graph(
             "Check duration",
-            "What half and 99 of 100 checks stay below, by kind of check. A rise towards the timeout announces "
-            "failures.",
-            Query(expr=queries.quantile(0.5, buckets, by), legend="half of {{check}} on {{instance}}"),
+            "Median and 99th percentile, by type of check. If they rise towards the timeout, checks will fail soon.",
+            Query(expr=queries.quantile(0.5, buckets, by), legend="median of {{check}} on {{instance}}"),
             Query(expr=queries.quantile(0.99, buckets, by), legend="99 % of {{check}} on {{instance}}"),
             Query(expr=timeout, legend="timeout on {{instance}}"),
             unit="s",
         ),
         graph(
             "Average check duration as a share of the timeout",
-            "By real server. Above the line an alert is due: the next bit of load makes its checks fail.",
+            "By real server. Above the line, an alert fires: with a little more load, the checks fail.",
             Query(
                 expr=f"({queries.average_check()}) / on (job, instance, virtual_service) group_left () {timeout}",
                 legend=_LEGEND,
@@ -47,8 +46,8 @@ def failures() -> list[Panel]:
     return [
         graph(
             "Failed checks by reason",
-            "Failures in a second, by what was wrong. Timeouts speak of load or the network, refused connections of a "
-            "service that is not running, statuses and contents of the application.",
+            "Failures per second, by reason. Timeouts point to load or the network, refused connections to a program "
+            "that is not running, status and content to the application.",
             Query(
                 expr=or_zero(by_reason, known, f"{BY_AGENT}, virtual_service"),
                 legend="{{check}} {{reason}} on {{instance}}",
@@ -57,20 +56,21 @@ def failures() -> list[Panel]:
         ),
         graph(
             "Failed checks by real server",
-            "Failures in a second. Those of one server are its own fault; those of all at once, of what lies between.",
+            "Failures per second. If one server fails, look at that server. If all fail at once, look at the network "
+            "between.",
             Query(expr=rate(server("lvs_real_server_check_failures_total")), legend=_LEGEND),
             unit="ops",
         ),
         graph(
-            "Servers that came or went",
-            "Changes from up to down and back in 15 minutes. Above the line an alert about flapping is due.",
+            "Health changes of real servers",
+            "Changes between up and down in 15 minutes. Above the line, the alert for flapping fires.",
             Query(expr=queries.changes(), legend=_LEGEND),
             limit=TRANSITIONS,
         ),
         graph(
             "Certificate validity",
-            "How long the certificates that the servers show are still valid; only of checks that speak "
-            "TLS. Below the line an alert is due.",
+            "Time until the certificates of the servers expire, from checks that use TLS. Below the line, an alert "
+            "fires.",
             Query(
                 expr=f"{server('lvs_real_server_check_certificate_not_after_timestamp_seconds')} - time()",
                 legend=_LEGEND,

@@ -29,14 +29,14 @@ def datasource() -> VariableModel:
 
 
 def several(name: str, description: str, metric: str) -> VariableModel:
-    """Any number of the values that the label ``name`` has in ``metric``; all of them to begin with."""
+    """Any number of the values that the label ``name`` has in ``metric``; all of them by default."""
     found = _of_label(name, description, metric)
     found.multi, found.include_all, found.all_value, found.current = True, True, ".+", _ALL
     return found
 
 
 def some(name: str, description: str, metric: str) -> VariableModel:
-    """The first of the values that the label ``name`` has in ``metric``, or some others; all would be no page to read.
+    """The first of the values that the label ``name`` has in ``metric``, or some others; all would be too many to read.
 
     More than one may be chosen, because Grafana escapes a value for a regular expression only where that is so: names
     such as ``tcp/[2001:db8::1]:80`` would match nothing.
@@ -57,7 +57,7 @@ def instance() -> VariableModel:
 
 
 def virtual_services() -> VariableModel:
-    """Which virtual services; all to begin with."""
+    """Which virtual services; all by default."""
     return several("virtual_service", "The virtual services.", queries.agent("lvs_virtual_service_info"))
 
 

@@ -50,23 +50,23 @@ def _now() -> list[Panel]:
     return [
         stat(
             "State",
-            "Of the service as each director sees it. Two directors that disagree for longer than a few checks cannot "
+            "State of the service on each director. If two directors differ for longer than a few checks, they cannot "
             "reach the same servers.",
             queries.service_state(),
             mappings=meanings.SERVICE,
         ),
-        stat("Real servers up", "Real servers that the checks say are up.", servers_in("up")),
+        stat("Real servers up", "Real servers that are up according to their checks.", servers_in("up")),
         stat("Quorum", "Real servers that must be up.", service("lvs_virtual_service_quorum")),
         stat(
             "Capacity",
-            "Share of the configured weight that the kernel has.",
+            "Kernel weight as a share of the configured weight.",
             queries.capacity(),
             unit="percentunit",
             thresholds=meanings.of(CAPACITY),
         ),
         stat(
             "Sorry server",
-            "Whether the sorry server serves now. If it does, no real server can.",
+            "Whether the sorry server is active now. It is active only if no real server can serve.",
             queries.uses_fallback(),
             mappings=meanings.SORRY,
         ),
@@ -100,20 +100,20 @@ def _numbers_now() -> list[Panel]:
         ),
         stat(
             "Persistence",
-            "How long a client keeps its real server after its last connection; 0 is not at all.",
+            "How long a client keeps its real server after its last connection. 0 means no persistence.",
             service("lvs_virtual_service_persistence_timeout_seconds"),
             unit="s",
         ),
         stat(
             "Check interval",
-            "Longest configured time between two checks of a real server: what a failure may stay unseen for, times "
-            "the failures that it takes.",
+            "The longest configured time between two checks of a real server. Times `fall`, it is the longest time "
+            "until a failure is detected.",
             service("lvs_virtual_service_check_interval_seconds"),
             unit="s",
         ),
         stat(
             "Time with quorum",
-            "Share of the chosen time in which enough real servers were up: the service level that clients got.",
+            "Share of the selected time in which enough real servers were up: the service level for clients.",
             f"avg_over_time({service('lvs_virtual_service_quorum_up')}[$__range])",
             unit="percentunit",
         ),
@@ -122,9 +122,8 @@ def _numbers_now() -> list[Panel]:
 
 def _what_it_is() -> Panel:
     return table(
-        "What it is",
-        "Address, scheduler and flags as the kernel has them. Two directors that differ here have different "
-        "configurations.",
+        "Properties",
+        "Address, scheduler and flags in the kernel. If two directors differ here, they have different configurations.",
         Column(name="Present", expr=service("lvs_virtual_service_info"), unit="bool_yes_no"),
         labels={
             "instance": "Director",
@@ -144,8 +143,7 @@ def _what_it_is() -> Panel:
 def _states() -> Panel:
     return timeline(
         "State of the real servers",
-        "Green is up, red is down, orange is not known yet, blue is taken out of service by an operator. A gap is time "
-        "in which the agent did not answer.",
+        "Green is up, red is down, orange is unknown, blue is in maintenance. In a gap, the agent did not answer.",
         Query(expr=queries.server_state(), legend=_LEGEND),
         mappings=meanings.SERVER,
     )
@@ -160,13 +158,13 @@ def _servers() -> Panel:
 
     return table(
         "Real servers in the kernel",
-        "What each real server has and gets. The weight in the kernel is the wanted one unless a round has failed; "
-        "no weight is not in the table.",
+        "Weights and connections of each real server. The kernel weight is the desired weight unless a round has "
+        "failed. A server without a kernel weight is not in the table.",
         Column(name="State", expr=of(queries.server_state()), mappings=meanings.SERVER),
         Column(name="Since", expr=of(_last_transition()), unit="dateTimeFromNow"),
-        Column(name="Weight configured", expr=of(server("lvs_real_server_configured_weight"))),
-        Column(name="Weight wanted", expr=of(server("lvs_real_server_wanted_weight"))),
-        Column(name="Weight in the kernel", expr=of(server("lvs_real_server_weight"))),
+        Column(name="Configured weight", expr=of(server("lvs_real_server_configured_weight"))),
+        Column(name="Desired weight", expr=of(server("lvs_real_server_wanted_weight"))),
+        Column(name="Kernel weight", expr=of(server("lvs_real_server_weight"))),
         Column(name="Connections/s", expr=of(rate(server("lvs_real_server_connections_total"))), unit="cps"),
         Column(name="Active", expr=of(server("lvs_real_server_active_connections"))),
         Column(name="Inactive", expr=of(server("lvs_real_server_inactive_connections"))),
@@ -198,8 +196,8 @@ def _checked() -> Panel:
     certificate = server("lvs_real_server_check_certificate_not_after_timestamp_seconds")
     return table(
         "Checks of the real servers",
-        "How long checks take and when the last one was. A last check longer ago than a few intervals means that the "
-        "agent does not come round; a certificate with few days left wants to be renewed.",
+        "The duration of checks and the time of the last one. If the last check is longer ago than a few intervals, "
+        "the agent is overloaded. Renew a certificate with only a few days left.",
         Column(name="Last check", expr=of(_last_check()), unit="dateTimeFromNow"),
         Column(name="Took", expr=of(server("lvs_real_server_check_last_duration_seconds")), unit="s"),
         Column(name="Average", expr=of(queries.average_check()), unit="s"),
@@ -234,25 +232,26 @@ def _connections() -> list[Panel]:
     return [
         graph(
             "New connections",
-            "Connections that the kernel scheduled, by real server. Lines that differ although the weights are equal "
-            "come from persistence or from few clients.",
+            "Connections that the kernel scheduled, by real server. If lines differ although the weights are equal, "
+            "the reason is persistence, or there are few clients.",
             Query(expr=rate(server("lvs_real_server_connections_total")), legend=_LEGEND),
             unit="cps",
         ),
         graph(
             "Active connections",
-            "Connections that are established now. A server whose line rises away from the others is slow.",
+            "Connections that are established now. If the line of one server rises above the others, that server is "
+            "slow.",
             Query(expr=server("lvs_real_server_active_connections"), legend=_LEGEND),
         ),
         graph(
             "Inactive connections",
-            "Connections that are closing or have no state, such as those of UDP. A rise without more new connections "
-            "means that answers or final packets are missing.",
+            "Connections that are closing or have no state, such as those of UDP. If they rise without more new "
+            "connections, answers or final packets are missing.",
             Query(expr=server("lvs_real_server_inactive_connections"), legend=_LEGEND),
         ),
         graph(
             "Persistent clients",
-            "Persistence templates by real server. Those of a server of weight 0 keep it in use.",
+            "Persistence templates by real server. A server with weight 0 may still get connections from them.",
             Query(expr=server("lvs_real_server_persistent_connections"), legend=_LEGEND),
         ),
     ]
@@ -272,7 +271,7 @@ def _traffic() -> list[Panel]:
     return [
         both(
             "Traffic",
-            "Bytes to and from each real server. Only masqueraded answers pass the director; others are 0 here.",
+            "Bytes to and from each real server. Only masqueraded answers pass the director. Others are 0 here.",
             "bytes",
             "binBps",
         ),
@@ -299,15 +298,15 @@ def _saturation() -> list[Panel]:
     return [
         graph(
             "Share of the load",
-            "Active connections by weight, as multiples of the average of the chosen servers: 1 is fair. Above the "
-            "line an alert is due, unless the scheduler or persistence means it to be so.",
+            "Active connections by weight, as multiples of the average of the selected servers. 1 is fair. Above the "
+            "line, an alert fires, except for schedulers and persistence where the client determines the server.",
             Query(expr=_fair_share(), legend=_LEGEND),
             limit=IMBALANCE,
         ),
         graph(
             "Connection limit used",
-            "Active and inactive connections as a share of the server's limit. At 100 % the kernel sends no new ones; "
-            "when all servers are there, clients are refused.",
+            "Active and inactive connections as a share of the server's limit. At 100 %, the kernel sends no new "
+            "ones. If all servers are at 100 %, clients are refused.",
             Query(expr=_limit_used(), legend=_LEGEND),
             unit="percentunit",
         ),
@@ -318,14 +317,14 @@ def _weights() -> list[Panel]:
     return [
         graph(
             "Weight",
-            "The weight in the kernel and the one that it should have. Lines that stay apart mean that rounds fail.",
-            Query(expr=server("lvs_real_server_weight"), legend=f"{_LEGEND}, in the kernel"),
-            Query(expr=server("lvs_real_server_wanted_weight"), legend=f"{_LEGEND}, wanted"),
+            "Kernel weight and desired weight. If the lines stay apart, rounds fail.",
+            Query(expr=server("lvs_real_server_weight"), legend=f"{_LEGEND}, kernel"),
+            Query(expr=server("lvs_real_server_wanted_weight"), legend=f"{_LEGEND}, desired"),
         ),
         graph(
             "Capacity",
-            "Share of the configured weight that the kernel has; a sorry server's counts as well. Below the line an "
-            "alert is due.",
+            "Kernel weight as a share of the configured weight. The weight of a sorry server counts too. Below the "
+            "line, an alert fires.",
             Query(expr=queries.capacity(), legend="{{instance}}"),
             unit="percentunit",
             limit=CAPACITY,
