@@ -34,11 +34,11 @@ from benchmarks.processes import ended, used, wait_for
 from benchmarks.scrape_worlds import World
 from lvs_agent.ipvs.codec import decode_destination
 from lvs_agent.ipvs.rows import DestinationReader, Heads
-from lvs_agent.metrics.collector import TableCollector
 from lvs_agent.metrics.exposition import Exposition
 from lvs_agent.metrics.reading import Reading
 from lvs_agent.model.ipvs import Family
-from lvs_agent.web.packing import compressed
+from lvs_agent.web.packing import Gzip
+from tests.table_collector import TableCollector
 
 OPENMETRICS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -67,35 +67,35 @@ def cpu_ms(work: Callable[[], object], *, rounds: int) -> float:
     return min(taken) * 1e3
 
 
-def of_library(reading: Reading, accept: str) -> Callable[[], bytes]:
+def of_library(read: Callable[[], Reading], accept: str) -> Callable[[], bytes]:
     """The page as prometheus_client writes it."""
     registry = CollectorRegistry()
-    registry.register(TableCollector(lambda: reading))
+    registry.register(TableCollector(read))
     encode, _ = choose_encoder(accept)
     return lambda: encode(registry)
 
 
-def of_ours(reading: Reading, accept: str) -> Callable[[], bytes]:
+def of_ours(read: Callable[[], Reading], accept: str) -> Callable[[], bytes]:
     """The page as we write it, from scrape to scrape."""
     exposition = Exposition()
-    return lambda: exposition.render(reading, accept=accept).body
+    return lambda: exposition.render(read(), accept=accept).body
 
 
-def of_ours_packed(reading: Reading, accept: str) -> Callable[[], bytes]:
+def of_ours_packed(read: Callable[[], Reading], accept: str) -> Callable[[], bytes]:
     """The page as it is sent: each part is compressed before the next is written."""
     exposition = Exposition()
-    return lambda: compressed(exposition.render(reading, accept=accept).parts)
+    return lambda: exposition.render(read(), accept=accept, packer=Gzip()).body
 
 
 def show_writers(world: World, *, rounds: int) -> None:
-    reading = world.reading()
-    series = sum(not line.startswith(b"#") for line in of_ours(reading, "")().splitlines())
+    read = world.readings()
+    series = sum(not line.startswith(b"#") for line in of_ours(read, "")().splitlines())
     print(f"\n{world.servers:,} real servers, {series:,} series: joined, written and encoded, CPU ms")
     print(f"{'':16}{'prometheus_client':>18}{'lvs-agent':>12}{'ratio':>8}{'with gzip':>12}")
     for name, accept in FORMATS.items():
-        library = cpu_ms(of_library(reading, accept), rounds=max(1, rounds // 2))
-        ours = cpu_ms(of_ours(reading, accept), rounds=rounds)
-        packed = cpu_ms(of_ours_packed(reading, accept), rounds=rounds)
+        library = cpu_ms(of_library(read, accept), rounds=max(1, rounds // 2))
+        ours = cpu_ms(of_ours(read, accept), rounds=rounds)
+        packed = cpu_ms(of_ours_packed(read, accept), rounds=rounds)
         print(f"{name:16}{library:>18.1f}{ours:>12.1f}{library / ours:>8.1f}{packed:>12.1f}", flush=True)
     for name, taken in rows_apart(world, rounds=rounds).items():
         print(f"{name:34}{taken:>12.1f}", flush=True)
@@ -135,11 +135,11 @@ async def lag_ms(work: Callable[[], object], *, rounds: int) -> tuple[float, flo
 
 
 def show_lag(world: World, *, rounds: int) -> None:
-    reading = world.reading()
+    read = world.readings()
     candidates: Mapping[str, Callable[[], object]] = {
         "nothing": lambda: time.sleep(0.5),
-        "prometheus_client": lambda: gzip.compress(of_library(reading, OPENMETRICS)()),
-        "lvs-agent": of_ours_packed(reading, OPENMETRICS),
+        "prometheus_client": lambda: gzip.compress(of_library(read, OPENMETRICS)()),
+        "lvs-agent": of_ours_packed(read, OPENMETRICS),
     }
     print(f"\nHow late a timer of the check loop is while {rounds} scrapes are made beside it, ms")
     print(f"{'':24}{'median':>10}{'p99':>10}{'worst':>10}")

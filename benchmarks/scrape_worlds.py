@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from lvs_agent.model.check import CheckId
 from lvs_agent.model.intent import VirtualService
 from lvs_agent.model.ipvs import AddDestination
 from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo
+from lvs_agent.view.series_index import IndexCache
 from tests.builders import (
     NOW,
     check_status,
@@ -65,12 +67,13 @@ class World:
             for port, found in addresses.items()
         ]
 
-    def reading(self) -> Reading:
-        """A reading in which every server has been checked and has carried something."""
+    def readings(self) -> Callable[[], Reading]:
+        """Gives a new reading of the same, in which every server has been checked and has carried something."""
         random, services = Random(1), self.services()
         pairs = [(one.service.key, server.key) for one in services for server in one.real_servers]
         checks = [check for one in services for server in one.real_servers for check in server.checks]
-        return Reading(
+        return partial(
+            Reading,
             snapshot=snapshot(services=services, checks={check: _checked(check, random) for check in checks}),
             statistics=statistics(
                 table=table_of(*services),
@@ -79,6 +82,7 @@ class World:
             ),
             info=KernelInfo(version="1.2.1", connection_table_size=4_096, totals=_counters(random)),
             sources={source: SourceRun(success=True, duration_s=0.01) for source in Source},
+            indexes=IndexCache(),
         )
 
     def configuration(self, directory: Path) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from lvs_agent.metrics.collector import TableCollector
 from lvs_agent.metrics.metric import Metric
 from lvs_agent.metrics.reading import Reading
 from lvs_agent.metrics.table import METRICS
+from tests.table_collector import TableCollector
 
 
 def library_text(reading: Reading, *, accept: str, metrics: Iterable[Metric] = METRICS) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lvs_agent.core.event_sentence import sentence
 from lvs_agent.model.event import Event, EventKind
+from lvs_agent.view.event_sentence import sentence
 
 ROOT = Path(__file__).parents[1]
 RECORDING = [*(ROOT / "lvs_agent" / "control").glob("*.py"), ROOT / "lvs_agent" / "daemon.py"]

@@ -15,14 +15,12 @@ import pytest
 import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from lvs_agent.core.snapshot import Histogram
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
-from lvs_agent.metrics.collector import TableCollector
 from lvs_agent.metrics.exposition import Exposition
 from lvs_agent.metrics.metric import Column, Kind, Metric, Samples, Summary, counter, listed
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
@@ -31,6 +29,7 @@ from lvs_agent.metrics.text import Writer
 from lvs_agent.model.check import CheckId, FailureReason, Passed
 from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.model.statistics import Counters, KernelInfo, SyncDaemon
+from lvs_agent.view.series_index import IndexCache
 from tests.builders import (
     NOW,
     check_status,
@@ -332,11 +331,14 @@ def test_ours_is_several_times_as_fast_as_the_library() -> None:
     """The reason to have a writer of our own: a fifteenth of the time, which must not come near the library's."""
     servers = [real_server(address=f"10.0.{number // 250}.{number % 250}") for number in range(500)]
     web = virtual_service(real_servers=servers)
-    reading = Reading(snapshot=snapshot(services=[web]), statistics=statistics(table=table_of(web)))
-    exposition = Exposition()
+    sources = (snapshot(services=[web]), statistics(table=table_of(web)))
+    exposition, indexes = Exposition(), IndexCache()
 
-    ours = least_cpu_s(lambda: exposition.render(reading, accept=PROMETHEUS_2).body)
-    assert ours * 3 < least_cpu_s(lambda: library_text(reading, accept=PROMETHEUS_2))
+    def read() -> Reading:
+        return Reading(snapshot=sources[0], statistics=sources[1], indexes=indexes)
+
+    ours = least_cpu_s(lambda: exposition.render(read(), accept=PROMETHEUS_2).body)
+    assert ours * 3 < least_cpu_s(lambda: library_text(read(), accept=PROMETHEUS_2))
 
 
 def least_cpu_s(work: Callable[[], object]) -> float:
@@ -393,34 +395,54 @@ def test_rendering_goes_on_after_a_fault() -> None:
     exposition, whole = Exposition(), full_reading()
     broken = Reading(snapshot=replace(whole.snapshot, sorry_calls=Broken()), sources=whole.sources)
     with structlog.testing.capture_logs():
-        exposition.render(broken, accept="").body  # noqa: B018 - it is made when it is taken
+        exposition.render(broken, accept="")
 
     assert b'lvs_agent_collector_success{collector="state"} 1\n' in exposition.render(whole, accept="").body
 
 
-def test_page_can_be_left_half_taken() -> None:
-    """Who does not take a whole page keeps nobody else waiting."""
+class BrokenPacker:
+    """One that fails at its second part."""
+
+    def __init__(self) -> None:
+        self.parts = 0
+
+    def add(self, part: bytes) -> None:
+        self.parts += 1
+        if self.parts == 2:
+            raise OSError("broken")
+
+    def finish(self) -> bytes:
+        return b""
+
+
+def test_page_that_fails_half_way_keeps_nobody_waiting() -> None:
+    """After a packer that failed, the next page is rendered whole."""
     exposition = Exposition()
-    page = exposition.render(full_reading(), accept="")
-    next(page.parts)
-    del page
+    with pytest.raises(OSError, match="broken"):
+        exposition.render(full_reading(), accept="", packer=BrokenPacker())
 
     assert b"lvs_agent_active" in exposition.render(full_reading(), accept="").body
 
 
-def test_collector_is_at_home_in_any_registry() -> None:
-    """It can be registered without being collected, is collected anew each time, and refuses a second of its kind."""
-    readings: list[Reading] = []
+class RecordingPacker:
+    """One that keeps its parts."""
 
-    def read() -> Reading:
-        readings.append(full_reading())
-        return readings[-1]
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
 
-    registry = CollectorRegistry(auto_describe=True)
-    registry.register(TableCollector(read))
-    assert readings == []
-    with pytest.raises(ValueError, match="Duplicated"):
-        registry.register(TableCollector(read))
+    def add(self, part: bytes) -> None:
+        self.parts.append(part)
 
-    assert registry.get_sample_value("lvs_agent_active") == 1
-    assert len(readings) == 1
+    def finish(self) -> bytes:
+        return b"packed"
+
+
+def test_each_family_is_packed_before_the_next_is_written() -> None:
+    """So compression, which runs without the interpreter's lock, lets the checks run between two families."""
+    packer = RecordingPacker()
+    page = Exposition().render(full_reading(), accept="", packer=packer)
+    of_library = packer.parts.pop()
+
+    assert [part.count(b"# TYPE lvs_") for part in packer.parts] == [1] * len(METRICS)
+    assert b"# TYPE process_" in of_library
+    assert page.body == b"packed"

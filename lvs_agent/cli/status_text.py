@@ -10,8 +10,8 @@ from rich.text import Text
 
 from lvs_agent.cli.printable import printable
 from lvs_agent.core.instant import parse_rfc3339
+from lvs_agent.view.spans import amount, span
 from lvs_agent.web.document import Check, ForeignService, RealServer, Row, Service, ServiceRow, StatusDocument
-from lvs_agent.web.spans import amount, span
 
 ROOMY_WIDTH, WIDE_WIDTH = 120, 150
 """From the first on there is room for since when, from the second on for rates."""

@@ -13,7 +13,7 @@ from rich.text import Text
 from lvs_agent.cli.client import AgentClient, agent_options
 from lvs_agent.cli.status_text import COLOURS, said
 from lvs_agent.errors import NoAnswer
-from lvs_agent.web.spans import plural
+from lvs_agent.view.spans import plural
 from lvs_agent.web.why_answer import SCHEMA, ServerAnswer, WhyDocument
 
 _DOCUMENT = TypeAdapter(WhyDocument)

@@ -8,8 +8,8 @@ from lvs_agent.clock import Clock
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.round import RoundInput, RoundResult
 from lvs_agent.control.state import AgentState
+from lvs_agent.core.condition import Standing, moved_by, standing_of, turns
 from lvs_agent.core.describe import describe
-from lvs_agent.core.standing import Standing, moved_by, standing_of, turns
 from lvs_agent.errors import IpvsError
 from lvs_agent.log import get_logger
 from lvs_agent.model.event import EventKind

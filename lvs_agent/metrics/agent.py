@@ -195,7 +195,7 @@ METRICS = (
     gauge(
         "lvs_agent_hidden_entries",
         "Services and servers that are not exported because another one has the same name.",
-        single(lambda reading: reading.columns.roster.hidden),
+        single(lambda reading: reading.columns.index.hidden),
         sources=BOTH,
     ),
     counter(

@@ -8,8 +8,8 @@ from enum import Enum
 from typing import NamedTuple, TypedDict, Unpack
 
 from lvs_agent.core.snapshot import Histogram
-from lvs_agent.metrics.columns import Columns
 from lvs_agent.metrics.reading import Reading, Source
+from lvs_agent.view.columns import ColumnStore
 
 
 class Kind(Enum):
@@ -127,14 +127,14 @@ def single(value: Callable[[Reading], Value | None]) -> Read:
 _NO_LABELS = ((),)
 
 
-def of_services(values: Callable[[Columns], Sequence[Value | None]]) -> Read:
-    """One series a service; ``values`` beside the services of the roster."""
-    return lambda reading: Column(reading.columns.roster.service_labels, values(reading.columns))
+def of_services(values: Callable[[ColumnStore], Sequence[Value | None]]) -> Read:
+    """One series a service; ``values`` beside the services of the index."""
+    return lambda reading: Column(reading.columns.index.service_labels, values(reading.columns))
 
 
-def of_servers(values: Callable[[Columns], Sequence[Value | None]]) -> Read:
-    """One series a server; ``values`` beside the servers of the roster."""
-    return lambda reading: Column(reading.columns.roster.server_labels, values(reading.columns))
+def of_servers(values: Callable[[ColumnStore], Sequence[Value | None]]) -> Read:
+    """One series a server; ``values`` beside the servers of the index."""
+    return lambda reading: Column(reading.columns.index.server_labels, values(reading.columns))
 
 
 class Facts(TypedDict, total=False):

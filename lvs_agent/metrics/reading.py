@@ -9,9 +9,9 @@ from functools import cached_property
 from types import MappingProxyType
 
 from lvs_agent.core.snapshot import Snapshot
-from lvs_agent.metrics.columns import Columns
-from lvs_agent.metrics.roster import Rosters
 from lvs_agent.model.statistics import KernelInfo, Statistics
+from lvs_agent.view.columns import ColumnStore
+from lvs_agent.view.series_index import IndexCache
 
 
 class Source(Enum):
@@ -37,14 +37,14 @@ _NO_RUNS: Mapping[Source, SourceRun] = MappingProxyType({})
 
 
 class NotKnown(Exception):
-    """What a metric is about could not be read at all; who read it has said so."""
+    """The source of a metric could not be read; the reader of that source has logged it."""
 
 
 class Reading:
     """Everything that one scrape shows.
 
-    ``snapshot``, ``statistics`` or ``info`` None: that source did not answer, or was not asked.  ``rosters`` are worth
-    keeping from one reading to the next; two threads must not use them at once.
+    ``snapshot``, ``statistics`` or ``info`` None: that source did not answer, or was not asked.  ``indexes`` has the
+    index of earlier readings; a reading without statistics should have others, because it indexes fewer rows.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Reading:
         statistics: Statistics | None = None,
         info: KernelInfo | None = None,
         sources: Mapping[Source, SourceRun] = _NO_RUNS,
-        rosters: Rosters | None = None,
+        indexes: IndexCache | None = None,
     ) -> None:
         self.statistics = statistics
         self.info = info
         self.sources = sources
         self._snapshot = snapshot
-        self._rosters = rosters or Rosters()
+        self._indexes = indexes or IndexCache()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -70,23 +70,19 @@ class Reading:
         return self._snapshot
 
     @cached_property
-    def columns(self) -> Columns:
+    def columns(self) -> ColumnStore:
         """Snapshot and statistics joined.  Raises NotKnown."""
         table = self.statistics.table if self.statistics else None
-        return Columns(self.snapshot, table=table, statistics=self.statistics, rosters=self._rosters)
-
-    def with_rosters(self, rosters: Rosters) -> Reading:
-        """The same with ``rosters``."""
-        return Reading(
-            snapshot=self._snapshot,
-            statistics=self.statistics,
-            info=self.info,
-            sources=self.sources,
-            rosters=rosters,
-        )
+        return ColumnStore(self.snapshot, table=table, statistics=self.statistics, indexes=self._indexes)
 
     def with_failed(self, failed: Collection[Source]) -> Reading:
         """The same, but these sources have failed."""
         runs = self.sources.items()
         sources = {source: replace(run, success=run.success and source not in failed) for source, run in runs}
-        return Reading(snapshot=self._snapshot, statistics=self.statistics, info=self.info, sources=sources)
+        return Reading(
+            snapshot=self._snapshot,
+            statistics=self.statistics,
+            info=self.info,
+            sources=sources,
+            indexes=self._indexes,
+        )

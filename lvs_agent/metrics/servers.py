@@ -7,7 +7,6 @@ from itertools import chain
 
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import CheckStatus, ServerStatus
-from lvs_agent.metrics.columns import Columns, is_maintained
 from lvs_agent.metrics.kernel import COUNTED, address_labels
 from lvs_agent.metrics.metric import (
     BOTH,
@@ -27,18 +26,19 @@ from lvs_agent.metrics.metric import (
     of_servers,
 )
 from lvs_agent.metrics.reading import Reading
-from lvs_agent.metrics.roster import Roster
 from lvs_agent.model.check import CheckReport, Errored
 from lvs_agent.model.ipvs import Destination
 from lvs_agent.model.statistics import Counters, DestinationStatistics
+from lvs_agent.view.columns import ColumnStore, is_maintained
+from lvs_agent.view.series_index import SeriesIndex
 
 _DIRECTIONS = ("up", "down")
 
 
 def _info(reading: Reading) -> Column:
     columns = reading.columns
-    heads, tails = columns.roster.keep(_ends_of_info)
-    configured = columns.roster.keep(_configured_forwarding)
+    heads, tails = columns.index.derived(_ends_of_info)
+    configured = columns.index.derived(_configured_forwarding)
     forwarding = [
         row.forwarding.value if row else otherwise for row, otherwise in zip(columns.rows, configured, strict=True)
     ]
@@ -46,23 +46,23 @@ def _info(reading: Reading) -> Column:
     return Column(labels, [1] * len(labels))
 
 
-def _ends_of_info(roster: Roster) -> tuple[list[Labels], list[str]]:
+def _ends_of_info(index: SeriesIndex) -> tuple[list[Labels], list[str]]:
     """What stands before and behind the forwarding method."""
     heads: list[Labels] = []
-    for roll, span in zip(roster.rolls, roster.spans, strict=True):
-        address, port, proto, mark = address_labels(roll.key)
+    for service, span in zip(index.services, index.spans, strict=True):
+        address, port, proto, mark = address_labels(service.key)
         heads += [
             (*labels, address, port, str(key.address), str(key.port), proto, mark)
-            for labels, key in zip(roster.server_labels[span], roster.server_keys[span], strict=True)
+            for labels, key in zip(index.server_labels[span], index.server_keys[span], strict=True)
         ]
-    return heads, ["false" if sorry is None else "true" for sorry in roster.sorry_servers]
+    return heads, ["false" if sorry is None else "true" for sorry in index.sorry_servers]
 
 
-def _configured_forwarding(roster: Roster) -> list[str]:
+def _configured_forwarding(index: SeriesIndex) -> list[str]:
     """The forwarding method that the row will have where the kernel has none."""
     rows = (
         server.destination if server else sorry
-        for server, sorry in zip(roster.real_servers, roster.sorry_servers, strict=True)
+        for server, sorry in zip(index.real_servers, index.sorry_servers, strict=True)
     )
     return ["" if row is None else row.forwarding.value for row in rows]
 
@@ -81,25 +81,25 @@ def _of_present(value: Callable[[Destination], int]) -> Read:
     return of_servers(lambda columns: [None if row is None else value(row) for row in columns.rows])
 
 
-def _of_real(values: Callable[[Columns], Sequence[Value | None]]) -> Read:
+def _of_real(values: Callable[[ColumnStore], Sequence[Value | None]]) -> Read:
     """``values`` of the real servers; of everything else, none."""
 
-    def of_columns(columns: Columns) -> Sequence[Value | None]:
+    def of_columns(columns: ColumnStore) -> Sequence[Value | None]:
         found = values(columns)
-        if columns.roster.keep(_all_real):
+        if columns.index.derived(_all_real):
             return found
-        pairs = zip(columns.roster.real_servers, found, strict=True)
+        pairs = zip(columns.index.real_servers, found, strict=True)
         return [None if server is None else value for server, value in pairs]
 
     return of_servers(of_columns)
 
 
-def _all_real(roster: Roster) -> bool:
-    return None not in roster.real_servers
+def _all_real(index: SeriesIndex) -> bool:
+    return None not in index.real_servers
 
 
-def _configured_weights(roster: Roster) -> list[int | None]:
-    return [None if server is None else server.destination.weight for server in roster.real_servers]
+def _configured_weights(index: SeriesIndex) -> list[int | None]:
+    return [None if server is None else server.destination.weight for server in index.real_servers]
 
 
 def _transitions(reading: Reading) -> Column:
@@ -107,13 +107,13 @@ def _transitions(reading: Reading) -> Column:
     columns = reading.columns
     pairs = (
         (None, None) if server is None else (status.ups, status.downs)
-        for server, status in zip(columns.roster.real_servers, columns.statuses, strict=True)
+        for server, status in zip(columns.index.real_servers, columns.statuses, strict=True)
     )
-    return Column(columns.roster.keep(_directed), list(chain.from_iterable(pairs)))
+    return Column(columns.index.derived(_directed), list(chain.from_iterable(pairs)))
 
 
-def _directed(roster: Roster) -> list[Labels]:
-    return [(*labels, to) for labels in roster.server_labels for to in _DIRECTIONS]
+def _directed(index: SeriesIndex) -> list[Labels]:
+    return [(*labels, to) for labels in index.server_labels for to in _DIRECTIONS]
 
 
 def _since(status: ServerStatus) -> float | None:
@@ -237,7 +237,7 @@ METRICS = (
     gauge(
         "lvs_real_server_configured_weight",
         "Weight that the server has while it is up.",
-        of_servers(lambda columns: columns.roster.keep(_configured_weights)),
+        of_servers(lambda columns: columns.index.derived(_configured_weights)),
         **(_OF_STATE | _VITAL),
     ),
     gauge(

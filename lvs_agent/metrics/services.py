@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import DriftKind
 from lvs_agent.core.snapshot import CHECK_BOUNDS, CheckStatus, Histogram
-from lvs_agent.metrics.columns import Columns
 from lvs_agent.metrics.kernel import COUNTED, address_labels
 from lvs_agent.metrics.metric import (
     BOTH,
@@ -27,35 +26,24 @@ from lvs_agent.metrics.metric import (
     of_services,
 )
 from lvs_agent.metrics.reading import Reading
-from lvs_agent.metrics.roster import Roster
 from lvs_agent.model.check import CheckSpec, FailureReason
 from lvs_agent.model.intent import VirtualService
-from lvs_agent.model.ipvs import SCHEDULER_FLAG_NAMES, SchedulerFlag, Service
 from lvs_agent.model.statistics import Counters, DestinationStatistics
+from lvs_agent.view.columns import ColumnStore
+from lvs_agent.view.series_index import SeriesIndex
+from lvs_agent.view.words import flags_of
 
 STATES = ("up", "down", "maintenance", "unknown")
-
-
-def flags_of(service: Service) -> tuple[str, ...]:
-    """The words for everything special about a service's row, scheduler flags as ipvsadm names them."""
-    words = ["persistent"] if service.persistence is not None else []
-    words += ["one-packet"] if service.one_packet else []
-    return (*words, *(_flag_word(flag, service.scheduler) for flag in service.scheduler_flags))
-
-
-def _flag_word(flag: SchedulerFlag, scheduler: str) -> str:
-    words = [word for word, meant in SCHEDULER_FLAG_NAMES.items() if meant is flag]
-    return next((word for word in words if word.startswith(f"{scheduler}-")), words[0])
 
 
 def _info(reading: Reading) -> Column:
     columns = reading.columns
     labels: list[Labels] = []
-    for place, roll in enumerate(columns.roster.rolls):
-        address, port, proto, mark = address_labels(roll.key)
+    for place, service in enumerate(columns.index.services):
+        address, port, proto, mark = address_labels(service.key)
         row = columns.row(place)
         flags = ",".join(flags_of(row))
-        labels.append((roll.name, address, port, proto, mark, roll.key.family.word, row.scheduler, flags))
+        labels.append((service.name, address, port, proto, mark, service.key.family.word, row.scheduler, flags))
     return Column(labels, [1] * len(labels))
 
 
@@ -64,110 +52,114 @@ def _counted(value: Callable[[Counters], int]) -> Read:
 
 
 def _connections(value: Callable[[DestinationStatistics], int]) -> Read:
-    def sums(columns: Columns) -> list[Value | None]:
+    def sums(columns: ColumnStore) -> list[Value | None]:
         return [
             None
             if counters is None
             else sum(value(counted) for counted in columns.counted[span] if counted is not None)
-            for counters, span in zip(columns.counters, columns.roster.spans, strict=True)
+            for counters, span in zip(columns.counters, columns.index.spans, strict=True)
         ]
 
     return of_services(sums)
 
 
-def _weights(columns: Columns) -> list[Value | None]:
+def _weights(columns: ColumnStore) -> list[Value | None]:
     """A configured service that the kernel does not have has the weight 0, not none: an alert must see it.
 
     A sorry server is no capacity: a heavy one would hide that no real server is left.
     """
-    roster = columns.roster
+    index = columns.index
     if not columns.table_known:
-        return [None] * len(roster.rolls)
+        return [None] * len(index.services)
     weights = [
         0 if row is None or (sorry is not None and real is None) else row.weight
-        for row, real, sorry in zip(columns.rows, roster.real_servers, roster.sorry_servers, strict=True)
+        for row, real, sorry in zip(columns.rows, index.real_servers, index.sorry_servers, strict=True)
     ]
-    return [sum(weights[span]) for span in roster.spans]
+    return [sum(weights[span]) for span in index.spans]
 
 
 def _configured(value: Callable[[VirtualService], Value | None]) -> Read:
     return of_services(
-        lambda columns: [None if roll.configured is None else value(roll.configured) for roll in columns.roster.rolls]
+        lambda columns: [
+            None if service.configured is None else value(service.configured) for service in columns.index.services
+        ]
     )
 
 
 def _states(reading: Reading) -> Column:
     columns = reading.columns
     values: list[Value | None] = []
-    for roll, span in zip(columns.roster.rolls, columns.roster.spans, strict=True):
+    for service, span in zip(columns.index.services, columns.index.spans, strict=True):
         states = columns.states[span]
-        values += [None if roll.configured is None else states.count(state) for state in STATES]
-    return Column(columns.roster.keep(_by_state), values)
+        values += [None if service.configured is None else states.count(state) for state in STATES]
+    return Column(columns.index.derived(_by_state), values)
 
 
-def _by_state(roster: Roster) -> list[Labels]:
-    return [(*labels, state) for labels in roster.service_labels for state in STATES]
+def _by_state(index: SeriesIndex) -> list[Labels]:
+    return [(*labels, state) for labels in index.service_labels for state in STATES]
 
 
-def _quorums_up(columns: Columns) -> list[Value | None]:
+def _quorums_up(columns: ColumnStore) -> list[Value | None]:
     return [
-        None if roll.configured is None else int(columns.states[span].count(Health.UP.value) >= roll.configured.quorum)
-        for roll, span in zip(columns.roster.rolls, columns.roster.spans, strict=True)
+        None
+        if service.configured is None
+        else int(columns.states[span].count(Health.UP.value) >= service.configured.quorum)
+        for service, span in zip(columns.index.services, columns.index.spans, strict=True)
     ]
 
 
-def _fallbacks(columns: Columns) -> list[Value | None]:
+def _fallbacks(columns: ColumnStore) -> list[Value | None]:
     return [
-        None if roll.configured is None else int(pool is not None and pool.sorry_active)
-        for roll, pool in zip(columns.roster.rolls, columns.pools, strict=True)
+        None if service.configured is None else int(pool is not None and pool.sorry_active)
+        for service, pool in zip(columns.index.services, columns.pools, strict=True)
     ]
 
 
-def _persistences(columns: Columns) -> list[Value | None]:
-    rows = map(columns.row, range(len(columns.roster.rolls)))
+def _persistences(columns: ColumnStore) -> list[Value | None]:
+    rows = map(columns.row, range(len(columns.index.services)))
     return [0 if row.persistence is None else row.persistence.timeout_s for row in rows]
 
 
-def _intervals(roster: Roster) -> list[float | None]:
-    return _longest(roster, lambda spec: max(spec.interval_s, spec.down_interval_s))
+def _intervals(index: SeriesIndex) -> list[float | None]:
+    return _longest(index, lambda spec: max(spec.interval_s, spec.down_interval_s))
 
 
-def _timeouts(roster: Roster) -> list[float | None]:
-    return _longest(roster, lambda spec: spec.timeout_s)
+def _timeouts(index: SeriesIndex) -> list[float | None]:
+    return _longest(index, lambda spec: spec.timeout_s)
 
 
-def _longest(roster: Roster, time: Callable[[CheckSpec], float]) -> list[float | None]:
+def _longest(index: SeriesIndex, time: Callable[[CheckSpec], float]) -> list[float | None]:
     return [
-        max((time(spec) for place in range(span.start, span.stop) for spec in roster.specs(place)), default=None)
-        for span in roster.spans
+        max((time(spec) for place in range(span.start, span.stop) for spec in index.specs(place)), default=None)
+        for span in index.spans
     ]
 
 
-def _kinds(roster: Roster) -> list[dict[str, list[tuple[int, int]]]]:
+def _kinds(index: SeriesIndex) -> list[dict[str, list[tuple[int, int]]]]:
     """Of each service, by kind of check: the server's place, and the check's place among those of the server."""
-    return [_kinds_of(roster, span) for span in roster.spans]
+    return [_kinds_of(index, span) for span in index.spans]
 
 
-def _kinds_of(roster: Roster, span: slice) -> dict[str, list[tuple[int, int]]]:
+def _kinds_of(index: SeriesIndex, span: slice) -> dict[str, list[tuple[int, int]]]:
     places: dict[str, list[tuple[int, int]]] = {}
     for server in range(span.start, span.stop):
-        for number, spec in enumerate(roster.specs(server)):
+        for number, spec in enumerate(index.specs(server)):
             places.setdefault(spec.kind, []).append((server, number))
     return places
 
 
-def _by_kind(roster: Roster) -> list[Labels]:
-    pairs = zip(roster.service_labels, roster.keep(_kinds), strict=True)
+def _by_kind(index: SeriesIndex) -> list[Labels]:
+    pairs = zip(index.service_labels, index.derived(_kinds), strict=True)
     return [(*labels, kind) for labels, places in pairs for kind in places]
 
 
-def _by_reason(roster: Roster) -> list[Labels]:
-    return [(*labels, reason.value) for labels in roster.keep(_by_kind) for reason in FailureReason]
+def _by_reason(index: SeriesIndex) -> list[Labels]:
+    return [(*labels, reason.value) for labels in index.derived(_by_kind) for reason in FailureReason]
 
 
-def _checks(columns: Columns) -> Iterator[list[CheckStatus]]:
+def _checks(columns: ColumnStore) -> Iterator[list[CheckStatus]]:
     """The statuses of all checks of one kind of one service, beside ``_by_kind``."""
-    for places in columns.roster.keep(_kinds):
+    for places in columns.index.derived(_kinds):
         for found in places.values():
             yield [columns.checks[server][number] for server, number in found]
 
@@ -175,7 +167,7 @@ def _checks(columns: Columns) -> Iterator[list[CheckStatus]]:
 def _durations(reading: Reading) -> Column:
     columns = reading.columns
     sums = [_sum([status.durations for status in checks]) for checks in _checks(columns)]
-    return Column(columns.roster.keep(_by_kind), sums)
+    return Column(columns.index.derived(_by_kind), sums)
 
 
 def _sum(histograms: Sequence[Histogram]) -> Histogram:
@@ -193,20 +185,22 @@ def _failures(reading: Reading) -> Column:
             for reason, count in status.failures.items():
                 counts[reason] += count
         values += counts.values()
-    return Column(columns.roster.keep(_by_reason), values)
+    return Column(columns.index.derived(_by_reason), values)
 
 
 def _drift(reading: Reading) -> Column:
-    roster = reading.columns.roster
+    index = reading.columns.index
     counts = Counter((drift.service, drift.kind) for drift in reading.snapshot.reconcile.drift)
     values = [
-        None if roll.configured is None else counts[roll.key, kind] for roll in roster.rolls for kind in DriftKind
+        None if service.configured is None else counts[service.key, kind]
+        for service in index.services
+        for kind in DriftKind
     ]
-    return Column(roster.keep(_by_drift), values)
+    return Column(index.derived(_by_drift), values)
 
 
-def _by_drift(roster: Roster) -> list[Labels]:
-    return [(*labels, kind.value) for labels in roster.service_labels for kind in DriftKind]
+def _by_drift(index: SeriesIndex) -> list[Labels]:
+    return [(*labels, kind.value) for labels in index.service_labels for kind in DriftKind]
 
 
 _OF_STATE: Facts = {"labels": SERVICE, "scope": Scope.SERVICE}
@@ -302,13 +296,13 @@ METRICS = (
     gauge(
         "lvs_virtual_service_check_interval_seconds",
         "Longest configured time between two checks of a server, that for servers that are down included.",
-        of_services(lambda columns: columns.roster.keep(_intervals)),
+        of_services(lambda columns: columns.index.derived(_intervals)),
         **_OF_STATE,
     ),
     gauge(
         "lvs_virtual_service_check_timeout_seconds",
         "Longest time that a check of a server may take, as configured.",
-        of_services(lambda columns: columns.roster.keep(_timeouts)),
+        of_services(lambda columns: columns.index.derived(_timeouts)),
         **_OF_STATE,
     ),
     Metric(

@@ -24,7 +24,7 @@ from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH
 from lvs_agent.web.scrape import Scrapes
 from lvs_agent.web.shown import Shown
 from lvs_agent.web.sources import Sources
-from lvs_agent.web.views import is_live, what_is_missing
+from lvs_agent.web.status import is_live, what_is_missing
 from lvs_agent.web.why_answer import Unanswerable
 
 STATUS_TIMEOUT_S = 2.0
@@ -109,7 +109,7 @@ def _html(text: str, *, compress: bool) -> Response:
     headers, body = {"vary": "Accept-Encoding"}, _utf8(text)
     if not compress:
         return Response(body, headers=headers, media_type="text/html")
-    return Response(compressed([body]), headers={**headers, "content-encoding": "gzip"}, media_type="text/html")
+    return Response(compressed(body), headers={**headers, "content-encoding": "gzip"}, media_type="text/html")
 
 
 def _json(answer: object, *, status: int = 200) -> Response:

@@ -11,13 +11,10 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from lvs_agent.view.words import HealthWord, ServerWord, ServiceWord
 from lvs_agent.web.events import EventEntry
 
 SCHEMA = 1
-
-HealthWord = Literal["unknown", "up", "down"]
-ServerWord = Literal["unknown", "up", "down", "maintenance", "active", "standby", "foreign"]
-ServiceWord = Literal["unknown", "up", "below_quorum", "down", "foreign"]
 
 
 class Persistence(TypedDict):

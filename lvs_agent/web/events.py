@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 from typing_extensions import TypedDict
 
-from lvs_agent.core.event_sentence import sentence
 from lvs_agent.core.instant import parse_rfc3339, rfc3339
 from lvs_agent.model.event import KEPT, Event, EventKind, EventQuery, Fact
 from lvs_agent.settings.scalars import parse_duration
+from lvs_agent.view.event_sentence import sentence
 
 SCHEMA = 1
 """Grows when a field changes its meaning or goes away; fields may be added."""

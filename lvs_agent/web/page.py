@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 from lvs_agent.core.instant import parse_rfc3339
 from lvs_agent.model.ipvs import address_and_port
+from lvs_agent.view.spans import ago, amount, plural, span
+from lvs_agent.view.why import Sentence
 from lvs_agent.web.document import Row, StatusDocument
 from lvs_agent.web.page_view import PageView, differs, view_page
-from lvs_agent.web.spans import ago, amount, plural, span
-from lvs_agent.web.why import Sentence
 
 MOST_ASKED = 100
 LONGEST_FILTER = 200

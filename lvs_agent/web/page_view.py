@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lvs_agent.core.instant import parse_rfc3339
+from lvs_agent.view.spans import ago, plural
 from lvs_agent.web.document import Check, ForeignService, RealServer, Row, Service, StatusDocument
-from lvs_agent.web.spans import ago, plural
 
 ROWS = 300
 """How many real servers are written without being asked for."""

@@ -18,11 +18,12 @@ from lvs_agent.clock import Clock
 from lvs_agent.config import MetricsSettings
 from lvs_agent.core.snapshot import Snapshot
 from lvs_agent.log import get_logger
-from lvs_agent.metrics.exposition import Exposition
+from lvs_agent.metrics.exposition import Exposition, Plain
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.metrics.selection import Filters, UnknownFilter, parse_filters, select
+from lvs_agent.view.series_index import IndexCache
 from lvs_agent.web.kernel import REUSE_S, KernelReader, KernelReading
-from lvs_agent.web.packing import compressed, takes_gzip
+from lvs_agent.web.packing import Gzip, takes_gzip
 from lvs_agent.web.sources import Sources
 
 SCRAPE_TIMEOUT_S = 10.0
@@ -68,6 +69,7 @@ class Scrapes:
         self._clock = clock
         self._executor = executor
         self._exposition = Exposition()
+        self._with_table, self._without_table = IndexCache(), IndexCache()
         self._makings: dict[_Wish, _Making] = {}
         self._problem = ""
 
@@ -117,14 +119,17 @@ class Scrapes:
         snapshot = self._snapshot()
         state = SourceRun(success=snapshot is not None, duration_s=self._clock.monotonic() - started)
         runs = {Source.STATE: state, **kernel.sources}
+        statistics = kernel.statistics if Source.NETLINK in selection.sources else None
         reading = Reading(
             snapshot=snapshot,
-            statistics=kernel.statistics if Source.NETLINK in selection.sources else None,
+            statistics=statistics,
             info=kernel.info,
             sources={source: run for source, run in runs.items() if source in selection.sources},
+            indexes=self._with_table if statistics else self._without_table,
         )
-        page = self._exposition.render(reading, accept=wish.accept, selection=selection)
-        return _Body(page.content_type, compressed(page.parts) if wish.compress else b"".join(page.parts))
+        packer = Gzip() if wish.compress else Plain()
+        page = self._exposition.render(reading, accept=wish.accept, selection=selection, packer=packer)
+        return _Body(page.content_type, page.body)
 
     def _snapshot(self) -> Snapshot | None:
         """What the agent knows; None, and a line in the log when that begins, where it cannot tell."""

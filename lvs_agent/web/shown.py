@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from lvs_agent.model.event import TRANSITIONS, EventQuery
 from lvs_agent.model.statistics import Statistics
+from lvs_agent.view.inventory import inventory_of
 from lvs_agent.web.document import StatusDocument
 from lvs_agent.web.page import PageQuery, render_page
 from lvs_agent.web.sources import Sources
-from lvs_agent.web.views import inventory_of, status_document
+from lvs_agent.web.status import status_document
 from lvs_agent.web.why_answer import Explainer, WhyDocument, answer
 
 RECENT = 20

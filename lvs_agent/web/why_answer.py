@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from http import HTTPStatus
 
 from typing_extensions import TypedDict
 
 from lvs_agent.core.instant import rfc3339
-from lvs_agent.core.reconcile import changed_fields
 from lvs_agent.core.snapshot import Snapshot
-from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService
-from lvs_agent.model.ipvs import AddressKey
-from lvs_agent.web.document import ServerWord, ServiceWord
-from lvs_agent.web.states import server_word, service_word
-from lvs_agent.web.why import Case, Sentence, explain
+from lvs_agent.view.inventory import Inventory
+from lvs_agent.view.lookup import AmbiguousName, UnknownName, find_servers, find_service, known_names
+from lvs_agent.view.why import Case, Sentence, explain, explain_service
+from lvs_agent.view.words import ServerWord, ServiceWord, server_word, service_word
 
 SCHEMA = 1
-_NAMES_TOLD = 20
 
 
 class ServerAnswer(TypedDict):
@@ -47,7 +42,7 @@ class WhyDocument(TypedDict):
 
 
 class Unanswerable(Exception):
-    """There is no answer to the question; ``status`` is that of the reply."""
+    """The question has no answer; ``status`` is that of the reply."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
         super().__init__(reason)
@@ -64,18 +59,23 @@ def answer(
     if not virtual_service:
         raise Unanswerable(
             HTTPStatus.BAD_REQUEST,
-            f"virtual_service is missing; {_known('virtual service', [one.name for one in inventory.services])}",
+            f"virtual_service is missing; {known_names('virtual service', [one.name for one in inventory.services])}",
         )
     explainer = Explainer(snapshot, inventory)
-    service = _find_service(inventory.services, virtual_service)
-    servers = _find_servers(service, real_server) if real_server else service.servers
+    try:
+        service = find_service(inventory.services, virtual_service)
+        servers = find_servers(service, real_server) if real_server else service.servers
+    except UnknownName as error:
+        raise Unanswerable(HTTPStatus.NOT_FOUND, str(error)) from error
+    except AmbiguousName as error:
+        raise Unanswerable(HTTPStatus.BAD_REQUEST, str(error)) from error
     return WhyDocument(
         schema=SCHEMA,
         taken=rfc3339(snapshot.taken_at),
         virtual_service=service.name,
         key=str(service.key),
         state=service_word(service),
-        sentences=list(_service_sentences(service, table_known=inventory.table_known)),
+        sentences=list(explain_service(service, table_known=inventory.table_known)),
         servers=[
             ServerAnswer(
                 real_server=server.name,
@@ -107,72 +107,3 @@ class Explainer:
         """The sentences about one server.  Raises KeyError for names that nothing has."""
         service, server = self._servers[virtual_service, real_server]
         return explain(Case(snapshot=self._snapshot, service=service, server=server, table_known=self._table_known))
-
-
-def _find_service(services: Sequence[KnownService], wanted: str) -> KnownService:
-    exact = [service for service in services if service.name == wanted or str(service.key) == wanted]
-    loose = [service for service in services if wanted.lower() in _service_names(service)]
-    found = exact or loose
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(service.name for service in found)
-        raise Unanswerable(HTTPStatus.BAD_REQUEST, f"{wanted!r} may mean any of the virtual services {names}")
-    known = [service.name for service in services]
-    raise Unanswerable(HTTPStatus.NOT_FOUND, _unknown("virtual service", wanted, known))
-
-
-def _service_names(service: KnownService) -> Iterator[str]:
-    """Everything, in small letters, that may be said for a service besides its name and key."""
-    yield service.name.lower()
-    yield str(service.key).lower()
-    if isinstance(service.key, AddressKey):
-        yield str(service.key).partition("/")[2].lower()
-        yield str(service.key.address)
-
-
-def _find_servers(service: KnownService, wanted: str) -> tuple[KnownServer, ...]:
-    exact = tuple(server for server in service.servers if server.name == wanted or str(server.key) == wanted)
-    if exact:
-        return exact
-    small = wanted.lower()
-    found = tuple(
-        server for server in service.servers if small in {server.name.lower(), str(server.key), str(server.key.address)}
-    )
-    if found:
-        return found
-    known = [server.name for server in service.servers]
-    raise Unanswerable(HTTPStatus.NOT_FOUND, _unknown(f"real server of {service.name}", wanted, known))
-
-
-def _unknown(what: str, wanted: str, known: list[str]) -> str:
-    near = get_close_matches(wanted[:100], known, n=3, cutoff=0.6)
-    meant = f"; did you mean {' or '.join(near)}?" if near else f"; {_known(what, known)}"
-    return f"there is no {what} {wanted[:100]!r}{meant}"
-
-
-def _known(what: str, known: list[str]) -> str:
-    if not known:
-        return f"no {what} is known"
-    more = f" and {len(known) - _NAMES_TOLD} more" if len(known) > _NAMES_TOLD else ""
-    return f"known are {', '.join(known[:_NAMES_TOLD])}{more}"
-
-
-def _service_sentences(service: KnownService, *, table_known: bool) -> Iterator[str]:
-    if service.configured is None:
-        yield "It is in the kernel's table but not in the configuration: it is shown, and never changed."
-        return
-    up = sum(server.state == "up" for server in service.real_servers)
-    quorum = service.configured.quorum
-    reached = "which is its quorum" if up == quorum else f"quorum {quorum} is {'' if up > quorum else 'not '}reached"
-    yield f"{up} of {len(service.real_servers)} real servers are up; {reached}."
-    if service.configured.comment:
-        yield service.configured.comment
-    if service.sorry_active:
-        yield "Its sorry server serves, because no real server has a weight above 0."
-    if table_known and service.present is None:
-        yield "The kernel does not have it."
-    elif service.present is not None and (
-        differing := changed_fields(service.present.service, service.configured.service)
-    ):
-        yield f"Its own row in the kernel differs in {', '.join(differing)}."

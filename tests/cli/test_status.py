@@ -18,7 +18,7 @@ from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
 from lvs_agent.web.server import WebServer, bind
 from lvs_agent.web.sources import Sources
-from lvs_agent.web.views import status_document
+from lvs_agent.web.status import status_document
 from tests.builders import check_status, report, snapshot, statistics, virtual_service
 from tests.cli.agents import answering
 from tests.web.showcase import showcase_backend, showcase_events, showcase_snapshot

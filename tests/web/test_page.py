@@ -16,7 +16,7 @@ from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH, PageQuery, render_page
 from lvs_agent.web.shown import Shown
 from lvs_agent.web.sources import Sources
-from lvs_agent.web.views import status_document
+from lvs_agent.web.status import status_document
 from tests.builders import (
     check_status,
     real_server,

@@ -8,7 +8,7 @@ from lvs_agent.core.pool import Membership
 from lvs_agent.model.check import Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
 from lvs_agent.web.page_view import MOST_PROBLEMS, ROWS, ROWS_OF_ONE, PageView, view_page
-from lvs_agent.web.views import status_document
+from lvs_agent.web.status import status_document
 from tests.builders import service, service_key, snapshot, statistics, virtual_service
 from tests.web.showcase import SITES, Server, Site, showcase_backend, showcase_snapshot
 from tests.web.worlds import world_backend, world_snapshot

@@ -10,7 +10,7 @@ from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus, ServerStatus
 from lvs_agent.model.check import CheckId, Failed, FailureReason
 from lvs_agent.web.document import StatusDocument
 from lvs_agent.web.events import event_entry
-from lvs_agent.web.views import is_live, status_document, what_is_missing
+from lvs_agent.web.status import is_live, status_document, what_is_missing
 from tests.builders import check_status, destination_key, report, service_key, snapshot, virtual_service
 from tests.web.showcase import showcase_backend, showcase_events, showcase_snapshot
 from tests.web.worlds import world_backend, world_snapshot

@@ -15,9 +15,9 @@ from lvs_agent.model.check import CheckId, CheckResult, CheckSpec, Errored, Erro
 from lvs_agent.model.intent import PassWhen, RealServer
 from lvs_agent.model.ipvs import Destination, ServiceKey
 from lvs_agent.model.statistics import Statistics
-from lvs_agent.web.views import inventory_of
+from lvs_agent.view.inventory import inventory_of
+from lvs_agent.view.why_checks import outlook, until_next
 from lvs_agent.web.why_answer import Unanswerable, WhyDocument, answer
-from lvs_agent.web.why_checks import outlook, until_next
 from tests.builders import (
     NOW,
     check_spec,

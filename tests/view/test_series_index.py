@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.metrics.roster import Follower, Rosters
 from lvs_agent.model.intent import VirtualService
 from lvs_agent.model.ipvs import Destination, Table
+from lvs_agent.view.columns import ColumnStore
+from lvs_agent.view.series_index import AlignedLookup, IndexCache
 from tests.builders import (
     destination,
     intent,
@@ -16,6 +19,7 @@ from tests.builders import (
     service,
     service_entry,
     service_key,
+    snapshot,
     table,
     table_of,
     virtual_service,
@@ -32,24 +36,24 @@ def with_rows(*rows: Destination) -> Table:
 
 
 @given(st.lists(st.dictionaries(st.integers(0, 9), st.text(max_size=3)), max_size=5), st.lists(st.integers(0, 9)))
-def test_follower_finds_what_is_there_whatever_came_before(mappings: list[dict[int, str]], wanted: list[int]) -> None:
+def test_lookup_finds_every_value_whatever_came_before(mappings: list[dict[int, str]], wanted: list[int]) -> None:
     """In each mapping the value of each key, or None, also where the one before had other keys or another order."""
-    follower = Follower(wanted)
+    lookup = AlignedLookup(wanted)
 
     for mapping in mappings:
-        assert follower.follow(mapping) == [mapping.get(key) for key in wanted]
+        assert lookup.values_in(mapping) == [mapping.get(key) for key in wanted]
 
 
 @pytest.mark.parametrize(
     "rows", [(ONE, TWO), (TWO, ONE), (ONE,), ()], ids=["as before", "another order", "one is down", "all are down"]
 )
-def test_roster_stays_while_only_configured_servers_come_and_go(rows: tuple[Destination, ...]) -> None:
+def test_index_stays_while_only_configured_servers_come_and_go(rows: tuple[Destination, ...]) -> None:
     """A server that goes down leaves the kernel's table, but not the page."""
-    wanted, rosters = intent(services=[WEB]), Rosters()
-    before = rosters.of(wanted, with_rows(ONE, TWO))
+    wanted, indexes = intent(services=[WEB]), IndexCache()
+    before = indexes.of(wanted, with_rows(ONE, TWO))
 
-    assert rosters.of(wanted, with_rows(*rows)) is before
-    assert rosters.of(wanted, with_rows(ONE, TWO)) is before
+    assert indexes.of(wanted, with_rows(*rows)) is before
+    assert indexes.of(wanted, with_rows(ONE, TWO)) is before
 
 
 @pytest.mark.parametrize(
@@ -62,15 +66,33 @@ def test_roster_stays_while_only_configured_servers_come_and_go(rows: tuple[Dest
         pytest.param([], Table(), 0, id="nothing left"),
     ],
 )  # fmt: skip
-def test_roster_is_made_anew_where_somebody_comes_or_goes(
+def test_index_is_made_anew_where_somebody_comes_or_goes(
     services: list[VirtualService], kernel: Table, servers: int
 ) -> None:
     """Another configuration, a row or a service that nobody configured: what was kept is not shown."""
-    rosters = Rosters()
-    before = rosters.of(intent(services=[WEB]), with_rows(ONE, TWO))
-    after = rosters.of(intent(services=services), kernel)
+    indexes = IndexCache()
+    before = indexes.of(intent(services=[WEB]), with_rows(ONE, TWO))
+    after = indexes.of(intent(services=services), kernel)
 
     assert after is not before
     assert len(after.server_labels) == len(after.server_keys) == len(after.real_servers) == servers
-    again = Rosters().of(intent(services=services), kernel)
+    again = IndexCache().of(intent(services=services), kernel)
     assert (after.server_labels, after.hidden) == (again.server_labels, again.hidden)
+
+
+def test_threads_that_share_a_cache_get_the_index_that_each_asks_for() -> None:
+    """Two readings at the same time, of tables that differ, are each joined with their own rows."""
+    cache, wanted = IndexCache(), intent(services=[WEB])
+    tables = [with_rows(ONE, TWO), with_rows(TWO, FOREIGN), with_rows(FOREIGN, ONE)] * 20
+
+    def rows(seen: Table) -> list[Destination | None]:
+        return ColumnStore(snapshot(services=[WEB]), table=seen, statistics=None, indexes=cache).rows
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(rows, tables))
+
+    alone = [
+        ColumnStore(snapshot(services=[WEB]), table=seen, statistics=None, indexes=IndexCache()) for seen in tables
+    ]
+    assert found == [store.rows for store in alone]
+    assert len(cache.of(wanted, tables[0]).server_labels) == 2

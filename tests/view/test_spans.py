@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.web.spans import about, ago, amount, plural, span
+from lvs_agent.view.spans import about, ago, amount, plural, span
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from lvs_agent.core.pool import FULL, Membership
 from lvs_agent.core.reconcile import changed_fields
 from lvs_agent.core.share import share_of
 from lvs_agent.core.snapshot import Snapshot
-from lvs_agent.metrics.inventory import KnownServer, KnownService
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.intent import PassWhen, RealServer
 from lvs_agent.model.ipvs import Destination
-from lvs_agent.web.spans import about, plural, span
-from lvs_agent.web.why_checks import Outlook, called, check_sentences, outlook
+from lvs_agent.view.inventory import KnownServer, KnownService
+from lvs_agent.view.spans import about, plural, span
+from lvs_agent.view.why_checks import Outlook, called, check_sentences, outlook
 
 About = Literal["state", "checks", "pool", "table", "next"]
 
@@ -74,6 +74,30 @@ def _instant(seconds: float) -> str:
 def _checks(case: Case) -> Iterator[str]:
     if case.server.configured is not None:
         yield from check_sentences(case.server.configured, case.server.checks, now=case.snapshot.taken_at)
+
+
+# --- the service -------------------------------------------------------------------------------------------------
+
+
+def explain_service(service: KnownService, *, table_known: bool) -> Iterator[str]:
+    """Everything there is to say about the service itself.  ``table_known`` as in ``Case``."""
+    if service.configured is None:
+        yield "It is in the kernel's table but not in the configuration: it is shown, and never changed."
+        return
+    up = sum(server.state == "up" for server in service.real_servers)
+    quorum = service.configured.quorum
+    reached = "which is its quorum" if up == quorum else f"quorum {quorum} is {'' if up > quorum else 'not '}reached"
+    yield f"{up} of {len(service.real_servers)} real servers are up; {reached}."
+    if service.configured.comment:
+        yield service.configured.comment
+    if service.sorry_active:
+        yield "Its sorry server serves, because no real server has a weight above 0."
+    if table_known and service.present is None:
+        yield "The kernel does not have it."
+    elif service.present is not None and (
+        differing := changed_fields(service.present.service, service.configured.service)
+    ):
+        yield f"Its own row in the kernel differs in {', '.join(differing)}."
 
 
 # --- the decision ------------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.core.event_sentence import sentence
 from lvs_agent.model.event import Event, EventKind, Fact
+from lvs_agent.view.event_sentence import sentence
 
 
 def said(kind: EventKind, /, **facts: Fact) -> str:

@@ -11,7 +11,7 @@ from lvs_agent.core.snapshot import CheckStatus
 from lvs_agent.model.check import CheckSpec, Errored, Failed, Passed
 from lvs_agent.model.intent import PassWhen, RealServer
 from lvs_agent.model.ipvs import address_and_port
-from lvs_agent.web.spans import about, ago, plural, span
+from lvs_agent.view.spans import about, ago, plural, span
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The table of metrics as an ordinary collector of prometheus_client, for registries and writers other than ours."""
+"""The table of metrics as a collector of prometheus_client: what our text is compared with."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from lvs_agent.core.condition import Standing, moved_by, standing_of, turns
 from lvs_agent.core.pool import Membership
-from lvs_agent.core.standing import Standing, moved_by, standing_of, turns
 from lvs_agent.model.event import EventKind
 from lvs_agent.model.ipvs import AddDestination, DeleteDestination, UpdateDestination
 from tests.builders import destination, pool, real_server, service_entry, virtual_service

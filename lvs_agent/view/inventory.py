@@ -1,7 +1,7 @@
-"""What the operator wants, what the agent knows and what the kernel has, joined: one object a service and a server.
+"""The inventory: intent, snapshot and kernel joined, as one object for each service and each server.
 
-Readers that want to speak of one thing after another (API, status page) work on this.  The metrics take the same from
-``columns``, where it is joined.
+It is there for readers that show one service or server after another: API, status page, ``why``.  /metrics takes the
+same facts from ``columns``, where they are joined.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from lvs_agent.core.pool import Placement, Pool
 from lvs_agent.core.snapshot import CheckStatus, ServerStatus, Snapshot
-from lvs_agent.metrics.columns import Columns, is_maintained, state_of
-from lvs_agent.metrics.roster import Rosters
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.intent import RealServer, VirtualService
 from lvs_agent.model.ipvs import Destination, DestinationKey, Service, ServiceEntry, ServiceKey, Table
 from lvs_agent.model.statistics import Counters, DestinationStatistics, Statistics
+from lvs_agent.view.columns import ColumnStore, is_maintained, state_of
+from lvs_agent.view.series_index import IndexCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class KnownServer:
     """One real server or sorry server of a service, or a destination that nobody configured.
 
     ``configured`` is set for real servers, ``sorry`` for the sorry server, which may be a real server as well.
-    ``present`` is the kernel's row, ``wanted`` the one that it should have.
+    ``present`` is the kernel's row, ``wanted`` the desired one.
     """
 
     name: str
@@ -100,23 +100,29 @@ class Inventory:
     hidden: int
 
 
+def inventory_of(snapshot: Snapshot, statistics: Statistics | None) -> Inventory:
+    """Every service and server; without ``statistics`` with the rows that the last round left."""
+    table = statistics.table if statistics else snapshot.reconcile.left
+    return take_inventory(snapshot, table=table, statistics=statistics)
+
+
 def take_inventory(snapshot: Snapshot, *, table: Table | None, statistics: Statistics | None) -> Inventory:
     """Everything about every service.  ``table`` None: it could not be read."""
-    columns = Columns(snapshot, table=table, statistics=statistics, rosters=Rosters())
+    columns = ColumnStore(snapshot, table=table, statistics=statistics, indexes=IndexCache())
     return Inventory(
-        services=tuple(_service(columns, place) for place in range(len(columns.roster.rolls))),
+        services=tuple(_service(columns, place) for place in range(len(columns.index.services))),
         table_known=columns.table_known,
-        hidden=columns.roster.hidden,
+        hidden=columns.index.hidden,
     )
 
 
-def _service(columns: Columns, place: int) -> KnownService:
-    roll, span = columns.roster.rolls[place], columns.roster.spans[place]
+def _service(columns: ColumnStore, place: int) -> KnownService:
+    service, span = columns.index.services[place], columns.index.spans[place]
     return KnownService(
-        name=roll.name,
-        key=roll.key,
+        name=service.name,
+        key=service.key,
         row=columns.row(place),
-        configured=roll.configured,
+        configured=service.configured,
         present=columns.entries[place],
         counters=columns.counters[place],
         pool=columns.pools[place],
@@ -124,19 +130,19 @@ def _service(columns: Columns, place: int) -> KnownService:
     )
 
 
-def _server(columns: Columns, place: int) -> KnownServer:
-    roster = columns.roster
-    labels = roster.server_labels[place]
+def _server(columns: ColumnStore, place: int) -> KnownServer:
+    index = columns.index
+    labels = index.server_labels[place]
     return KnownServer(
         name=labels[1],
-        key=roster.server_keys[place],
+        key=index.server_keys[place],
         labels=labels,
-        configured=roster.real_servers[place],
-        sorry=roster.sorry_servers[place],
+        configured=index.real_servers[place],
+        sorry=index.sorry_servers[place],
         present=columns.rows[place],
         counted=columns.counted[place],
         placement=columns.placements[place],
         wanted=columns.wanted[place],
         status=columns.statuses[place],
-        checks=tuple(zip(roster.specs(place), columns.checks[place], strict=True)),
+        checks=tuple(zip(index.specs(place), columns.checks[place], strict=True)),
     )

@@ -10,17 +10,16 @@ from lvs_agent.core.health import Health
 from lvs_agent.core.instant import rfc3339
 from lvs_agent.core.reconcile import Drift as FoundDrift
 from lvs_agent.core.snapshot import CheckStatus, Snapshot
-from lvs_agent.metrics.inventory import Inventory, KnownServer, KnownService, take_inventory
-from lvs_agent.metrics.services import flags_of
 from lvs_agent.model.check import CheckReport, CheckSpec, Failed, Passed
 from lvs_agent.model.event import Event
 from lvs_agent.model.ipvs import Operation, ServiceKey
 from lvs_agent.model.ipvs import Service as ServiceInTable
 from lvs_agent.model.statistics import Rates, Statistics
+from lvs_agent.view.inventory import Inventory, KnownServer, KnownService, inventory_of
+from lvs_agent.view.why_checks import shown
+from lvs_agent.view.words import flags_of, server_word, service_word
 from lvs_agent.web import document as doc
 from lvs_agent.web.events import event_entry
-from lvs_agent.web.states import server_word, service_word
-from lvs_agent.web.why_checks import shown
 
 LIVE_WITHIN_S = 5.0
 """The check loop is alive if it has turned within this time."""
@@ -73,12 +72,6 @@ def status_document(
         ],
         recent=[event_entry(event) for event in recent],
     )
-
-
-def inventory_of(snapshot: Snapshot, statistics: Statistics | None) -> Inventory:
-    """Every service and server; without ``statistics`` with the rows that the last round left."""
-    table = statistics.table if statistics else snapshot.reconcile.left
-    return take_inventory(snapshot, table=table, statistics=statistics)
 
 
 def _rfc3339_or_none(seconds: float | None) -> str | None:

@@ -1,0 +1,47 @@
+"""The words that API, page, terminal and metrics have for the state of a service and a server, and for flags."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from lvs_agent.core.health import Health
+from lvs_agent.model.ipvs import SCHEDULER_FLAG_NAMES, SchedulerFlag, Service
+from lvs_agent.view.inventory import KnownServer, KnownService
+
+HealthWord = Literal["unknown", "up", "down"]
+ServerWord = Literal["unknown", "up", "down", "maintenance", "active", "standby", "foreign"]
+ServiceWord = Literal["unknown", "up", "below_quorum", "down", "foreign"]
+
+
+def service_word(service: KnownService) -> ServiceWord:
+    """``up`` exactly when its quorum is reached; ``unknown`` while nothing is up and a check may still say so."""
+    if service.configured is None:
+        return "foreign"
+    states = [server.state for server in service.real_servers]
+    up = states.count(Health.UP.value)
+    if up >= service.configured.quorum:
+        return "up"
+    if up:
+        return "below_quorum"
+    return "unknown" if Health.UNKNOWN.value in states else "down"
+
+
+def server_word(server: KnownServer, service: KnownService) -> ServerWord:
+    """Of a real server its health or maintenance, of a sorry server whether it serves, ``foreign`` for the rest."""
+    if server.configured is not None:
+        return cast("ServerWord", server.state)
+    if server.fallback:
+        return "active" if service.sorry_active else "standby"
+    return "foreign"
+
+
+def flags_of(service: Service) -> tuple[str, ...]:
+    """The words for everything special about a service's row, scheduler flags as ipvsadm names them."""
+    words = ["persistent"] if service.persistence is not None else []
+    words += ["one-packet"] if service.one_packet else []
+    return (*words, *(_flag_word(flag, service.scheduler) for flag in service.scheduler_flags))
+
+
+def _flag_word(flag: SchedulerFlag, scheduler: str) -> str:
+    words = [word for word, meant in SCHEDULER_FLAG_NAMES.items() if meant is flag]
+    return next((word for word in words if word.startswith(f"{scheduler}-")), words[0])
