@@ -29,7 +29,7 @@ from lvs_agent.control.checking import Checking
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Keeper, Memory, recall
 from lvs_agent.control.reconciling import Periods, Reconciling
-from lvs_agent.control.reloading import Reloading, first_status, keys_of_a_start
+from lvs_agent.control.reloading import Reloading, first_status
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.pool import Pool
 from lvs_agent.core.snapshot import EngineStatus
@@ -223,7 +223,7 @@ class Daemon:
 
     def _adopt(self, config: Config) -> None:
         """Put a new configuration in force; what only a start can change is said."""
-        if keys := keys_of_a_start(self._config.agent, config.agent):
+        if keys := self._config.restart_only_changes(config):
             log.warning("configuration_needs_restart", keys=", ".join(keys))
         self._config = config
         self.state.adopt(config.intent)

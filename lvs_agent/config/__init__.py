@@ -1,17 +1,23 @@
 """The configuration: from a file to a checked, frozen ``Config``, or to every problem that the file has.
 
-The way of a file: ``load`` reads it, ``draft`` validates table by table (models in ``schema`` and ``agent_schema``,
-single values in ``values``, check tables in ``inheritance``, ``checks`` and ``secrets``), ``resolve`` makes the
-intent (rules in ``services`` and ``destinations``, doubts in ``lints``).  ``findings``, ``sentences`` and ``suggest``
-make problems readable.  ``ldirectord`` makes the same tables of an ldirectord.cf.  Nothing here knows the kernel or
-the time, and nothing but ``ldirectord.names`` the network.
+The way of a file, each step handing its result to the next:
+
+1. ``load`` reads the file; ``toml_text`` makes tables of TOML, other formats make the same tables of theirs.
+2. ``draft`` validates table by table against the models in ``schema``.  Checks inherit as written (``check_sets``) and
+   are validated as what holds in the end (``check_plans``, with their ``secrets`` read in).
+3. ``resolve`` makes the intent of the draft: what keys mean, what tables must agree on, what is doubtful.
+4. ``build`` makes the ``Config`` (``settings``) of both, or raises every finding as a problem.
+
+All steps report to one ``findings.Report``; ``messages`` and ``suggest`` word what is found.  ``jsonschema`` describes
+the schema to editors.  Nothing here knows the kernel, the time or the network.
 """
 
 from __future__ import annotations
 
-from lvs_agent.config.load import ConfigForm, config_from_tables, form_of, load_config, parse_config
-from lvs_agent.config.settings import AgentSettings, Config, MetricsSettings, ServerDetail
-from lvs_agent.config.values import ListenAddress, parse_listen
+from lvs_agent.config.build import config_from_tables
+from lvs_agent.config.load import ConfigForm, form_of, load_config, parse_config
+from lvs_agent.config.schema.values import ListenAddress, ServerDetail, parse_listen
+from lvs_agent.config.settings import AgentSettings, Config, MetricsSettings
 
 __all__ = [
     "AgentSettings",

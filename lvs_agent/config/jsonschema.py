@@ -10,17 +10,19 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lvs_agent.checks.kinds import Checker, checkers
-from lvs_agent.config.docstrings import field_texts
-from lvs_agent.config.inheritance import Checkers
-from lvs_agent.config.schema import CheckKeys, DefaultsTable, File, RealServerTable, VirtualServiceTable
-from lvs_agent.config.secrets import secret_places, variants
-from lvs_agent.config.sentences import with_unit
-from lvs_agent.config.values import ListenAddress
+from lvs_agent.config.check_sets import Checkers
+from lvs_agent.config.schema.check import CheckKeys
+from lvs_agent.config.schema.docstrings import field_texts
+from lvs_agent.config.schema.keys import tables_below
+from lvs_agent.config.schema.secret_keys import secret_places, variants
+from lvs_agent.config.schema.tables import CheckTables, File
+from lvs_agent.config.schema.values import ListenAddress
+from lvs_agent.settings.scalars import with_unit
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NUMBER_LIMITS = frozenset({"ge", "gt", "le", "lt"})
 _REF_TEMPLATE = "#/$defs/{model}"
-_HAVE_CHECKS = (DefaultsTable, VirtualServiceTable, RealServerTable)
+_HAVE_CHECKS = {model.__name__ for _, model in tables_below(File) if issubclass(model, CheckTables)}
 
 
 class _ForToml(GenerateJsonSchema):
@@ -63,13 +65,10 @@ def json_schema(kinds: Checkers | None = None) -> dict[str, Any]:
         },
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in tables],
     }
-    for model in _HAVE_CHECKS:
-        own = definitions[model.__name__]["properties"]["check"]
-        definitions[model.__name__]["properties"]["check"] = {
-            "description": own["description"],
-            "$ref": "#/$defs/check",
-        }
-        definitions[model.__name__]["properties"]["checks"]["additionalProperties"] = {"$ref": "#/$defs/check"}
+    for name in _HAVE_CHECKS:
+        properties = definitions[name]["properties"]
+        properties["check"] = {"description": properties["check"]["description"], "$ref": "#/$defs/check"}
+        properties["checks"]["additionalProperties"] = {"$ref": "#/$defs/check"}
     return {"$schema": _DIALECT, **_as_written(schema)}
 
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
-from lvs_agent.config.values import ListenAddress
+from lvs_agent.config.schema.values import ListenAddress, ServerDetail
 from lvs_agent.errors import Problem
 from lvs_agent.log import LogFormat, LogLevel
 from lvs_agent.model.intent import Intent, OnStop
-
-
-class ServerDetail(Enum):
-    """Which metrics there are of each real server."""
-
-    FULL = "full"
-    """All of them."""
-    STATE = "state"
-    """Those that say whether it is in service: no counters, no connections, no times of checks."""
-    OFF = "off"
-    """None; those of the services remain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +50,7 @@ class Config:
 
     ``digest`` (64 hexadecimal digits) is equal for configurations that mean the same, whatever their files look like.
     ``common_digest`` leaves out what each director has of its own: where it listens, its directories, its log.
+    ``restart_only``: the keys that only a start takes in, as ``"agent.listen"``, each with what it says.
     ``warnings`` do not stand in the way of anything.
     """
 
@@ -67,4 +58,9 @@ class Config:
     agent: AgentSettings
     digest: str
     common_digest: str
+    restart_only: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[Problem, ...] = ()
+
+    def restart_only_changes(self, new: Config) -> list[str]:
+        """The keys that say something else in ``new``, and that a running program does not take in."""
+        return [key for key, value in new.restart_only.items() if self.restart_only.get(key) != value]

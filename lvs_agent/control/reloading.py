@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvs_agent.clock import Clock
-from lvs_agent.config import AgentSettings, Config
+from lvs_agent.config import Config
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus
@@ -23,23 +23,6 @@ from lvs_agent.model.event import EventKind
 log = get_logger()
 
 LOOK_S = 1.0
-
-
-_ONLY_AT_START = {
-    "listen": "agent.listen",
-    "state_dir": "agent.state_dir",
-    "command_concurrency": "agent.command_concurrency",
-    "thread_concurrency": "agent.thread_concurrency",
-    "command_user": "agent.command_user",
-    "web_config_file": "agent.web_config_file",
-    "log_format": "log.format",
-    "log_level": "log.level",
-}
-
-
-def keys_of_a_start(old: AgentSettings, new: AgentSettings) -> list[str]:
-    """The keys that differ and are read only when the process starts."""
-    return [key for name, key in _ONLY_AT_START.items() if getattr(old, name) != getattr(new, name)]
 
 
 def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:

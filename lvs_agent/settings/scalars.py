@@ -9,9 +9,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB)")
-_BYTES = {"B": 1, "KiB": 1_024, "MiB": 1_048_576}
+_BYTES = {"MiB": 1_048_576, "KiB": 1_024, "B": 1}
 
 
 def parse_duration(value: object) -> float:
@@ -28,6 +28,15 @@ def parse_size(value: object) -> int:
     if match is None:
         raise ValueError('a size with its unit is wanted, like "64KiB" or "1MiB"')
     return int(match[1]) * _BYTES[match[2]]
+
+
+def with_unit(number: float, *, size: bool) -> str:
+    """``number`` seconds, or bytes where it is a ``size``, in the largest unit that needs no fraction."""
+    for unit, scale in (_BYTES if size else _SECONDS).items():
+        amount = round(number / scale, 6)
+        if amount >= 1 and amount == int(amount):
+            return f"{int(amount)}{unit}"
+    return str(number)
 
 
 def _from_base(value: str, info: ValidationInfo) -> str:

@@ -19,7 +19,7 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from lvs_agent.config.findings import Report
-from lvs_agent.config.sentences import findings
+from lvs_agent.config.messages import findings
 from lvs_agent.config.suggest import must_be_one_of
 from lvs_agent.errors import ConfigError, Problem
 

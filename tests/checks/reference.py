@@ -21,12 +21,12 @@ from pydantic.fields import FieldInfo
 
 from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.checks.net.tls import TlsSettings
-from lvs_agent.config.docstrings import field_texts
-from lvs_agent.config.schema import CheckKeys
-from lvs_agent.config.secrets import secret_places, variants
-from lvs_agent.config.sentences import models_in, with_unit
+from lvs_agent.config.schema.check import CheckKeys
+from lvs_agent.config.schema.docstrings import field_texts
+from lvs_agent.config.schema.keys import models_in
+from lvs_agent.config.schema.secret_keys import secret_places, variants
 from lvs_agent.model.check import FailureReason
-from lvs_agent.settings.scalars import parse_duration, parse_size
+from lvs_agent.settings.scalars import parse_duration, parse_size, with_unit
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "checks.md"
 TABLE = "[virtual_service.check]"

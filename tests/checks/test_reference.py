@@ -8,9 +8,8 @@ import pytest
 import tomli
 
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.config.inheritance import COMMON_KEYS
-from lvs_agent.config.schema import CheckKeys
-from lvs_agent.config.secrets import secret_places
+from lvs_agent.config.schema.check import COMMON_KEYS, CheckKeys
+from lvs_agent.config.schema.secret_keys import secret_places
 from lvs_agent.model.check import FailureReason
 from tests.checks.reference import DOCUMENT, document, in_table, missing, said
 

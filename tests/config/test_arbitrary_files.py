@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from lvs_agent.config import Config, config_from_tables, parse_config
-from lvs_agent.config.schema import CheckKeys, File, PersistenceTable, RealServerTable, VirtualServiceTable
+from lvs_agent.config.schema.check import CheckKeys
+from lvs_agent.config.schema.tables import File, PersistenceTable, RealServerTable, VirtualServiceTable
 from lvs_agent.config.secrets import SecretSource
 from lvs_agent.errors import ConfigError
 from tests.config.kinds import KINDS, LoginSettings

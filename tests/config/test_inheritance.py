@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.config.inheritance import COMMON_KEYS, WrittenCheck, inherit
+from lvs_agent.config.check_sets import WrittenCheck, inherit
+from lvs_agent.config.schema.check import COMMON_KEYS
 from tests.config.kinds import KINDS
 
 _KEYS = ("interval", "timeout", "rise", "port", "send", "note", "user", "password", "password_file", "password_env")

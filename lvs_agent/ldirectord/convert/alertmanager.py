@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lvs_agent.config.sentences import with_unit
 from lvs_agent.ldirectord.reader import AlertSettings
+from lvs_agent.settings.scalars import with_unit
 
 NOBODY = "nobody"
 """The receiver that tells nobody."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lvs_agent.config.inheritance import Checkers
+from lvs_agent.config.check_sets import Checkers
+from lvs_agent.config.schema.agent import AgentTable
+from lvs_agent.config.schema.keys import paths_in
+from lvs_agent.config.schema.tables import VirtualServiceTable
 from lvs_agent.ldirectord.convert.compact import compact
 from lvs_agent.ldirectord.convert.notes import Note, Notes, notes
 from lvs_agent.ldirectord.convert.passwords import Written, moved_place, secrets_in, with_files
 from lvs_agent.ldirectord.convert.toml import to_toml
 from lvs_agent.ldirectord.reader import Reading
-
-_AGENT_PATHS = ("state_dir", "maintenance_dir")
-_SERVICE_PATHS = ("monitor_file",)
+from lvs_agent.settings.strict import Strict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,13 @@ def conversion(reading: Reading, *, content: bytes, file: str, base: Path, check
 
 def _anchored(tables: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """``tables`` with absolute paths: relative ones start at the directory of a file that the TOML may not be in."""
-    anchored = {**tables, "agent": _with_absolute(tables.get("agent", {}), _AGENT_PATHS, base)}
+    anchored = {**tables, "agent": _with_absolute(tables.get("agent", {}), AgentTable, base)}
     if "virtual_service" in tables:
-        anchored["virtual_service"] = [_with_absolute(each, _SERVICE_PATHS, base) for each in tables["virtual_service"]]
+        anchored["virtual_service"] = [
+            _with_absolute(each, VirtualServiceTable, base) for each in tables["virtual_service"]
+        ]
     return anchored
 
 
-def _with_absolute(table: Mapping[str, Any], keys: Sequence[str], base: Path) -> dict[str, Any]:
-    return {key: str(base / value) if key in keys else value for key, value in table.items()}
+def _with_absolute(table: Mapping[str, Any], model: type[Strict], base: Path) -> dict[str, Any]:
+    return {key: str(base / value) if key in paths_in(model) else value for key, value in table.items()}

@@ -12,23 +12,16 @@ from types import MappingProxyType
 from typing import Any
 
 from lvs_agent.checks.kinds import Checker
-from lvs_agent.config.inheritance import DEFAULT_TYPE, Checkers, WrittenCheck, belongs, inherit
-from lvs_agent.config.schema import CheckKeys
+from lvs_agent.config.check_sets import Checkers, WrittenCheck, belongs, inherit
+from lvs_agent.config.schema.check import DEFAULT_TYPE, CheckKeys
+from lvs_agent.config.schema.keys import defaults_as_written
 
 _OF_A_SERVER = frozenset({"address", "port"})
 _NEEDS_PORT = frozenset({"port", "connects_between"})
 
 
-def _written_default(value: object) -> object:
-    return f"{value:g}s" if isinstance(value, float) else value
-
-
 CHECK_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {
-        key: _written_default(info.default)
-        for key, info in CheckKeys.model_fields.items()
-        if key != "type" and info.default is not None
-    }
+    {key: value for key, value in defaults_as_written(CheckKeys).items() if key != "type"}
 )
 """What holds where nobody writes these keys of a check, as it would be written."""
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lvs_agent.config.check_sets import Checkers
 from lvs_agent.config.findings import Location, readable_path
-from lvs_agent.config.inheritance import DEFAULT_TYPE, Checkers
-from lvs_agent.config.secrets import secret_places
+from lvs_agent.config.schema.check import DEFAULT_TYPE
+from lvs_agent.config.schema.secret_keys import secret_places
 from lvs_agent.ldirectord.convert.layers import merged
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9.-]+")

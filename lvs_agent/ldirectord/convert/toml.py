@@ -8,25 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lvs_agent.config.findings import Location
-from lvs_agent.config.inheritance import COMMON_KEYS
-from lvs_agent.config.schema import CheckKeys, File, PoolKeys, VirtualServiceTable
-from lvs_agent.config.sentences import known_keys
+from lvs_agent.config.schema.check import COMMON_KEYS, CheckKeys
+from lvs_agent.config.schema.keys import known_keys, models_in
+from lvs_agent.config.schema.tables import CheckTables, DefaultsTable, File, RealServerTable, VirtualServiceTable
 from lvs_agent.ldirectord.convert.notes import Note, Notes
+from lvs_agent.settings.strict import Strict
 
 _WIDTH = 120
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_BEHIND_POOL = ("upper_threshold", "lower_threshold", "quorum", "on_stop", "monitor_file", "allow_weight_zero")
-_LAST = ("real_server", "sorry_server", "sorry_command", "check")
-_POOL = tuple(PoolKeys.model_fields)
-_DEFAULTS_ORDER = ("scheduler", *_POOL)
-_SERVER_ORDER = ("address", "port", *_POOL[:-1], "upper_threshold", "lower_threshold", "monitor_label", "check")
-_SERVICE_ORDER = (
-    *(key for key in VirtualServiceTable.model_fields if key not in {*_POOL, *_LAST, *_BEHIND_POOL}),
-    *_POOL[:-1],
-    *_BEHIND_POOL,
-    *_LAST,
-)
+_CHECKS = known_keys(CheckTables)
 _NO_NOTE = Note()
 
 Table = Mapping[str, Any]
@@ -54,6 +45,20 @@ def inline(value: object) -> str:
             # What JSON escapes, and how, is TOML too; DEL alone must be escaped here and need not be there.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return json.dumps(value)
+
+
+def _order(model: type[Strict]) -> tuple[str, ...]:
+    """The keys of ``model`` as they are declared, and the checks behind all others."""
+    return (*(key for key in known_keys(model) if key not in _CHECKS), *_CHECKS)
+
+
+_SERVER_ORDER = _order(RealServerTable)
+_SERVICE_ORDER = _order(VirtualServiceTable)
+_DEFAULTS_ORDER = _order(DefaultsTable)
+_INNER_TABLES = frozenset(
+    {*_CHECKS, *(key for key, info in VirtualServiceTable.model_fields.items() if any(models_in(info.annotation)))}
+)
+"""Keys of a service that get a section of their own where they are too long for a line."""
 
 
 class _Writer:
@@ -85,7 +90,9 @@ class _Writer:
         service = _ordered(service, _SERVICE_ORDER)
         if "check" in service:
             service = {**service, "check": _ordered_check(service["check"])}
-        apart = [key for key, value in service.items() if key in _LAST and not self._fits(key, value, at=(*at, key))]
+        apart = [
+            key for key, value in service.items() if key in _INNER_TABLES and not self._fits(key, value, at=(*at, key))
+        ]
         section = {key: value for key, value in service.items() if key not in apart}
         yield self._section("[[virtual_service]]", section, at=at)
         for key in apart:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lvs_agent.config.schema.values import MAX_PERSISTENCE_S, parse_netmask
 from lvs_agent.config.suggest import enumerate_words, nearest
-from lvs_agent.config.values import MAX_PERSISTENCE_S, parse_netmask
 from lvs_agent.ldirectord.reader.commands import fallback_command
 from lvs_agent.ldirectord.reader.notes import Notes
 from lvs_agent.ldirectord.reader.rows import server_tables, sorry_table

@@ -8,8 +8,7 @@ import tomli
 from hypothesis import HealthCheck, assume, given, settings
 
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.config.schema import PoolKeys
-from lvs_agent.ldirectord.convert.compact import POOL_DEFAULTS, compact
+from lvs_agent.ldirectord.convert.compact import compact
 from lvs_agent.ldirectord.convert.toml import to_toml
 from tests.ldirectord.convert.tables import config_of, config_of_toml, configurations
 
@@ -38,11 +37,6 @@ def test_compact_tables_mean_the_same(tables: dict[str, Any]) -> None:
     text = to_toml(compact(tables, checkers=checkers()), notes={})
 
     assert config_of_toml(text).digest == before.digest
-
-
-def test_every_key_of_a_pool_is_thought_of() -> None:
-    """A key that is new must be shared out too, or be left alone on purpose."""
-    assert {*POOL_DEFAULTS, "weight", "check", "checks", "tunnel"} == set(PoolKeys.model_fields)
 
 
 def test_what_all_services_share_is_in_the_defaults() -> None:

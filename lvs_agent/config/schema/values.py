@@ -135,6 +135,8 @@ Listen = Annotated[ListenAddress, PlainValidator(parse_listen), WithJsonSchema({
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(parse_name)]
 Line = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(parse_name)]
 Label = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(parse_label)]
+MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+UserName = Annotated[str, Field(min_length=1)]
 CommandLine = Annotated[
     tuple[str, ...],
     PlainValidator(parse_command),
@@ -179,3 +181,14 @@ class EngineWord(Enum):
     """Persistence engines of the kernel."""
 
     SIP = "sip"
+
+
+class ServerDetail(Enum):
+    """Which metrics there are of each real server."""
+
+    FULL = "full"
+    """All of them."""
+    STATE = "state"
+    """Those that say whether it is in service: no counters, no connections, no times of checks."""
+    OFF = "off"
+    """None; those of the services remain."""

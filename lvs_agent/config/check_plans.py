@@ -1,4 +1,4 @@
-"""Reads check tables after inheritance: secrets revealed, keys validated by the models of their kind."""
+"""From a check as written to a plan: secrets revealed, keys validated by the models of their kind."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lvs_agent.checks.kinds import Checker
+from lvs_agent.config.check_sets import Checkers, CheckSet, WrittenCheck, belongs, place_of
 from lvs_agent.config.findings import Finding, Location, Report
-from lvs_agent.config.inheritance import COMMON_KEYS, Checkers, WrittenCheck, belongs, inherit
 from lvs_agent.config.meaning import fingerprint
-from lvs_agent.config.schema import CheckKeys
-from lvs_agent.config.secrets import SecretSource, reveal, secret_places, variants, without
-from lvs_agent.config.sentences import findings, known_keys
+from lvs_agent.config.messages import findings
+from lvs_agent.config.schema.check import COMMON_KEYS, CheckKeys
+from lvs_agent.config.schema.keys import known_keys
+from lvs_agent.config.schema.secret_keys import secret_places, variants
+from lvs_agent.config.secrets import SecretSource, reveal, without
 from lvs_agent.config.suggest import enumerate_words, must_be_one_of, unknown_key
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import BASE
 
 M = TypeVar("M", bound=BaseModel)
+
+_OF_A_SERVER = frozenset({"type", "address", "port", "on_failure", "failed_weight"})
+"""Keys that say which checker runs, against what, and what it does to its real server: not how it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,7 @@ class CheckPlan:
         return self.keys.interval if self.keys.down_interval is None else self.keys.down_interval
 
 
-class CheckReader:
+class CheckPlanner:
     """Makes plans of written checks, and reports what is wrong with them."""
 
     def __init__(self, *, checkers: Checkers, source: SecretSource, report: Report) -> None:
@@ -50,13 +55,19 @@ class CheckReader:
         self._source = source
         self._report = report
 
-    def inherit(self, outer: WrittenCheck, table: object, *, at: Location) -> WrittenCheck:
-        """What holds inside; an error for a type that does not exist.  What is no table changes nothing."""
-        if not isinstance(table, Mapping) or not table:
-            return outer
-        if "type" in table and not (isinstance(table["type"], str) and table["type"] in self._checkers):
-            self._report.error((*at, "type"), must_be_one_of(tuple(self._checkers), given=table["type"]))
-        return inherit(outer, table, at=at, checkers=self._checkers)
+    def plans(self, checks: CheckSet, *, at: Location) -> tuple[CheckPlan, ...]:
+        """The plans of all checks that hold at the table ``at``, without those that cannot be made."""
+        plans = [self.plan(check, at=place_of(name, at=at), complete=True) for name, check in checks.members()]
+        return tuple(plan for plan in plans if plan is not None)
+
+    def look(self, checks: CheckSet, *, outer: CheckSet, at: Location) -> None:
+        """Report what is wrong with what the table at ``at`` writes, even if nobody uses it.
+
+        More keys may come further in, so that nothing is missing yet.
+        """
+        for name, check in checks.members():
+            if check is not outer.get(name):
+                self.plan(check, at=place_of(name, at=at), complete=False)
 
     def plan(self, written: WrittenCheck, *, at: Location, complete: bool) -> CheckPlan | None:
         """The plan for ``written``, or None after reporting why there is none.
@@ -65,6 +76,8 @@ class CheckReader:
         come further in, so that nothing is missing yet.
         """
         if written.type is None:
+            text = must_be_one_of(tuple(self._checkers), given=written.values["type"])
+            self._report.error(written.places["type"], text)
             return None
         checker = self._checkers[written.type]
         place = written.places["type"][:-1] if "type" in written.places else at
@@ -118,9 +131,9 @@ class CheckReader:
 
 
 def _fingerprint(checker: Checker, keys: CheckKeys, settings: CheckSettings) -> str:
-    down_interval = keys.interval if keys.down_interval is None else keys.down_interval
-    times = [keys.interval, down_interval, keys.fast_interval, keys.timeout]
-    return fingerprint([checker.kind, settings, *times, keys.rise, keys.fall, keys.connects_between])
+    own = {key: getattr(keys, key) for key in COMMON_KEYS - _OF_A_SERVER}
+    own["down_interval"] = keys.interval if keys.down_interval is None else keys.down_interval
+    return fingerprint([checker.kind, settings, own])
 
 
 def _in_file(found: Finding, places: Mapping[str, Location], lacking: Location) -> Finding:

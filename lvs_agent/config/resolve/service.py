@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 
 from lvs_agent.config.findings import Location, Report
-from lvs_agent.config.schema import DefaultsTable, PersistenceTable, VirtualServiceTable
-from lvs_agent.config.values import EngineWord, FamilyWord
+from lvs_agent.config.schema.tables import PersistenceTable, VirtualServiceTable
+from lvs_agent.config.schema.values import EngineWord, FamilyWord
 from lvs_agent.model.ipvs import (
     SCHEDULER_FLAG_NAMES,
     AddressKey,
@@ -19,25 +19,21 @@ from lvs_agent.model.ipvs import (
     ServiceKey,
 )
 
-DEFAULT_SCHEDULER = "wlc"
 _KEEPS_BUCKETS = frozenset({"sh", "mh", "dh"})
 _HAS_FALLBACK_FLAG = frozenset({"sh", "mh"})
 
 
-def resolve_service(
-    table: VirtualServiceTable, *, defaults: DefaultsTable, at: Location, report: Report
-) -> Service | None:
+def resolve_service(table: VirtualServiceTable, *, at: Location, report: Report) -> Service | None:
     """The row that the kernel shall have for ``table``; None, after reporting why, where it cannot have a key."""
     key = _key(table, at=at, report=report)
     if key is None:
         return None
-    scheduler = table.scheduler or defaults.scheduler or DEFAULT_SCHEDULER
     if table.one_packet and not _may_be_udp(key):
         report.error((*at, "one_packet"), "is for udp and firewall mark services only; the kernel ignores it elsewhere")
     return Service(
         key=key,
-        scheduler=scheduler,
-        scheduler_flags=_flags(table, scheduler=scheduler, at=at, report=report),
+        scheduler=table.scheduler,
+        scheduler_flags=_flags(table, at=at, report=report),
         persistence=_persistence(table.persistence, key=key, at=(*at, "persistence"), report=report),
         one_packet=table.one_packet,
     )
@@ -59,10 +55,10 @@ def weight_zero_harm(service: Service) -> str | None:
 def _key(table: VirtualServiceTable, *, at: Location, report: Report) -> ServiceKey | None:
     if table.fwmark is not None:
         for word in ("protocol", "address", "port"):
-            if getattr(table, word) is not None:
+            if word in table.model_fields_set:
                 report.error((*at, word), "cannot be given together with fwmark: the mark alone finds the packets")
         return FwmarkKey(table.fwmark, Family.INET6 if table.family is FamilyWord.INET6 else Family.INET)
-    if table.family is not None:
+    if "family" in table.model_fields_set:
         report.error((*at, "family"), "is for firewall mark services only; elsewhere the address says it")
     if table.address is None:
         report.error((*at, "address"), "is required, with a port (or fwmark instead of both)")
@@ -74,17 +70,16 @@ def _key(table: VirtualServiceTable, *, at: Location, report: Report) -> Service
         report.error(
             (*at, "port"), "can be 0 (every port) only with persistence: the kernel drops the packets otherwise"
         )
-    return AddressKey(table.protocol or Protocol.TCP, table.address, table.port)
+    return AddressKey(table.protocol, table.address, table.port)
 
 
-def _flags(table: VirtualServiceTable, *, scheduler: str, at: Location, report: Report) -> SchedulerFlag:
+def _flags(table: VirtualServiceTable, *, at: Location, report: Report) -> SchedulerFlag:
     flags = SchedulerFlag.NONE
     for index, word in enumerate(table.scheduler_flags):
         owner = word.partition("-")[0]
-        if owner not in ("flag", scheduler):
-            report.error(
-                (*at, "scheduler_flags", index), f"'{word}' is a flag of the scheduler {owner}, not {scheduler}"
-            )
+        if owner not in ("flag", table.scheduler):
+            text = f"'{word}' is a flag of the scheduler {owner}, not {table.scheduler}"
+            report.error((*at, "scheduler_flags", index), text)
         flags |= SCHEDULER_FLAG_NAMES[word]
     return flags
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lvs_agent.config.checks import CheckPlan
+from lvs_agent.config.check_plans import CheckPlan
 from lvs_agent.config.draft import ServiceDraft
 from lvs_agent.config.findings import Report
 from lvs_agent.model.intent import VirtualService

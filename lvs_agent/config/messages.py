@@ -6,20 +6,20 @@ The values themselves are never repeated: any of them might be a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lvs_agent.config.findings import Finding, Location
+from lvs_agent.config.schema.keys import known_keys, models_in
 from lvs_agent.config.suggest import must_be_one_of, unknown_key
+from lvs_agent.settings.scalars import with_unit
 
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _WITH_UNIT = re.compile(r"[\d.]+\s*(ms|s|m|h|d|B|KiB|MiB)")
-_DURATION_UNITS = (("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
-_SIZE_UNITS = (("MiB", 1_048_576), ("KiB", 1_024), ("B", 1))
 
 _PLAIN: Mapping[str, str] = MappingProxyType(
     {
@@ -69,28 +69,6 @@ def sentence(detail: ErrorDetails) -> str:
         return plain
     explain = _EXPLAINED.get(detail["type"])
     return explain(detail) if explain is not None else "has a value that cannot be used here"
-
-
-def with_unit(number: float, *, size: bool) -> str:
-    """``number`` seconds, or bytes where it is a ``size``, in the largest unit that needs no fraction."""
-    for unit, scale in _SIZE_UNITS if size else _DURATION_UNITS:
-        amount = round(number / scale, 6)
-        if amount >= 1 and amount == int(amount):
-            return f"{int(amount)}{unit}"
-    return str(number)
-
-
-def known_keys(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys that a table of this model may have."""
-    return tuple(info.alias or name for name, info in model.model_fields.items())
-
-
-def models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    """Every model inside a field's annotation: ``Inner`` of ``Inner | None`` or of ``tuple[Inner, ...]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from models_in(argument)
 
 
 def _real_location(detail: ErrorDetails, table: Any) -> Location:
