@@ -9,7 +9,7 @@ _PREFIXES = ("", "k", "M", "G", "T", "P")
 def span(seconds: float) -> str:
     """``12.3 ms``, ``4.2 s``, ``42 s``, ``5 min``, ``3 h 20 min`` or ``12 d 4 h``; never a negative one."""
     seconds = max(0.0, seconds)
-    if seconds < 1:
+    if seconds < 0.99995:  # what is more than that rounds to 1000.0 ms
         return f"{seconds * 1000:.1f} ms"
     whole = round(seconds)
     if whole < 10:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvs_agent.view.spans import about, ago, amount, plural, span
@@ -29,6 +29,7 @@ def test_lengths_of_time_are_as_exact_as_people_want_them(seconds: float, words:
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9))
+@example(0.0, 0.99999)
 def test_units_never_reach_the_next_one(one: float, other: float) -> None:
     """No ``60 min``, no ``1000 ms``; whatever the length is, it is short."""
     for text in (span(one), span(other)):
