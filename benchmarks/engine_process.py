@@ -10,6 +10,7 @@ import uvloop
 from benchmarks.addresses import loopback_addresses
 from lvs_agent.checks.engine.engine import Engine
 from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import SystemClock
 from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Passed, Target
 
@@ -38,7 +39,7 @@ def report(batch: Sequence[CheckReport]) -> None:
 
 
 async def main(*, port: int, servers: int, interval_s: float) -> None:
-    engine = Engine(clock=SystemClock(), report=report)
+    engine = Engine(clock=SystemClock(), report=report, resources=ProbeResources())
     engine.configure(specs(port=port, servers=servers, interval_s=interval_s))
     await engine.run()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from lvs_agent import __version__, systemd
 from lvs_agent.checks.engine import libraries
 from lvs_agent.checks.engine.engine import Engine
-from lvs_agent.checks.net.shared import provide
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.checks.net.threads import Threads
 from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.commands.command_runner import CommandRunner
@@ -116,7 +116,10 @@ class Daemon:
             wake=self._reconciling.wake,
             remember=self._keeper.keep if options.writes else lambda: None,
         )
-        self._engine = Engine(clock=self._clock, report=self._take)
+        agent = options.config.agent
+        commands = CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user)
+        resources = ProbeResources(threads=self._threads, commands=commands)
+        self._engine = Engine(clock=self._clock, report=self._take, resources=resources)
         self._checking = Checking(
             state=self.state, journal=self._journal, set_down=self._engine.set_down, wake=self._reconciling.wake
         )
@@ -153,9 +156,6 @@ class Daemon:
         """
         await asyncio.to_thread(_try_to_read, self._backend)
         await asyncio.to_thread(libraries.load, self._config.intent.checks.values())
-        agent = self._config.agent
-        provide(CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user))
-        provide(self._threads)
         try:
             await self._attending.first()
             self._engine.configure(self._config.intent.checks.values())

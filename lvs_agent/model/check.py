@@ -1,4 +1,5 @@
-"""What a check is, and what one run of it can say.  Plain picklable data: checks may run in other processes.
+"""What a check is, and what one run of it can say.  Plain picklable data, whatever has run: checks may run in other
+processes.
 
 A *check* is a configured test with its timing, a *probe* one run of it, a *result* the outcome of a probe: passed,
 failed (the server's fault) or errored (our own fault, which never changes a server's state).
@@ -6,10 +7,9 @@ failed (the server's fault) or errored (our own fault, which never changes a ser
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, NewType, Protocol
+from typing import Any, NamedTuple, NewType
 
 from lvs_agent.model.ipvs import DestinationKey, IPAddress, ServiceKey
 
@@ -79,54 +79,6 @@ class Errored:
 CheckResult = Passed | Failed | Errored
 
 
-class Stage(Enum):
-    """How far a probe has come; decides what running out of time means.
-
-    QUEUED: it still waits for something of our own (a free place to run a command), so the server is not to blame.
-    """
-
-    QUEUED = "queued"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-
-
-class Closeable(Protocol):
-    """Something that is kept from one probe to the next."""
-
-    def close(self) -> None:
-        """Give it back."""
-
-
-class Progress:
-    """Where the running probe of one check stands.  The only thing about a target that changes."""
-
-    __slots__ = ("held", "hurry", "prepared", "stage", "waiting_for")
-
-    def __init__(self) -> None:
-        self.prepared: object = None
-        """What the checker has computed once for all probes of this target; nobody else's business."""
-        self.held: Closeable | None = None
-        """What one probe leaves to the next, such as an open connection; closed where the check is given up."""
-        self.hurry: Callable[[], None] = _nobody_hurries
-        """Called by what is held when the next probe should not wait for its time."""
-        self.restart()
-
-    def release(self) -> None:
-        """Close what is held."""
-        held, self.held = self.held, None
-        if held is not None:
-            held.close()
-
-    def restart(self) -> None:
-        """Forget the last probe, but not what was prepared."""
-        self.stage = Stage.CONNECTING
-        self.waiting_for = "connection"
-
-
-def _nobody_hurries() -> None:
-    """What ``hurry`` does where no engine runs the check."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What a probe is pointed at.
@@ -141,7 +93,6 @@ class Target:
     settings: Any
     service: ServiceKey | None = None
     server: DestinationKey | None = None
-    progress: Progress = field(default_factory=Progress, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -10,6 +12,13 @@ class Strict(BaseModel):
 
     It is built when the first table is validated, and the texts below its fields are read when the JSON Schema is
     made (``lvs_agent.config.schema.docstrings``): at a start, most models are not needed, and the texts never.
+
+    What a ``cached_property`` has computed is no part of what is compared and pickled: only the fields are.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        state["__dict__"] = {name: value for name, value in self.__dict__.items() if name in type(self).model_fields}
+        return state

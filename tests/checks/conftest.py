@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.checks import servers
+from tests.checks.first_probe import FirstProbes
 
 _NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 
@@ -78,6 +80,13 @@ def _certificate(path: Path, *, days: int) -> Certificate:
     )
     path.write_bytes(pem + secret)
     return Certificate(path=path, not_after=until.timestamp())
+
+
+@pytest.fixture(scope="module")
+def first_probes() -> Iterator[FirstProbes]:
+    """New processes to probe in."""
+    with FirstProbes() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

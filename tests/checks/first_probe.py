@@ -24,16 +24,18 @@ import uvloop
 import lvs_agent.daemon  # noqa: F401 - so that what it has is not counted
 from lvs_agent.checks.engine import libraries
 from lvs_agent.checks.engine.engine import Engine
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import SystemClock
 from lvs_agent.model.check import CheckReport, CheckResult, CheckSpec
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """What a first probe said, and which modules it imported."""
+    """What a first probe said, which modules it imported, and the check as it was there when the probe had run."""
 
     result: CheckResult
     imported: list[str]
+    check: CheckSpec
 
 
 class FirstProbes:
@@ -78,7 +80,7 @@ async def _reported(spec: CheckSpec) -> CheckResult:
         for one in batch:
             reports.put_nowait(one)
 
-    engine = Engine(clock=SystemClock(), report=report)
+    engine = Engine(clock=SystemClock(), report=report, resources=ProbeResources())
     engine.configure([spec])
     task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
     try:
@@ -96,7 +98,7 @@ def _first(packed: str, *, loaded: bool) -> First:
     before = set(sys.modules)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(_reported(spec))
-    return First(result, sorted(set(sys.modules) - before))
+    return First(result, sorted(set(sys.modules) - before), spec)
 
 
 def _main() -> None:

@@ -21,6 +21,8 @@ import uvloop
 from lvs_agent.checks.engine import libraries
 from lvs_agent.checks.engine.engine import Engine
 from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import SystemClock
 from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, Target
 
@@ -63,15 +65,24 @@ def spec(
 
 
 @asynccontextmanager
-async def engine_running() -> AsyncIterator[tuple[Engine, asyncio.Queue[CheckReport]]]:
-    """An engine that runs, and the queue that its reports arrive in."""
+async def probe_run() -> AsyncIterator[ProbeRun]:
+    """What a probe is given by an engine, for probes that are made without one."""
+    async with ProbeResources() as resources:
+        yield ProbeRun(resources)
+
+
+@asynccontextmanager
+async def engine_running(
+    resources: ProbeResources | None = None,
+) -> AsyncIterator[tuple[Engine, asyncio.Queue[CheckReport]]]:
+    """An engine that runs with these resources, and the queue that its reports arrive in."""
     reports: asyncio.Queue[CheckReport] = asyncio.Queue()
 
     def report(batch: Any) -> None:
         for one in batch:
             reports.put_nowait(one)
 
-    engine = Engine(clock=SystemClock(), report=report)
+    engine = Engine(clock=SystemClock(), report=report, resources=resources or ProbeResources())
     task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
     await asyncio.sleep(0)
     try:

@@ -10,13 +10,13 @@ from dataclasses import replace
 import pytest
 
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.checks.net.shared import close_shared
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.config.jsonschema import json_schema
 from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Errored, ErrorReason, Failed, FailureReason, Passed
-from tests.checks import servers
 from tests.checks.cases import TIMEOUT_S, TOLERANCE_S, all_cases
 from tests.checks.conftest import Certificates
-from tests.checks.servers import children, descriptors, engine_running, result_of, run, threads, until
+from tests.checks.servers import children, descriptors, engine_running, run, threads, until
 
 CASES = all_cases()
 HOSTILE = [(kind, name) for kind, case in CASES.items() for name in case.hostile]
@@ -36,10 +36,12 @@ def test_healthy_server_passes(kind: str, certificates: Certificates) -> None:
     assert healthy is not None
 
     async def main() -> None:
-        async with healthy(certificates) as check:
-            await warmed_up(check)
+        resources = ProbeResources()
+        async with healthy(certificates) as check, engine_running(resources) as (engine, reports):
+            await warmed_up(check, resources)
+            engine.configure([check])
 
-            assert isinstance(await result_of(check), Passed)
+            assert isinstance((await asyncio.wait_for(reports.get(), 20)).result, Passed)
 
     run(main())
 
@@ -52,8 +54,9 @@ def test_hostile_server_fails_by_the_deadline(kind: str, name: str, certificates
     """
 
     async def main() -> None:
-        async with CASES[kind].hostile[name](certificates) as check, engine_running() as (engine, reports):
-            await warmed_up(check)
+        resources = ProbeResources()
+        async with CASES[kind].hostile[name](certificates) as check, engine_running(resources) as (engine, reports):
+            await warmed_up(check, resources)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             for number in range(ATTEMPTS):
                 engine.configure([replace(check, id=CheckId(f"{number}"))])
@@ -83,14 +86,16 @@ def test_cancelled_probe_leaves_nothing(kind: str, certificates: Certificates) -
 
     async def main() -> None:
         case = CASES[kind]
-        async with case.lasting(certificates) as check, engine_running() as _:
-            await warmed_up(check)
+        async with case.lasting(certificates) as check, ProbeResources() as resources:
+            await warmed_up(check, resources)
             before = holdings()
             for moment in (0.0, 0.005, 0.02, 0.05):
-                probe = asyncio.ensure_future(checkers()[kind].probe(check.target))
+                given = ProbeRun(resources)
+                probe = asyncio.ensure_future(checkers()[kind].probe(check.target, given))
                 await asyncio.sleep(moment)
                 probe.cancel()
                 await asyncio.wait({probe})
+                given.release()
             with suppress(TimeoutError):
                 await until(lambda: holdings() == before, within_s=2)
 
@@ -136,24 +141,12 @@ def holdings() -> tuple[int, int, int]:
     return descriptors(), threads(), len(children())
 
 
-async def warmed_up(check: CheckSpec) -> None:
+async def warmed_up(check: CheckSpec, resources: ProbeResources) -> None:
     """Have everything made that probes share, so that only the probe itself is counted and timed."""
-    probe = asyncio.ensure_future(checkers()[check.kind].probe(check.target))
+    given = ProbeRun(resources)
+    probe = asyncio.ensure_future(checkers()[check.kind].probe(check.target, given))
     await asyncio.wait({probe}, timeout=0.15)
     probe.cancel()
     await asyncio.wait({probe})
+    given.release()
     await asyncio.sleep(0.05)
-
-
-def test_shared_things_are_made_anew_after_closing() -> None:
-    """Closing what probes share ends nothing for good."""
-
-    async def main() -> None:
-        before = descriptors()
-        for _ in range(2):
-            assert await checkers()["ping"].probe(servers.target("ping")) == Passed("echo reply")
-            await close_shared()
-
-        assert descriptors() == before
-
-    run(main())

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lvs_agent.checks.net.datagram import FIRST_RESEND_S, Question, ask
-from lvs_agent.checks.net.shared import close_shared
-from lvs_agent.model.check import Stage, Target
+from lvs_agent.checks.net.progress import Stage
+from lvs_agent.model.check import Target
 from lvs_agent.settings.check import CheckSettings
 from tests.checks.datagram_servers import flooding_with, hearing, refusing_port, silent
-from tests.checks.servers import descriptors, run
+from tests.checks.servers import descriptors, probe_run, run
 
 
 def target(port: int, *, address: str = "127.0.0.1") -> Target:
@@ -30,8 +30,11 @@ def test_first_accepted_datagram_is_the_answer(address: str) -> None:
     """What is not accepted is passed over, whatever came before, an empty datagram too."""
 
     async def main() -> None:
-        async with hearing(lambda _: [b"no", b"", b"yes 1", b"yes 2"], address=address) as (port, heard):
-            assert await ask(target(port, address=address), b"question", wanted) == "yes 1"
+        async with (
+            hearing(lambda _: [b"no", b"", b"yes 1", b"yes 2"], address=address) as (port, heard),
+            probe_run() as given,
+        ):
+            assert await ask(target(port, address=address), given, b"question", wanted) == "yes 1"
             assert heard == [b"question"]
 
     run(main())
@@ -48,9 +51,9 @@ def test_question_is_asked_again_until_there_is_an_answer() -> None:
 
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        async with hearing(third) as (port, _):
+        async with hearing(third) as (port, _), probe_run() as given:
             begin = loop.time()
-            assert await ask(target(port), b"", wanted) == "yes"
+            assert await ask(target(port), given, b"", wanted) == "yes"
             return loop.time() - begin
 
     assert run(main()) >= 3 * FIRST_RESEND_S, "after one time, and then after twice as much"
@@ -61,8 +64,9 @@ def test_closed_port_is_refused(address: str) -> None:
     """The ICMP error of a host without the port arrives as an error of the socket."""
 
     async def main() -> None:
-        with pytest.raises(ConnectionRefusedError):
-            await ask(target(refusing_port(address=address), address=address), b"question", wanted)
+        async with probe_run() as given:
+            with pytest.raises(ConnectionRefusedError):
+                await ask(target(refusing_port(address=address), address=address), given, b"question", wanted)
 
     run(main())
 
@@ -74,8 +78,8 @@ def test_question_may_depend_on_where_it_is_sent_from() -> None:
         return f"{host} {port}".encode()
 
     async def main() -> None:
-        async with hearing(lambda data: [b"yes " + data]) as (port, _):
-            host, sender = (await ask(target(port), question, wanted)).split()[1:]
+        async with hearing(lambda data: [b"yes " + data]) as (port, _), probe_run() as given:
+            host, sender = (await ask(target(port), given, question, wanted)).split()[1:]
 
         assert host == "127.0.0.1"
         assert int(sender) not in (0, port)
@@ -93,8 +97,10 @@ def test_others_are_not_heard() -> None:
                 stranger.sendto(b"yes, says a stranger", ("127.0.0.1", int(data)))
                 return [b"yes, says the server"]
 
-            async with hearing(elsewhere) as (port, _):
-                assert await ask(target(port), lambda _, own: str(own).encode(), wanted) == "yes, says the server"
+            async with hearing(elsewhere) as (port, _), probe_run() as given:
+                assert (
+                    await ask(target(port), given, lambda _, own: str(own).encode(), wanted) == "yes, says the server"
+                )
 
     run(main())
 
@@ -104,12 +110,12 @@ def test_silence_is_the_servers() -> None:
 
     async def main() -> None:
         at = None
-        async with hearing(silent) as (port, _):
+        async with hearing(silent) as (port, _), probe_run() as given:
             at = target(port)
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(ask(at, b"question", wanted), 0.05)
+                await asyncio.wait_for(ask(at, given, b"question", wanted), 0.05)
 
-        assert (at.progress.stage, at.progress.waiting_for) == (Stage.CONNECTED, "an answer")
+        assert (given.progress.stage, given.progress.waiting_for) == (Stage.CONNECTED, "an answer")
 
     run(main())
 
@@ -118,9 +124,9 @@ def test_flood_keeps_nobody_waiting() -> None:
     """However much comes that is no answer, the loop goes on with other things and the deadline holds."""
 
     async def main() -> None:
-        async with flooding_with(b"no") as port:
+        async with flooding_with(b"no") as port, probe_run() as given:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(ask(target(port), b"question", wanted), 0.1)
+                await asyncio.wait_for(ask(target(port), given, b"question", wanted), 0.1)
 
     run(main())
 
@@ -130,15 +136,14 @@ def test_nothing_is_left(question: Question) -> None:
     """Socket and timer are given back when it is cancelled, and when the question cannot be sent at all."""
 
     async def main() -> None:
-        async with hearing(silent) as (port, _):
+        async with hearing(silent) as (port, _), probe_run() as given:
             with pytest.raises((TimeoutError, OSError)):
-                await asyncio.wait_for(ask(target(port), b"question", wanted), 0.02)
+                await asyncio.wait_for(ask(target(port), given, b"question", wanted), 0.02)
             before = descriptors()
             with pytest.raises((TimeoutError, OSError)):
-                await asyncio.wait_for(ask(target(port), question, wanted), 0.02)
+                await asyncio.wait_for(ask(target(port), given, question, wanted), 0.02)
 
             assert descriptors() == before
-        await close_shared()
 
     run(main())
 
@@ -147,8 +152,8 @@ def test_too_long_a_question_is_told() -> None:
     """No datagram of IP takes it."""
 
     async def main() -> Any:
-        async with hearing(silent) as (port, _):
-            return await ask(target(port), b"x" * 65_508, wanted)
+        async with hearing(silent) as (port, _), probe_run() as given:
+            return await ask(target(port), given, b"x" * 65_508, wanted)
 
     with pytest.raises(OSError, match="Message too long"):
         run(main())

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvs_agent.checks.net.dialogue import LINE_LIMIT, LINES_LIMIT, TOTAL_LIMIT, Dialogue, converse, printable
-from lvs_agent.checks.net.shared import close_shared
+from lvs_agent.checks.net.progress import Stage
 from lvs_agent.checks.net.tls import TlsSettings
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Stage
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks import servers
 from tests.checks.conftest import Certificate, Certificates
-from tests.checks.servers import Handler, run, serving
+from tests.checks.servers import Handler, probe_run, run, serving
 
 Talk = Callable[[Dialogue], Awaitable[Passed | Failed]]
 
@@ -37,10 +37,8 @@ def result_of(
     """What ``converse`` makes of ``talk`` with such a server, which speaks TLS with the certificate ``of``."""
 
     async def main() -> CheckResult:
-        async with serving(handler, tls=of.server_context() if of else None) as port:
-            result = await converse(servers.target("tcp", port=port), talk, tls=tls)
-            await close_shared()
-        return result
+        async with serving(handler, tls=of.server_context() if of else None) as port, probe_run() as given:
+            return await converse(servers.target("tcp", port=port), given, talk, tls=tls)
 
     return run(main())
 
@@ -233,7 +231,8 @@ def test_refused_connection_is_told() -> None:
     """Nobody listens."""
 
     async def main() -> CheckResult:
-        return await converse(servers.target("tcp", port=servers.unused_port()), reply)
+        async with probe_run() as given:
+            return await converse(servers.target("tcp", port=servers.unused_port()), given, reply)
 
     assert run(main()) == Failed(FailureReason.REFUSED, "connection refused")
 
@@ -252,7 +251,7 @@ def test_progress_says_what_is_waited_for() -> None:
     """So that running out of time can tell it."""
 
     async def main() -> tuple[Stage, str]:
-        async with serving(servers.silent) as port:
+        async with serving(servers.silent) as port, probe_run() as given:
             target = servers.target("tcp", port=port)
 
             async def talk(dialogue: Dialogue) -> Passed:
@@ -261,9 +260,8 @@ def test_progress_says_what_is_waited_for() -> None:
                 return Passed()
 
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(converse(target, talk), 0.1)
-            await close_shared()
-            return target.progress.stage, target.progress.waiting_for
+                await asyncio.wait_for(converse(target, given, talk), 0.1)
+            return given.progress.stage, given.progress.waiting_for
 
     assert run(main()) == (Stage.CONNECTED, "answer to HELLO")
 

@@ -15,6 +15,8 @@ import pytest
 from lvs_agent.checks.engine import schedule
 from lvs_agent.checks.engine.engine import Engine, over_time
 from lvs_agent.checks.engine.wheel import SLOT_S
+from lvs_agent.checks.net.progress import Progress, Stage
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import ManualClock, SystemClock
 from lvs_agent.model.check import (
     CheckId,
@@ -24,8 +26,6 @@ from lvs_agent.model.check import (
     Failed,
     FailureReason,
     Passed,
-    Progress,
-    Stage,
 )
 from tests.checks import servers
 from tests.checks.servers import engine_running, ok, report_of, run, serving, spec, until
@@ -36,7 +36,7 @@ async def by_hand() -> AsyncIterator[tuple[Engine, ManualClock, list[CheckReport
     """An engine whose time stands still until the test moves it."""
     clock = ManualClock()
     reports: list[CheckReport] = []
-    engine = Engine(clock=clock, report=reports.extend)
+    engine = Engine(clock=clock, report=reports.extend, resources=ProbeResources())
     task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
     await asyncio.sleep(0)
     try:
@@ -345,7 +345,7 @@ def test_failing_report_ends_the_engine() -> None:
         def report(_: Sequence[CheckReport]) -> None:
             raise LookupError("nowhere")
 
-        engine = Engine(clock=SystemClock(), report=report)
+        engine = Engine(clock=SystemClock(), report=report, resources=ProbeResources())
         engine.configure([spec("none", interval_s=0.1)])
         task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
 
@@ -355,21 +355,16 @@ def test_failing_report_ends_the_engine() -> None:
     run(main())
 
 
-def test_idle_engine_shows_that_it_lives() -> None:
-    """With nothing to do the engine ticks once a heartbeat, not more."""
+def test_idle_engine_does_not_wake_the_process() -> None:
+    """With nothing to do there is no timer; the first check sets one."""
 
     async def main() -> None:
-        async with engine_running() as (engine, _):
-            begin = engine.is_alive_at
-            ticks = 0
-            until = time.monotonic() + 1.3
-            last = begin
-            while time.monotonic() < until:
-                await asyncio.sleep(0.05)
-                ticks += engine.is_alive_at != last
-                last = engine.is_alive_at
+        async with by_hand() as (engine, _, _):
+            idle = engine._timer
+            engine.configure([spec("tcp", port=1)])
 
-            assert ticks == 1
+            assert idle is None
+            assert engine._timer is not None
 
     run(main())
 

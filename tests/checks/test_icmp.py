@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.checks.kinds.ping import icmp
+from lvs_agent.checks.net import icmp
 from lvs_agent.model.ipvs import Family
 
 families = st.sampled_from(Family)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,6 @@ SETTINGS = [
     *((kind, "healthy") for kind, case in all_cases().items() if case.healthy is not None),
     *((kind, name) for kind, case in all_cases().items() for name in SOME if name in case.hostile),
 ]
-
-
-@pytest.fixture(scope="module")
-def first_probes() -> Iterator[FirstProbes]:
-    """New processes to probe in."""
-    with FirstProbes() as running:
-        yield running
 
 
 def first(

@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from lvs_agent.checks.kinds.ping import probe
-from lvs_agent.checks.net.shared import close_shared
 from lvs_agent.model.check import Errored, ErrorReason, Passed
-from tests.checks.servers import no_descriptors_left, result_of, run, spec, target
+from tests.checks.servers import no_descriptors_left, probe_run, result_of, run, spec, target
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1"])
@@ -21,9 +20,8 @@ def test_many_pings_at_once_are_told_apart() -> None:
 
     async def main() -> None:
         targets = [target("ping", address=f"127.0.{n // 250}.{n % 250 + 1}", payload_size="64B") for n in range(500)]
-        async with asyncio.timeout(5):
-            results = await asyncio.gather(*map(probe, targets))
-        await close_shared()
+        async with asyncio.timeout(5), probe_run() as given:
+            results = await asyncio.gather(*(probe(target, given) for target in targets))
 
         assert results == [Passed("echo reply")] * 500
 
@@ -34,11 +32,11 @@ def test_no_descriptor_is_our_own_fault() -> None:
     """A socket that cannot be opened says nothing about the server."""
 
     async def main() -> None:
-        with no_descriptors_left():
-            result = await probe(target("ping"))
+        async with probe_run() as given:
+            with no_descriptors_left():
+                result = await probe(target("ping"), given)
 
         assert isinstance(result, Errored)
         assert result.reason is ErrorReason.NO_DESCRIPTORS
-        await close_shared()
 
     run(main())

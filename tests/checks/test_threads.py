@@ -9,9 +9,10 @@ import pytest
 
 from lvs_agent.checks.engine.engine import over_time
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.checks.net.shared import close_shared, shared
-from lvs_agent.checks.net.threads import Threads
-from lvs_agent.model.check import Errored, ErrorReason, Failed, FailureReason, Progress, Stage
+from lvs_agent.checks.net.progress import Progress, Stage
+from lvs_agent.checks.net.resources import ProbeResources
+from lvs_agent.checks.net.threads import Doubt, Threads
+from lvs_agent.model.check import Errored, ErrorReason, Failed, FailureReason
 from tests.checks.servers import run, threads, until
 
 
@@ -32,11 +33,11 @@ class Hanging:
         self._told.set()
 
 
-def started(pool: Threads, call: Hanging, *, doubtful: bool = False) -> tuple["asyncio.Task[str]", Progress]:
+def started(pool: Threads, call: Hanging, *, doubt: Doubt | None = None) -> tuple["asyncio.Task[str]", Progress]:
     """A task that runs ``call``, as a probe does that is connected."""
     progress = Progress()
     progress.stage, progress.waiting_for = Stage.CONNECTED, "login"
-    running = pool.run(call, cancel=call.end, progress=progress, doubtful=doubtful)
+    running = pool.run(call, cancel=call.end, progress=progress, doubt=doubt)
     return asyncio.get_running_loop().create_task(running, name="call"), progress
 
 
@@ -230,7 +231,7 @@ def test_calls_in_doubt_leave_places_to_others() -> None:
     async def main() -> None:
         pool = Threads(concurrency=4)
         doubtful = [Hanging() for _ in range(6)]
-        tasks = [started(pool, call, doubtful=True)[0] for call in doubtful]
+        tasks = [started(pool, call, doubt=Doubt(hangs=True))[0] for call in doubtful]
         await until(lambda: pool.load.busy == 3)
         assert pool.load.queued == 3
         assert await asyncio.wait_for(pool.run(lambda: "well", cancel=list, progress=Progress()), 2) == "well"
@@ -240,6 +241,43 @@ def test_calls_in_doubt_leave_places_to_others() -> None:
         assert await asyncio.gather(*tasks) == ["ended"] * 6
 
     run(main())
+
+
+def test_call_that_had_to_be_cancelled_is_held_against_the_next_one_until_one_ends() -> None:
+    """Doubt begins with a call that hung, and ends with one that ended by itself, whatever it raised."""
+
+    async def main() -> list[bool]:
+        pool, doubt, call = Threads(), Doubt(), Hanging()
+        seen = []
+        task, _ = started(pool, call, doubt=doubt)
+        await until(lambda: call.thread)
+        task.cancel()
+        await asyncio.wait({task})
+        seen.append(doubt.hangs)
+        with pytest.raises(ValueError, match="invalid literal"):
+            await pool.run(lambda: int("x"), cancel=list, progress=Progress(), doubt=doubt)
+        seen.append(doubt.hangs)
+        return seen
+
+    assert run(main()) == [True, False]
+
+
+def test_call_that_never_began_says_nothing_of_its_server() -> None:
+    """One that is cancelled in the queue leaves the doubt as it was."""
+
+    async def main() -> bool:
+        pool, doubt, first = Threads(concurrency=1), Doubt(), Hanging()
+        running, _ = started(pool, first)
+        await until(lambda: first.thread)
+        waiting, _ = started(pool, Hanging(), doubt=doubt)
+        await until(lambda: pool.load.queued)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        first.end()
+        await running
+        return doubt.hangs
+
+    assert run(main()) is False
 
 
 def test_age_of_the_oldest_call_grows() -> None:
@@ -262,12 +300,11 @@ def test_closing_ends_every_call() -> None:
     async def main() -> None:
         before = threads()
         call = Hanging()
-        task, _ = started(shared(Threads), call)
-        await until(lambda: call.thread)
-        await close_shared()
+        async with ProbeResources() as resources:
+            task, _ = started(resources.threads, call)
+            await until(lambda: call.thread)
         assert await task == "ended"
         await until(lambda: threads() == before)
-        await close_shared()
 
     run(main())
 

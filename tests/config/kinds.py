@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from lvs_agent.checks.kinds import Checker
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Secret
@@ -38,7 +39,7 @@ class StillSettings(CheckSettings):
     wants_identity: ClassVar[bool] = True
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """Never run here."""
     return Passed()
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.checks.net.shared import close_shared
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.config import config_from_tables
 from lvs_agent.config.secrets import SecretSource
 from lvs_agent.control.round import RoundInput, perform
@@ -87,10 +88,8 @@ def intent_of(text: bytes) -> Intent:
 
 
 async def _verdicts(checks: Mapping[CheckId, CheckSpec]) -> dict[CheckId, Health]:
-    try:
-        found = await asyncio.gather(*(_result(spec) for spec in checks.values()))
-    finally:
-        await close_shared()
+    async with ProbeResources() as resources:
+        found = await asyncio.gather(*(_result(spec, ProbeRun(resources)) for spec in checks.values()))
     return {
         check: Health.UP if isinstance(result, Passed) else Health.DOWN
         for check, result in zip(checks, found, strict=True)
@@ -98,13 +97,14 @@ async def _verdicts(checks: Mapping[CheckId, CheckSpec]) -> dict[CheckId, Health
     }
 
 
-async def _result(spec: CheckSpec) -> CheckResult:
-    spec.target.progress.restart()
+async def _result(spec: CheckSpec, run: ProbeRun) -> CheckResult:
     try:
         async with asyncio.timeout(spec.timeout_s):
-            return await checkers()[spec.kind].probe(spec.target)
+            return await checkers()[spec.kind].probe(spec.target, run)
     except TimeoutError:
         return Failed(reason=FailureReason.READ_TIMEOUT)
+    finally:
+        run.release()
 
 
 def _health(verdicts: list[Health | None]) -> Health:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import copy
 import pickle
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from lvs_agent.model.check import Progress, Stage
 from lvs_agent.model.ipvs import (
     OPERATION_NAMES,
     SCHEDULER_FLAG_NAMES,
@@ -95,19 +93,6 @@ def test_checks_and_reports_travel_between_processes() -> None:
 
     assert pickle.loads(pickle.dumps(spec)) == spec
     assert pickle.loads(pickle.dumps(done)) == done
-
-
-def test_progress_is_no_part_of_what_a_check_is() -> None:
-    """A running probe does not make its check another one, and a new probe starts from the beginning."""
-    spec = check_spec()
-    other = copy.deepcopy(spec)
-    other.target.progress.stage = Stage.CONNECTED
-    progress = Progress()
-    progress.stage, progress.waiting_for, progress.prepared = Stage.QUEUED, "a place", "kept"
-    progress.restart()
-
-    assert other == spec
-    assert (progress.stage, progress.waiting_for, progress.prepared) == (Stage.CONNECTING, "connection", "kept")
 
 
 def test_outline_does_not_know_the_family_of_a_mark() -> None:

@@ -10,14 +10,13 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from lvs_agent.checks.engine import schedule
 from lvs_agent.checks.engine.running import RunningCheck
 from lvs_agent.checks.engine.wheel import SLOT_S, SlotWheel
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.checks.net.poller import Poller
-from lvs_agent.checks.net.shared import close_shared, shared
+from lvs_agent.checks.net.progress import Progress, Stage
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import Clock
 from lvs_agent.model.check import (
     CheckId,
@@ -29,8 +28,6 @@ from lvs_agent.model.check import (
     Failed,
     FailureReason,
     Passed,
-    Progress,
-    Stage,
 )
 
 LATE_S = 0.25
@@ -38,9 +35,6 @@ LATE_S = 0.25
 
 ROUTINE_S = 0.1
 """How long the success of a server that is well may wait for others to be reported together with it."""
-
-HEARTBEAT_S = 1.0
-"""The engine ticks at least this often, so that a watchdog sees a living loop where nothing is due."""
 
 _CLEAN_UP_S = 2.0
 
@@ -57,34 +51,30 @@ class Engine:
     """All checks of one event loop.  Every method is called on that loop; the properties may be read from any thread.
 
     ``report`` gets the results in batches on the loop: at once what may change something, within ``ROUTINE_S`` the
-    successes of those that are well.
+    successes of those that are well.  ``resources`` are the engine's from here on: it opens and closes them.
     """
 
-    def __init__(self, *, clock: Clock, report: Callable[[Sequence[CheckReport]], None]) -> None:
+    def __init__(
+        self, *, clock: Clock, report: Callable[[Sequence[CheckReport]], None], resources: ProbeResources
+    ) -> None:
         self._clock = clock
         self._report = report
+        self._resources = resources
         self._checks: dict[CheckId, RunningCheck] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._starts: SlotWheel[tuple[RunningCheck, float]] = SlotWheel()
         self._running: dict[RunningCheck, None] = {}
         self._results: list[CheckReport] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._poller: Poller | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
         self._flush_at = math.inf
         self._failed: asyncio.Future[None] | None = None
-        self._is_alive_at = clock.monotonic()
 
     @property
     def load(self) -> Load:
         """How much the engine has to do right now."""
         return Load(in_flight=len(self._running), pending=self._starts.waiting(until=self._clock.monotonic()))
-
-    @property
-    def is_alive_at(self) -> float:
-        """Monotonic time of the last tick; older than a few ``HEARTBEAT_S`` means that the loop hangs."""
-        return self._is_alive_at
 
     def configure(self, specs: Collection[CheckSpec]) -> None:
         """Replace the set of checks.  Equal ids go on untouched, with phase, state and running probe."""
@@ -108,15 +98,15 @@ class Engine:
             self._change_grid(running)
 
     async def run(self) -> None:
-        """Run the checks until cancelled; then every probe is cancelled and what they shared is closed."""
-        self._loop = asyncio.get_running_loop()
-        self._failed = self._loop.create_future()
-        self._poller = shared(Poller)
-        self._on_timer()
-        try:
-            await self._failed
-        finally:
-            await self._stop()
+        """Run the checks until cancelled; then every probe is cancelled and what they shared is closed.  Once only."""
+        async with self._resources:
+            self._loop = asyncio.get_running_loop()
+            self._failed = self._loop.create_future()
+            self._on_timer()
+            try:
+                await self._failed
+            finally:
+                await self._stop()
 
     def tick(self) -> None:
         """One round: expire what is over time, start what is due, hand over results.
@@ -124,9 +114,8 @@ class Engine:
         ``run`` calls it when the next slot is due.
         """
         now = self._clock.monotonic()
-        self._is_alive_at = now
-        if self._over_time(now) and self._poller is not None:
-            self._poller.poll()  # answers that came while we were late count
+        if self._over_time(now):
+            self._resources.poller.poll()  # answers that came while we were late count
         for check in self._over_time(now):
             self._expire(check, now=now)
         for check, due in self._starts.take(until=now):
@@ -154,11 +143,11 @@ class Engine:
                 self._failed.set_exception(problem)
 
     def _arm(self) -> None:
-        """Have the timer ring for the next slot, at least once a heartbeat."""
+        """Have the timer ring for the next slot in which there is something to do."""
         if self._loop is None or self._failed is None or self._failed.done():
             return
         now = self._clock.monotonic()
-        at = min(now + HEARTBEAT_S, self._flush_at, self._starts.next_at() or math.inf, self._next_deadline())
+        at = min(self._flush_at, self._starts.next_at() or math.inf, self._next_deadline())
         if at >= self._timer_at:
             return
         if self._timer is not None:
@@ -171,9 +160,15 @@ class Engine:
 
     def _add(self, spec: CheckSpec, *, now: float, together: int) -> None:
         fraction = schedule.fraction_of(spec.id)
-        check = RunningCheck(spec, checker=checkers()[spec.kind], fraction=fraction, finished=self._finished)
+        check = RunningCheck(
+            spec,
+            checker=checkers()[spec.kind],
+            fraction=fraction,
+            resources=self._resources,
+            finished=self._finished,
+            run_early=self._run_early,
+        )
         self._checks[spec.id] = check
-        spec.target.progress.hurry = partial(self._hurry, check)
         first = schedule.first_run(fraction=fraction, interval_s=spec.interval_s, now=now, together=together)
         self._plan(check, first)
 
@@ -181,7 +176,7 @@ class Engine:
         check.due = None
         self._running.pop(check, None)
         check.cancel()
-        check.spec.target.progress.release()
+        check.run.release()
         self._let_go(check)
 
     def _let_go(self, check: RunningCheck) -> None:
@@ -196,7 +191,7 @@ class Engine:
         check.due = due
         self._starts.add((check, due), at=due)
 
-    def _hurry(self, check: RunningCheck) -> None:
+    def _run_early(self, check: RunningCheck) -> None:
         """Run a check now, unless it runs."""
         if check.due is not None and not check.busy:
             check.off_grid = True
@@ -213,8 +208,7 @@ class Engine:
 
     def _begin(self, check: RunningCheck, *, due: float) -> None:
         now = self._clock.monotonic()
-        poller = self._poller
-        if check.busy or poller is None:
+        if check.busy or self._loop is None:
             check.owed = due
             self._plan(check, schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now))
             return
@@ -232,7 +226,7 @@ class Engine:
             if following <= now:
                 following = schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now)
         self._plan(check, following)
-        check.start(poller)
+        check.start()
 
     def _make_up(self, check: RunningCheck, *, now: float) -> None:
         """A run was left out because the one before had not ended: make up for it now, or leave it to the grid's next.
@@ -255,7 +249,7 @@ class Engine:
 
     def _expire(self, check: RunningCheck, *, now: float) -> None:
         deadline = check.deadline or now
-        result = over_time(check.spec.target.progress, timeout_s=check.spec.timeout_s, late_s=now - deadline)
+        result = over_time(check.run.progress, timeout_s=check.spec.timeout_s, late_s=now - deadline)
         self._finished(check, result)
         check.cancel()
         self._let_go(check)
@@ -291,7 +285,7 @@ class Engine:
     async def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop = self._poller = None
+        self._timer = self._loop = None
         self._timer_at = math.inf
         for check in self._checks.values():
             self._drop(check)
@@ -299,7 +293,6 @@ class Engine:
         self._results.clear()
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=_CLEAN_UP_S)
-        await close_shared()
 
 
 def over_time(progress: Progress, *, timeout_s: float, late_s: float) -> Failed | Errored:

@@ -9,36 +9,48 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import cast
 
 from lvs_agent.checks.engine.alternating import Alternating
 from lvs_agent.checks.engine.schedule import interval_of
 from lvs_agent.checks.kinds import Checker
-from lvs_agent.checks.net.poller import Poller
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason, Passed
 
 Finished = Callable[["RunningCheck", CheckResult], None]
+RunEarly = Callable[["RunningCheck"], None]
 
 
 class RunningCheck:
     """A configured check with its place in time, and its probe while one runs.
 
-    ``due``: when it runs next, or None once it is gone.  ``interval_s``: the interval that holds now.
-    ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that was left out because the
-    one before it was still at it.  ``well``: its last probe passed, and it is not down.  ``doubted``: its last result
-    speaks against what it says.  ``deadline``: of the running
-    probe, None while none runs.  ``started``: the last probe; minus infinity before the first.  All times are seconds
-    of the monotonic clock.
+    ``run``: what its probes are given.  ``due``: when it runs next, or None once it is gone.  ``interval_s``: the
+    interval that holds now.  ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that
+    was left out because the one before it was still at it.  ``well``: its last probe passed, and it is not down.
+    ``doubted``: its last result speaks against what it says.  ``deadline``: of the running probe, None while none
+    runs.  ``started``: the last probe; minus infinity before the first.  All times are seconds of the monotonic clock.
     """
 
     __slots__ = (
         "_alternating", "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task", "deadline", "doubted",
-        "down", "due", "fraction", "interval_s", "off_grid", "owed", "spec", "started", "started_late", "timeout_s",
-        "well",
+        "down", "due", "fraction", "interval_s", "off_grid", "owed", "run", "spec", "started", "started_late",
+        "timeout_s", "well",
     )  # fmt: skip
 
-    def __init__(self, spec: CheckSpec, *, checker: Checker, fraction: float, finished: Finished) -> None:
+    def __init__(
+        self,
+        spec: CheckSpec,
+        *,
+        checker: Checker,
+        fraction: float,
+        resources: ProbeResources,
+        finished: Finished,
+        run_early: RunEarly,
+    ) -> None:
         self.spec = spec
+        self.run = ProbeRun(resources, request_early_run=partial(run_early, self))
         self.fraction = fraction
         self.down = False
         self.doubted = False
@@ -56,7 +68,7 @@ class RunningCheck:
         self._finished = finished
         self._coroutine: Coroutine[object, None, CheckResult] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._poller: Poller | None = None
+        self._poller = resources.poller
         self._resume = self._step
 
     def set_down(self, *, down: bool) -> None:
@@ -88,22 +100,21 @@ class RunningCheck:
         """The running probe's task, where it has one."""
         return self._task
 
-    def start(self, poller: Poller) -> None:
+    def start(self) -> None:
         """Start a probe; ``finished`` is called with its result, possibly before this returns."""
         checker = self._checker if self._alternating is None else self._alternating.next()
-        self.spec.target.progress.restart()
+        self.run.progress.restart()
         if not checker.lean:
             name = f"probe {self.spec.kind} {self.spec.id}"
             self._task = asyncio.get_running_loop().create_task(self._as_task(checker), name=name)
             self._task.add_done_callback(self._task_done)
             return
         try:
-            probe = checker.probe(self.spec.target)
+            probe = checker.probe(self.spec.target, self.run)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
             self._finished(self, _internal(problem))
             return
         self._coroutine = cast("Coroutine[object, None, CheckResult]", probe)
-        self._poller = poller
         self._step()
 
     def cancel(self) -> None:
@@ -118,7 +129,7 @@ class RunningCheck:
     def _step(self) -> None:
         """Run the lean probe until it waits again or ends."""
         coroutine, poller = self._coroutine, self._poller
-        if coroutine is None or poller is None:
+        if coroutine is None:
             return
         poller.running = self._resume
         try:
@@ -140,7 +151,7 @@ class RunningCheck:
     async def _as_task(self, checker: Checker) -> None:
         # The probe's coroutine is made here: a task that is cancelled before it ran must leave none that nobody awaits.
         try:
-            result = await checker.probe(self.spec.target)
+            result = await checker.probe(self.spec.target, self.run)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others
             result = _internal(problem)
         if self.deadline is not None:

@@ -1,7 +1,8 @@
 """Checkers: one module or package each, found by looking.  A checker is a module of this package with
 
 - ``Settings``: a frozen subclass of ``CheckSettings``; its fields are the keys of the check's TOML table;
-- ``async def probe(target: Target) -> CheckResult``: one run.
+- ``async def probe(target: Target, run: ProbeRun) -> CheckResult``: one run.  ``target`` is data and never changes;
+  ``run`` has everything else that a probe needs.
 
 A module may say ``LEAN = True``: its probe awaits nothing but a poller's sockets, so the engine can drive it by hand,
 without the price of an asyncio task.
@@ -21,10 +22,11 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Target
 from lvs_agent.settings.check import CheckSettings
 
-Probe = Callable[[Target], Awaitable[CheckResult]]
+Probe = Callable[[Target, ProbeRun], Awaitable[CheckResult]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from lvs_agent.checks.net.dialogue import Dialogue, converse, printable
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 
@@ -43,7 +44,7 @@ class Settings(CheckSettings):
     """What is sent first; many agents want nothing."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One line, and what it asks for."""
     settings: Settings = target.settings
 
@@ -53,7 +54,7 @@ async def probe(target: Target) -> CheckResult:
         line = await dialogue.line(of="the agent's word")
         return judge(line.decode("utf-8", "replace"))
 
-    return await converse(target, talk)
+    return await converse(target, run, talk)
 
 
 def judge(line: str, *, who: str = "the agent") -> Passed | Failed:

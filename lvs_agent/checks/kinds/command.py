@@ -9,9 +9,10 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.checks.net.shared import shared
-from lvs_agent.commands.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Stage, Target
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
+from lvs_agent.commands.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, Ended, RunnerLost
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Target
 from lvs_agent.model.ipvs import AddressKey, FwmarkKey
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Secret, Size
@@ -86,9 +87,9 @@ class Settings(CheckSettings):
     """Output that is kept; the rest is read and thrown away.  At most 1MiB."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """Run the program once.  A cancelled probe has it killed with its whole process group."""
-    progress = target.progress
+    progress = run.progress
     progress.stage = Stage.QUEUED
     progress.waiting_for = "a free place to run the command"
 
@@ -101,7 +102,7 @@ async def probe(target: Target) -> CheckResult:
             progress.stage = Stage.CONNECTED
 
     try:
-        ended = await shared(CommandRunner).run(_command_of(target), started=started)
+        ended = await run.commands.run(_command_of(target), started=started)
     except RunnerLost:
         return Errored(ErrorReason.INTERNAL, "the process that runs commands has died; it is started again")
     except OSError as problem:

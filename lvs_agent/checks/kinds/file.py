@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from lvs_agent.checks.kinds.agent import judge
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.checks.net.shared import shared
-from lvs_agent.checks.net.threads import Threads
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Errored, Failed, FailureReason, Target
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import OwnFile
@@ -40,13 +39,13 @@ class Settings(CheckSettings):
     directory."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """Read the file in a thread: it may be on a file system that hangs."""
     settings: Settings = target.settings
     path = settings.path.replace("{address}", str(target.address))
-    target.progress.waiting_for = "the file"
+    run.progress.waiting_for = "the file"
     try:
-        content = await shared(Threads).run(partial(_read, path), cancel=_leave, progress=target.progress)
+        content = await run.threads.run(partial(_read, path), cancel=_leave, progress=run.progress)
     except OSError as problem:
         outcome = outcome_of(problem)
         # Whatever is wrong with the file is wrong with us: it says nothing about the server.

@@ -13,6 +13,7 @@ from lvs_agent.checks.kinds.http import exchange as http_exchange
 from lvs_agent.checks.kinds.http.exchange import Prepare
 from lvs_agent.checks.kinds.http.settings import HttpSettings
 from lvs_agent.checks.kinds.http.tls import HTTP_1, over_tls
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
@@ -44,14 +45,14 @@ class Settings(HttpSettings):
         return "https"
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One request for each path over a new TLS connection; the certificate's expiry goes with the result, verified or
     not.
     """
     settings: Settings = target.settings
 
     def check(encrypt: Prepare) -> Coroutine[object, None, CheckResult]:
-        exchange = partial(http_exchange.ask, progress=target.progress, settings=settings, prepare=encrypt)
-        return http_exchange.check(target, settings, exchange)
+        exchange = partial(http_exchange.ask, run=run, settings=settings, prepare=encrypt)
+        return http_exchange.check(target, run, settings, exchange)
 
     return await over_tls(check, target=target, tls=settings.tls, virtual_host=settings.virtual_host, version=HTTP_1)

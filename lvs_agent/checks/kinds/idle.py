@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from lvs_agent.checks.net.connection import STREAM
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.model.check import CheckResult, FailureReason, Passed, Progress, Stage, Target
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
+from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
 from lvs_agent.settings.check import HOST_NAMES, CheckSettings
 
 EXAMPLE = """
@@ -36,14 +39,13 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = None
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """Look at the connection that is held, or make one."""
-    progress = target.progress
-    held = progress.held
+    held = run.held
     if isinstance(held, Held) and held.lost is None:
         return Passed(f"connected for {time.monotonic() - held.since:.0f} s")
     before = held.lost if isinstance(held, Held) else None
-    progress.release()
+    run.release()
     family = socket.AF_INET if target.address.version == 4 else socket.AF_INET6
     try:
         opened = socket.socket(family, STREAM)
@@ -58,8 +60,8 @@ async def probe(target: Target) -> CheckResult:
     except BaseException:
         opened.close()
         raise
-    progress.stage = Stage.CONNECTED
-    progress.held = Held(opened, progress)
+    run.progress.stage = Stage.CONNECTED
+    run.held = Held(opened, run.request_early_run)
     return Passed("connected" if before is None else f"connected again: {before}")
 
 
@@ -74,11 +76,11 @@ def _notice_silence(opened: socket.socket) -> None:
 class Held:
     """A connection between two probes.  ``lost`` says what became of it; None while it stands."""
 
-    def __init__(self, opened: socket.socket, progress: Progress) -> None:
+    def __init__(self, opened: socket.socket, request_early_run: Callable[[], object]) -> None:
         self.since = time.monotonic()
         self.lost: str | None = None
         self._socket = opened
-        self._progress = progress
+        self._request_early_run = request_early_run
         self._heard = 0
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(opened, self._readable)
@@ -100,7 +102,7 @@ class Held:
     def _lose(self, why: str) -> None:
         self.lost = why.lower()
         self.close()
-        self._progress.hurry()
+        self._request_early_run()
 
     def close(self) -> None:
         """Close the connection, if it is not lost."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from lvs_agent.checks.kinds import imap
 from lvs_agent.checks.kinds._mail import EncryptedSettings
 from lvs_agent.checks.net.dialogue import converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 LEAN = True
@@ -31,7 +32,7 @@ class Settings(EncryptedSettings):
     default_port: ClassVar[int | None] = 993
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One session without a mailbox, over TLS (RFC 8314, 3.2)."""
     settings: Settings = target.settings
-    return await converse(target, imap.open_encrypted, tls=settings.tls)
+    return await converse(target, run, imap.open_encrypted, tls=settings.tls)

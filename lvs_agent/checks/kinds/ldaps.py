@@ -10,6 +10,7 @@ from pydantic import Field
 from lvs_agent.checks.kinds import ldap
 from lvs_agent.checks.kinds.ldap.session import Session
 from lvs_agent.checks.net.dialogue import Dialogue, converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 
@@ -39,10 +40,10 @@ class Settings(ldap.LdapSettings):
     """How TLS is spoken, and what is asked of the server's certificate."""
 
 
-def probe(target: Target) -> Awaitable[CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
     """One session over TLS: bind, search where wanted, unbind."""
     settings: Settings = target.settings
-    return converse(target, _talk, tls=settings.tls)
+    return converse(target, run, _talk, tls=settings.tls)
 
 
 async def _talk(dialogue: Dialogue) -> Passed | Failed:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import ClassVar
 
 from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
@@ -39,10 +40,10 @@ class Settings(CheckSettings):
     """How TLS is spoken, and what is asked of the server's certificate.  Without it there is no TLS."""
 
 
-def probe(target: Target) -> Awaitable[CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
     """Ask for the version in the text protocol."""
     settings: Settings = target.settings
-    return converse(target, _talk, tls=settings.tls)
+    return converse(target, run, _talk, tls=settings.tls)
 
 
 async def _talk(dialogue: Dialogue) -> Passed | Failed:

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from lvs_agent.checks.net.dialogue import Dialogue, converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
@@ -64,10 +65,10 @@ class Settings(CheckSettings):
         return self.starttls or self.tls is not None
 
 
-def probe(target: Target) -> Awaitable[CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
     """Greeting, login and newsgroup where wanted, QUIT."""
     settings: Settings = target.settings
-    return converse(target, _talk, tls=None if settings.starttls else settings.tls)
+    return converse(target, run, _talk, tls=None if settings.starttls else settings.tls)
 
 
 async def _talk(dialogue: Dialogue) -> Passed | Failed:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator
 
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 
@@ -45,8 +46,9 @@ class Settings(CheckSettings):
     """"up" or "down"; a server that is down here has failed with the reason "exec", by decision of its operator."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """What the configuration says, at once."""
+    del run
     settings: Settings = target.settings
     if settings.result is Fixed.UP:
         return Passed("always up by configuration")

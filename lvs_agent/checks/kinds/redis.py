@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BeforeValidator, model_validator
 
 from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse, printable
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
@@ -85,10 +86,10 @@ class Settings(CheckSettings):
         return self
 
 
-def probe(target: Target) -> Awaitable[CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
     """Log in where wanted, PING, look at the role where wanted, QUIT."""
     settings: Settings = target.settings
-    return converse(target, _talk, tls=settings.tls)
+    return converse(target, run, _talk, tls=settings.tls)
 
 
 async def _talk(dialogue: Dialogue) -> Passed | Failed:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from lvs_agent.checks.kinds._mail import StartTlsSettings, demand
 from lvs_agent.checks.net.dialogue import Dialogue, Reply, Unfit, converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
 
 LEAN = True
@@ -56,9 +57,9 @@ class Settings(StartTlsSettings):
     """The name by which the check introduces itself."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One session without a mail transaction (RFC 5321)."""
-    return await converse(target, talk)
+    return await converse(target, run, talk)
 
 
 async def talk(dialogue: Dialogue) -> Passed:

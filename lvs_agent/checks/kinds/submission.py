@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from lvs_agent.checks.kinds import smtp
 from lvs_agent.checks.net.dialogue import converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Target
 
 LEAN = True
@@ -28,6 +29,6 @@ class Settings(smtp.Settings):
     default_port: ClassVar[int | None] = 587
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One session without a mail transaction (RFC 6409)."""
-    return await converse(target, smtp.talk)
+    return await converse(target, run, smtp.talk)

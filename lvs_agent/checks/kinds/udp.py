@@ -18,6 +18,7 @@ from lvs_agent.checks.kinds.tcp.steps import Hex, Text
 from lvs_agent.checks.net.datagram import ask
 from lvs_agent.checks.net.dialogue import printable
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Duration, Regex
@@ -87,12 +88,12 @@ class Settings(CheckSettings):
         return None if self.expect_regex is None else re.compile(self.expect_regex)
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One datagram and the first that answers it."""
     settings: Settings = target.settings
     try:
         async with asyncio.timeout(settings.wait if settings.reply == "optional" else None):
-            answer = await ask(target, settings.outgoing, bytes)
+            answer = await ask(target, run, settings.outgoing, bytes)
     except TimeoutError:
         return Passed("no answer, and no ICMP error")
     except OSError as problem:

@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.checks.net.poller import READ, READ_WRITE, Poller
-from lvs_agent.checks.net.shared import shared
-from lvs_agent.model.check import CheckResult, Passed, Progress, Stage, Target
+from lvs_agent.checks.net.poller import READ, READ_WRITE
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
+from lvs_agent.model.check import CheckResult, Passed, Target
 from lvs_agent.model.ipvs import IPAddress
 
 RECEIVE_SIZE = 65_536
@@ -27,20 +28,19 @@ _CONNECTED = frozenset({0, errno.EISCONN})
 
 
 class Endpoint(NamedTuple):
-    """An address and port as the socket calls want them, and who watches the socket.
+    """An address and port as the socket calls want them.
 
     Made once and kept, because making it costs as much as a system call.
     """
 
     family: int
     address: tuple[str, int]
-    poller: Poller
 
 
 def endpoint_of(address: IPAddress, port: int) -> Endpoint:
-    """The endpoint at ``address`` and ``port``, for the running loop."""
+    """The endpoint at ``address`` and ``port``."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    return Endpoint(family, (str(address), port), shared(Poller))
+    return Endpoint(family, (str(address), port))
 
 
 class Connection:
@@ -51,9 +51,9 @@ class Connection:
 
     __slots__ = ("_address", "_descriptor", "_mask", "_poller", "_progress", "_socket")
 
-    def __init__(self, endpoint: Endpoint, progress: Progress) -> None:
-        self._progress = progress
-        self._poller = endpoint.poller
+    def __init__(self, endpoint: Endpoint, run: ProbeRun) -> None:
+        self._progress = run.progress
+        self._poller = run.poller
         self._address = endpoint.address
         self._mask = 0
         # socket.socket is a slower wrapper around it
@@ -177,18 +177,11 @@ class Connection:
         self._mask = mask
 
 
-async def connect(target: Target) -> CheckResult:
+async def connect(target: Target, run: ProbeRun) -> CheckResult:
     """Connect, then close in order.  Nothing is sent, what the server sends is not read, no setting counts."""
     try:
-        with Connection(_kept_endpoint(target), target.progress) as connection:
+        with Connection(run.cached(endpoint_of, target.address, target.port or 0), run) as connection:
             await connection.connected()
     except OSError as problem:
         return outcome_of(problem)
     return Passed("connected")
-
-
-def _kept_endpoint(target: Target) -> Endpoint:
-    prepared = target.progress.prepared
-    if not isinstance(prepared, Endpoint) or prepared.poller.closed:
-        prepared = target.progress.prepared = endpoint_of(target.address, target.port or 0)
-    return prepared

@@ -14,7 +14,9 @@ from typing import TypeVar
 
 from lvs_agent.checks.net.connection import endpoint_of
 from lvs_agent.checks.net.poller import READ
-from lvs_agent.model.check import Stage, Target
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
+from lvs_agent.model.check import Target
 
 FIRST_RESEND_S = 0.3
 """Seconds after which a question is asked again at first."""
@@ -27,17 +29,18 @@ Question = bytes | Callable[[str, int], bytes]
 """A datagram, or what makes it of the address and port that it will be sent from."""
 
 
-async def ask(target: Target, question: Question, accept: Callable[[bytes], Answer | None]) -> Answer:
+async def ask(target: Target, run: ProbeRun, question: Question, accept: Callable[[bytes], Answer | None]) -> Answer:
     """What ``accept`` makes of the first datagram that it does not answer with None.
 
     Raises OSError: ECONNREFUSED where the port is closed, other errors of the way to it, or of ours.
     """
-    family, address, poller = endpoint_of(target.address, target.port or 0)
-    target.progress.waiting_for = "an answer"
+    family, address = endpoint_of(target.address, target.port or 0)
+    poller = run.poller
+    run.progress.waiting_for = "an answer"
     with socket.socket(family, _DATAGRAM) as opened:
         opened.connect(address)
         # UDP has no connection to wait for: from here on silence is the server's.
-        target.progress.stage = Stage.CONNECTED
+        run.progress.stage = Stage.CONNECTED
         descriptor = opened.fileno()
         poller.register(descriptor, READ)
         sent = question if isinstance(question, bytes) else question(*opened.getsockname()[:2])

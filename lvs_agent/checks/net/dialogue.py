@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from lvs_agent.checks.net.connection import Connection, endpoint_of
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import ContextUnusable, TlsSettings, failure_of, start_tls
 from lvs_agent.model.check import CheckResult, Errored, Failed, FailureReason, Passed, Target
 
@@ -57,8 +58,9 @@ class Dialogue:
     ``certificate_not_after``: when the server's certificate expires, once TLS is spoken.
     """
 
-    def __init__(self, connection: Connection, target: Target) -> None:
+    def __init__(self, connection: Connection, target: Target, run: ProbeRun) -> None:
         self.target = target
+        self.run = run
         self.certificate_not_after: float | None = None
         self._connection = connection
         self._buffer = bytearray()
@@ -83,7 +85,7 @@ class Dialogue:
 
     async def line(self, *, of: str) -> bytes:
         """The next line without its end.  ``of`` says what it belongs to, for who waits for it in vain."""
-        self.target.progress.waiting_for = of
+        self.run.progress.waiting_for = of
         while (end := self._buffer.find(b"\n", 0, LINE_LIMIT + 1)) < 0:
             if len(self._buffer) > LINE_LIMIT:
                 raise Unfit(FailureReason.PROTOCOL, f"{of}: a line is longer than {LINE_LIMIT} bytes")
@@ -95,14 +97,14 @@ class Dialogue:
 
     async def exactly(self, count: int, *, of: str) -> bytes:
         """The next ``count`` bytes (at most ``TOTAL_LIMIT``)."""
-        self.target.progress.waiting_for = of
+        self.run.progress.waiting_for = of
         while len(self._buffer) < count:
             await self._more(of)
         return self._taken(count)
 
     async def some(self, *, of: str) -> bytes:
         """What has come and was not taken yet, as soon as that is anything; empty where the server has closed."""
-        self.target.progress.waiting_for = of
+        self.run.progress.waiting_for = of
         if not self._buffer:
             await self._take(of)
         return self._taken(len(self._buffer))
@@ -186,11 +188,11 @@ def _code(line: str) -> int | None:
 Talk = Callable[[Dialogue], Awaitable[Passed | Failed]]
 
 
-async def converse(target: Target, talk: Talk, *, tls: TlsSettings | None = None) -> CheckResult:
+async def converse(target: Target, run: ProbeRun, talk: Talk, *, tls: TlsSettings | None = None) -> CheckResult:
     """The result of ``talk`` over a new connection, which speaks TLS from its start where ``tls`` is given."""
     try:
-        with Connection(endpoint_of(target.address, target.port or 0), target.progress) as connection:
-            dialogue = Dialogue(connection, target)
+        with Connection(run.cached(endpoint_of, target.address, target.port or 0), run) as connection:
+            dialogue = Dialogue(connection, target, run)
             await connection.connected()
             result = await _outcome(dialogue, talk, tls)
     except OSError as problem:  # it could not be opened

@@ -28,12 +28,13 @@ class Poller:
 
     ``register`` watches a socket (its descriptor, and ``READ`` or ``READ_WRITE``) until it is closed or
     ``unregister`` ends it; ``modify`` changes for what.  All are the epoll object's own methods and raise OSError.
+    It can be made without a loop; nobody is resumed before ``open``.
     """
 
     __slots__ = ("_epoll", "_loop", "_waiting", "modify", "register", "running", "unregister")
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._epoll = select.epoll()
         self._waiting: dict[int, Callable[[], object]] = {}
         self.register = self._epoll.register
@@ -41,6 +42,10 @@ class Poller:
         self.unregister = self._epoll.unregister
         self.running: Callable[[], object] | None = None
         """What resumes the probe that runs right now, where the engine drives it by hand; None within a task."""
+
+    def open(self) -> None:
+        """Have the running loop call ``poll`` whenever a socket is ready."""
+        self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._epoll.fileno(), self.poll)
 
     @types.coroutine
@@ -50,7 +55,7 @@ class Poller:
             self._waiting[descriptor] = self.running
             yield None
             return
-        future = self._loop.create_future()
+        future = asyncio.get_running_loop().create_future()
         self._waiting[descriptor] = partial(_wake, future)
         yield from future
 
@@ -66,14 +71,10 @@ class Poller:
             if resume is not None:
                 resume()
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was given back."""
-        return self._epoll.closed
-
-    async def close(self) -> None:
-        """Give the epoll object back."""
-        self._loop.remove_reader(self._epoll.fileno())
+    def close(self) -> None:
+        """Close the epoll object."""
+        if self._loop is not None:
+            self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
 
 

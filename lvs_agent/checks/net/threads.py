@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from lvs_agent.model.check import Progress, Stage
+from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.priority_semaphore import Places
 
 CONCURRENCY = 64
@@ -34,6 +34,13 @@ class ThreadLoad:
     busy: int
     queued: int
     oldest_s: float
+
+
+@dataclass(slots=True)
+class Doubt:
+    """What the last call to one server says about the next: ``hangs`` where it had not ended when it was cancelled."""
+
+    hangs: bool = False
 
 
 @dataclass(slots=True)
@@ -68,23 +75,29 @@ class Threads:
         )
 
     async def run(
-        self, call: Callable[[], Result], *, cancel: Callable[[], object], progress: Progress, doubtful: bool = False
+        self,
+        call: Callable[[], Result],
+        *,
+        cancel: Callable[[], object],
+        progress: Progress,
+        doubt: Doubt | None = None,
     ) -> Result:
         """What ``call`` returns or raises, run in a thread.
 
         ``cancel`` makes it return at once; it is called on the loop, must not block, and may raise OSError.
         ``progress`` is queued while no thread is free, and after that for as long again: a server that had less time
-        than the queue took is not to blame.  ``doubtful``: the last call for the same server was cancelled.
+        than the queue took is not to blame.  ``doubt`` is of the server that is called, and kept up to date here.
         Raises what ``call`` raises, and OSError where no thread can be started.
         """
         stage, waiting_for = progress.stage, progress.waiting_for
-        waited_s = await self._turn(progress, doubtful=doubtful)
+        doubt = doubt or Doubt()
+        waited_s = await self._turn(progress, doubtful=doubt.hangs)
         progress.waiting_for = waiting_for
         judged = (
             asyncio.get_running_loop().call_later(waited_s, setattr, progress, "stage", stage) if waited_s else None
         )
         try:
-            return await self._ended(self._start(call, cancel))
+            return await self._ended(self._start(call, cancel), doubt)
         finally:
             if judged is not None:
                 judged.cancel()
@@ -119,7 +132,7 @@ class Threads:
             raise OSError(errno.EAGAIN, "no thread can be started") from None
         return call
 
-    async def _ended(self, call: _Call[Result]) -> Result:
+    async def _ended(self, call: _Call[Result], doubt: Doubt) -> Result:
         cancelled = False
         while not call.ended.done():
             try:
@@ -127,6 +140,7 @@ class Threads:
             except asyncio.CancelledError:
                 cancelled = True
                 _cancel(call)
+        doubt.hangs = cancelled
         if cancelled:
             call.ended.exception()  # nobody else will ask for it
             raise asyncio.CancelledError

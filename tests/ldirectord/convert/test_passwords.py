@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs_agent.checks.kinds import Checker, checkers
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.config.secrets import SecretSource
 from lvs_agent.ldirectord.convert.passwords import moved_place, secrets_in, with_files
 from lvs_agent.model.check import CheckResult, Passed, Target
@@ -36,7 +37,7 @@ class Database(CheckSettings):
     login: Login | None = None
 
 
-async def probe(_: Target) -> CheckResult:
+async def probe(_: Target, run: ProbeRun) -> CheckResult:
     """Never run here."""
     return Passed()
 

@@ -7,6 +7,7 @@ has the query's id and question counts as its answer; everything else is passed 
 from __future__ import annotations
 
 from lvs_agent.checks.kinds.dns.settings import Settings
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 EXAMPLE = """
@@ -29,8 +30,8 @@ SEEN = "one query from the director's address, where queries are logged"
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One query and its answer."""
     from lvs_agent.checks.kinds.dns.exchange import check  # noqa: PLC0415 - as above
 
-    return await check(target, target.settings)
+    return await check(target, run, target.settings)

@@ -9,6 +9,7 @@ from lvs_agent.checks.kinds.dns.message import Message
 from lvs_agent.checks.net.datagram import ask
 from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 
 if TYPE_CHECKING:
@@ -19,34 +20,34 @@ _ANSWER = "an answer"
 dns_message.know_every_type()
 
 
-async def check(target: Target, settings: Settings) -> CheckResult:
+async def check(target: Target, run: ProbeRun, settings: Settings) -> CheckResult:
     """The result of one query; where its answer over UDP is truncated, of the same over TCP."""
     if settings.transport == "tcp":
-        return await _over_tcp(target, settings)
+        return await _over_tcp(target, run, settings)
     try:
-        reply = await _over_udp(target, settings)
+        reply = await _over_udp(target, run, settings)
     except OSError as problem:
         return outcome_of(problem)
     if not dns_message.is_truncated(reply):
         return _judge(reply, settings)
-    target.progress.restart()
-    return await _over_tcp(target, settings)
+    run.progress.restart()
+    return await _over_tcp(target, run, settings)
 
 
-async def _over_udp(target: Target, settings: Settings) -> Message:
+async def _over_udp(target: Target, run: ProbeRun, settings: Settings) -> Message:
     query = _query(settings)
 
     def accept(datagram: bytes) -> Message | None:
         reply = dns_message.reply_to(query, datagram)
         if isinstance(reply, Message):
             return reply
-        target.progress.waiting_for = f"{_ANSWER} (there was one {reply})"
+        run.progress.waiting_for = f"{_ANSWER} (there was one {reply})"
         return None
 
-    return await ask(target, query.to_wire(), accept)
+    return await ask(target, run, query.to_wire(), accept)
 
 
-async def _over_tcp(target: Target, settings: Settings) -> CheckResult:
+async def _over_tcp(target: Target, run: ProbeRun, settings: Settings) -> CheckResult:
     query = _query(settings)
 
     async def talk(dialogue: Dialogue) -> Passed | Failed:
@@ -59,7 +60,7 @@ async def _over_tcp(target: Target, settings: Settings) -> CheckResult:
             return _judge(reply, settings)
         raise Unfit(FailureReason.PROTOCOL, f"{_ANSWER} {reply}")
 
-    return await converse(target, talk)
+    return await converse(target, run, talk)
 
 
 def _query(settings: Settings) -> Message:

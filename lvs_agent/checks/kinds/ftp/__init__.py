@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from lvs_agent.checks.kinds.ftp import transfer as ftp_transfer
 from lvs_agent.checks.net.dialogue import Dialogue, converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Line, Regex, SecretLine, Size
@@ -81,9 +82,9 @@ class Settings(CheckSettings):
         return None if self.body_regex is None else re.compile(self.body_regex)
 
 
-def probe(target: Target) -> Awaitable[CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
     """Log in, fetch a file where wanted, QUIT."""
-    return converse(target, _talk)
+    return converse(target, run, _talk)
 
 
 async def _talk(dialogue: Dialogue) -> Passed | Failed:

@@ -27,7 +27,7 @@ async def fetch(dialogue: Dialogue, path: str, *, limit: int) -> bytes:
     await dialogue.expect(_TYPE_SET, of="TYPE")
     port = await _passive_port(dialogue)
     try:
-        with Connection(endpoint_of(dialogue.target.address, port), dialogue.target.progress) as data:
+        with Connection(endpoint_of(dialogue.target.address, port), dialogue.run) as data:
             await _connected(data, dialogue)
             await dialogue.send(f"RETR {path}")
             await dialogue.expect(*_TRANSFER_BEGINS, of="RETR")
@@ -42,14 +42,14 @@ async def fetch(dialogue: Dialogue, path: str, *, limit: int) -> bytes:
 
 
 async def _connected(data: Connection, dialogue: Dialogue) -> None:
-    dialogue.target.progress.waiting_for = "data connection"
+    dialogue.run.progress.waiting_for = "data connection"
     await data.connected()
 
 
 async def _received(data: Connection, dialogue: Dialogue, *, limit: int) -> bytes:
     """What the server sends until its end, or somewhat more than ``limit``."""
     body = bytearray()
-    dialogue.target.progress.waiting_for = "the file"
+    dialogue.run.progress.waiting_for = "the file"
     while len(body) <= limit and (more := await data.receive()):
         body += more
     return bytes(body)

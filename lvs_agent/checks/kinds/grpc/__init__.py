@@ -21,6 +21,7 @@ from lvs_agent.checks.kinds.http2 import exchange as http2_exchange
 from lvs_agent.checks.kinds.http2.exchange import Http2Reader, Request
 from lvs_agent.checks.net.connection import Connection, endpoint_of
 from lvs_agent.checks.net.dialogue import printable
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.model.ipvs import address_and_port
@@ -82,25 +83,25 @@ class Settings(CheckSettings):
     there is no TLS."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One call over a new connection."""
     settings: Settings = target.settings
 
     def check(prepare: Prepare | None) -> Coroutine[object, None, CheckResult]:
-        return _call(target, settings, prepare)
+        return _call(target, run, settings, prepare)
 
     if settings.tls is None:
         return await check(None)
     return await over_tls(check, target=target, tls=settings.tls, virtual_host=settings.virtual_host, version=HTTP_2)
 
 
-async def _call(target: Target, settings: Settings, prepare: Prepare | None) -> CheckResult:
+async def _call(target: Target, run: ProbeRun, settings: Settings, prepare: Prepare | None) -> CheckResult:
     try:
-        with Connection(endpoint_of(target.address, target.port or 0), target.progress) as connection:
+        with Connection(run.cached(endpoint_of, target.address, target.port or 0), run) as connection:
             if prepare is not None:
                 await prepare(connection)
             response = await http2_exchange.exchange(
-                connection, _request(target, settings), body_limit=_BODY_LIMIT, progress=target.progress
+                connection, _request(target, settings), body_limit=_BODY_LIMIT, progress=run.progress
             )
         return judge(response)
     except (ProtocolViolation, OSError) as problem:

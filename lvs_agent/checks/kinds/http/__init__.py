@@ -7,12 +7,13 @@ from collections.abc import Coroutine
 from functools import partial
 
 from lvs_agent.checks.kinds.http import exchange as http_exchange
-from lvs_agent.checks.kinds.http.exchange import Question
 from lvs_agent.checks.kinds.http.response import ProtocolViolation, ResponseReader
 from lvs_agent.checks.kinds.http.settings import HttpSettings
 from lvs_agent.checks.net.connection import RECEIVE_SIZE, STREAM, UNDER_WAY
 from lvs_agent.checks.net.poller import READ, READ_WRITE
-from lvs_agent.model.check import CheckResult, FailureReason, Stage, Target
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
+from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 LEAN = True
 
@@ -40,26 +41,24 @@ class Settings(HttpSettings):
     """Keys of a check with ``type = "http"``."""
 
 
-def probe(target: Target) -> Coroutine[object, None, CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Coroutine[object, None, CheckResult]:
     """One request for each path, over a new connection, HTTP/1.1 with ``Connection: close``."""
     settings: Settings = target.settings
     if settings.follow_redirects or settings.paths:
-        exchange = partial(http_exchange.ask, progress=target.progress, settings=settings)
-        return http_exchange.check(target, settings, exchange)
-    return _ask(target, settings)
+        exchange = partial(http_exchange.ask, run=run, settings=settings)
+        return http_exchange.check(target, run, settings, exchange)
+    return _ask(target, run, settings)
 
 
-async def _ask(target: Target, settings: Settings) -> CheckResult:  # noqa: C901 - in one piece on purpose
+async def _ask(target: Target, run: ProbeRun, settings: Settings) -> CheckResult:  # noqa: C901 - in one piece on purpose
     """What ``http_exchange.check`` does for one path, without redirects and TLS, in one piece.
 
     There are thousands of these each second, and every call into another function costs a part of what the system
     calls do.
     """
-    progress = target.progress
-    question = progress.prepared
-    if not isinstance(question, Question) or question.endpoint.poller.closed:
-        question = http_exchange.first_question(target, settings)
-    family, address, poller = question.endpoint
+    progress, poller = run.progress, run.poller
+    question = run.cached(http_exchange.first_question, target, settings)
+    family, address = question.endpoint
     try:
         connection = socket.SocketType(family, STREAM, 0)
     except OSError as problem:

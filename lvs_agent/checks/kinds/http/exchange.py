@@ -15,9 +15,10 @@ from lvs_agent.checks.kinds.http.response import ProtocolViolation, ResponseRead
 from lvs_agent.checks.kinds.http.settings import AnswerSettings, HttpSettings
 from lvs_agent.checks.net.connection import Connection, Endpoint, endpoint_of
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import failure_of
 from lvs_agent.core.http_status import reason_phrase
-from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Progress, Target
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.model.ipvs import IPAddress, address_and_port
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -83,13 +84,13 @@ def first_location(target: Target, settings: HttpSettings, *, path: str) -> Loca
     return Location(port, host, path)
 
 
-async def check(target: Target, settings: HttpSettings, exchange: Exchange) -> CheckResult:
+async def check(target: Target, run: ProbeRun, settings: HttpSettings, exchange: Exchange) -> CheckResult:
     """Ask, once or for each path, until an answer is not as wanted."""
     if settings.paths is None:
-        return await _asked(first_question(target, settings), target, settings, exchange)
+        return await _asked(run.cached(first_question, target, settings), target, settings, exchange)
     for path in settings.paths:
-        target.progress.restart()
-        target.progress.waiting_for = f"connection for {path}"
+        run.progress.restart()
+        run.progress.waiting_for = f"connection for {path}"
         question = question_at(first_location(target, settings, path=path), target, settings, of=f" of {path}")
         result = await _asked(question, target, settings, exchange)
         if not isinstance(result, Passed):
@@ -191,24 +192,20 @@ def _authority(address: IPAddress, port: int, *, default: int | None) -> str:
 
 
 def first_question(target: Target, settings: HttpSettings) -> Question:
-    """What every probe of ``target`` with one path asks at first; made once."""
-    question = target.progress.prepared
-    if not isinstance(question, Question) or question.endpoint.poller.closed:
-        location = first_location(target, settings, path=settings.path)
-        question = target.progress.prepared = question_at(location, target, settings)
-    return question
+    """What every probe of ``target`` with one path asks at first."""
+    return question_at(first_location(target, settings, path=settings.path), target, settings)
 
 
 async def ask(
-    question: Question, *, progress: Progress, settings: HttpSettings, prepare: Prepare | None = None
+    question: Question, *, run: ProbeRun, settings: HttpSettings, prepare: Prepare | None = None
 ) -> ResponseReader:
     """The ``Exchange`` of HTTP/1.1."""
     response = ResponseReader(body_limit=settings.read_limit, has_body=settings.method != "HEAD")
-    with Connection(question.endpoint, progress) as connection:
+    with Connection(question.endpoint, run) as connection:
         if prepare is not None:
             await prepare(connection)
         await connection.send(question.request, then=f"response headers{question.of}")
         while not response.take(await connection.receive()):
             if response.status:
-                progress.waiting_for = f"response body{question.of}"
+                run.progress.waiting_for = f"response body{question.of}"
     return response

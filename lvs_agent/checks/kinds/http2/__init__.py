@@ -16,6 +16,7 @@ from lvs_agent.checks.kinds.http.tls import HTTP_2, over_tls
 from lvs_agent.checks.kinds.http2 import exchange as http2_exchange
 from lvs_agent.checks.kinds.http2.exchange import Http2Reader, Request
 from lvs_agent.checks.net.connection import Connection
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
@@ -65,27 +66,27 @@ class Settings(HttpSettings):
         return "http" if self.tls is None else "https"
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One request for each path, each the only one of a new connection."""
     settings: Settings = target.settings
 
     def check(prepare: Prepare | None) -> Coroutine[object, None, CheckResult]:
-        return http_exchange.check(target, settings, partial(_ask, target=target, settings=settings, prepare=prepare))
+        return http_exchange.check(target, run, settings, partial(_ask, run=run, settings=settings, prepare=prepare))
 
     if settings.tls is None:
         return await check(None)
     return await over_tls(check, target=target, tls=settings.tls, virtual_host=settings.virtual_host, version=HTTP_2)
 
 
-async def _ask(question: Question, *, target: Target, settings: Settings, prepare: Prepare | None) -> Http2Reader:
-    with Connection(question.endpoint, target.progress) as connection:
+async def _ask(question: Question, *, run: ProbeRun, settings: Settings, prepare: Prepare | None) -> Http2Reader:
+    with Connection(question.endpoint, run) as connection:
         if prepare is not None:
             await prepare(connection)
         return await http2_exchange.exchange(
             connection,
             _request(question, settings),
             body_limit=settings.read_limit,
-            progress=target.progress,
+            progress=run.progress,
             of=question.of,
         )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lvs_agent.checks.kinds.http.response import HEAD_LIMIT, ProtocolViolation
 from lvs_agent.checks.net.connection import Connection
 from lvs_agent.checks.net.dialogue import printable
-from lvs_agent.model.check import Progress
+from lvs_agent.checks.net.progress import Progress
 
 if TYPE_CHECKING:
     from h2.events import Event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lvs_agent.checks.kinds.http_proxy.settings import Settings
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 EXAMPLE = """
@@ -32,8 +33,8 @@ SEEN = (
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One request over a new connection to the proxy."""
     from lvs_agent.checks.kinds.http_proxy.session import examine  # noqa: PLC0415 - only agents with this check need it
 
-    return await examine(target)
+    return await examine(target, run)

@@ -16,9 +16,11 @@ from lvs_agent.checks.kinds.http.exchange import REDIRECTS
 from lvs_agent.checks.kinds.http.tls import HTTP_1
 from lvs_agent.checks.kinds.http_proxy.settings import Settings
 from lvs_agent.checks.net.dialogue import printable
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.checks.net.tls import ContextUnusable, context_for, not_after
 from lvs_agent.core.http_status import reason_phrase
-from lvs_agent.model.check import CheckResult, Failed, FailureReason, Progress, Stage, Target
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Target
 from lvs_agent.model.ipvs import address_and_port
 
 _WAITS: Mapping[str, str] = MappingProxyType(
@@ -44,19 +46,19 @@ class _Answer(NamedTuple):
         return self.location if name == "location" else None
 
 
-async def examine(target: Target) -> CheckResult:
+async def examine(target: Target, run: ProbeRun) -> CheckResult:
     """The result of a probe."""
     settings: Settings = target.settings
     try:
         context = context_for(settings.tls, alpn=(HTTP_1,))
         async with httpx.AsyncHTTPTransport(verify=context, proxy=_proxy(target), trust_env=False) as transport:
-            answer = await _followed(transport, target.progress, settings)
+            answer = await _followed(transport, run.progress, settings)
     except ContextUnusable as problem:
         return problem.result
     except httpx.ProxyError as problem:
         return Failed(FailureReason.STATUS, f"no tunnel: status {_in_short(str(problem))}")
     except (httpx.TransportError, OSError) as problem:
-        return _failure(problem, target.progress)
+        return _failure(problem, run.progress)
     return replace(http_exchange.judge(settings, answer), certificate_not_after=answer.certificate_not_after)
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from lvs_agent.checks.kinds._mail import LoginSettings, StartTlsSettings, demand
 from lvs_agent.checks.kinds.imap.session import ImapSession, quoted
 from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
 
 LEAN = True
@@ -43,9 +44,9 @@ class Settings(StartTlsSettings):
     default_port: ClassVar[int | None] = 143
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One session without a mailbox (RFC 3501)."""
-    return await converse(target, _talk)
+    return await converse(target, run, _talk)
 
 
 async def _talk(dialogue: Dialogue) -> Passed:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from lvs_agent.checks.kinds.ldap.session import Session
 from lvs_agent.checks.net.dialogue import Dialogue, converse, printable
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
@@ -88,9 +89,9 @@ class Settings(LdapSettings):
         return self.starttls
 
 
-def probe(target: Target) -> Awaitable[CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
     """One session: StartTLS where wanted, bind, search where wanted, unbind."""
-    return converse(target, _talk)
+    return converse(target, run, _talk)
 
 
 async def _talk(dialogue: Dialogue) -> Passed | Failed:

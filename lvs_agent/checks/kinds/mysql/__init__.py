@@ -13,10 +13,11 @@ from lvs_agent.checks.kinds.mysql.settings import Question, Settings
 from lvs_agent.checks.net.connection import Connection, endpoint_of
 from lvs_agent.checks.net.dialogue import Unfit, printable
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.checks.net.shared import shared
-from lvs_agent.checks.net.threads import Threads
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Progress
+from lvs_agent.checks.net.threads import Doubt
 from lvs_agent.checks.net.tls import ContextUnusable, context_for
-from lvs_agent.model.check import CheckResult, FailureReason, Progress, Target
+from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 EXAMPLE = """
 type = "mysql"
@@ -50,24 +51,23 @@ _HEADER = 4
 _GREETING_LIMIT = 4_096
 _PROTOCOL = 10
 _ERROR = 0xFF
-_HANGS = "the last thread was left with a server that did not answer"
 
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One connection: greeting, login, what is expected, and the query."""
     settings: Settings = target.settings
-    progress = target.progress
+    progress = run.progress
     try:
         context = None if settings.tls is None else context_for(settings.tls, alpn=())
-        with Connection(endpoint_of(target.address, target.port or 0), progress) as connection:
+        with Connection(run.cached(endpoint_of, target.address, target.port or 0), run) as connection:
             greeting = await _greeting(connection, progress, settings)
             opened = connection.release()
         with opened:
             name = None if settings.tls is None else settings.tls.server_name
             question = Question(settings, greeting, context, name or str(target.address), progress)
-            return await _ask(opened, question)
+            return await _ask(opened, question, run)
     except Unfit as end:
         return end.result
     except ContextUnusable as problem:
@@ -76,27 +76,22 @@ async def probe(target: Target) -> CheckResult:
         return outcome_of(problem)
 
 
-async def _ask(opened: socket.socket, question: Question) -> CheckResult:
-    progress = question.progress
-    progress.waiting_for = "login"
-    doubtful = progress.prepared is _HANGS
+async def _ask(opened: socket.socket, question: Question, run: ProbeRun) -> CheckResult:
+    run.progress.waiting_for = "login"
     # The duplicate belongs to us alone: it shuts the connection down, whatever the library does with its descriptor.
     with opened.dup() as guard:
-        result = await shared(Threads).run(
+        return await run.threads.run(
             partial(_examined, opened, question),
             cancel=partial(guard.shutdown, socket.SHUT_RDWR),
-            progress=progress,
-            doubtful=doubtful,
+            progress=run.progress,
+            doubt=run.cached(Doubt),
         )
-    progress.prepared = None
-    return result
 
 
 def _examined(opened: socket.socket, question: Question) -> CheckResult:
     """What the thread does."""
     from lvs_agent.checks.kinds.mysql.session import examine  # noqa: PLC0415 - only agents with this check need it
 
-    question.progress.prepared = _HANGS
     return examine(opened, question)
 
 

@@ -8,8 +8,8 @@ from typing import ClassVar, NamedTuple
 from pydantic import Field
 
 from lvs_agent.checks.kinds._sql import Expectations, QuerySettings
+from lvs_agent.checks.net.progress import Progress
 from lvs_agent.checks.net.tls import TlsSettings
-from lvs_agent.model.check import Progress
 from lvs_agent.settings.scalars import Line
 
 

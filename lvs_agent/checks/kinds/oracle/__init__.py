@@ -10,6 +10,7 @@ from __future__ import annotations
 from lvs_agent.checks.kinds._sql import missing
 from lvs_agent.checks.kinds.oracle.settings import Settings
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
 EXAMPLE = """
@@ -40,12 +41,12 @@ SEEN = (
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One connection: login, and the query."""
     try:
         from lvs_agent.checks.kinds.oracle.session import examine  # noqa: PLC0415 - only agents with this check need it
 
-        return await examine(target)
+        return await examine(target, run)
     except ImportError as problem:
         return missing("oracle", problem)
     except OSError as problem:

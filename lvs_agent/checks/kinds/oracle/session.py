@@ -17,8 +17,10 @@ from lvs_agent.checks.kinds._sql import row_fits
 from lvs_agent.checks.kinds.oracle.settings import Settings
 from lvs_agent.checks.net.dialogue import Unfit
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
 from lvs_agent.checks.net.tls import ContextUnusable, context_for, failure_of
-from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Stage, Target
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 
 _DAY_S = 86_400.0
 _GOODBYE_S = 0.2
@@ -30,15 +32,15 @@ _PROTOCOL = frozenset({"DPY-4011", "DPY-5006", "DPY-5001", "DPY-5002", "DPY-5004
 _CANNOT_CONNECT = "DPY-6005"
 
 
-async def examine(target: Target) -> CheckResult:
+async def examine(target: Target, run: ProbeRun) -> CheckResult:
     """The result of a probe.  Raises OSError."""
     settings: Settings = target.settings
-    target.progress.waiting_for = "connection and login"
+    run.progress.waiting_for = "connection and login"
     try:
         connection = await _connected(target)
-        target.progress.stage = Stage.CONNECTED
+        run.progress.stage = Stage.CONNECTED
         try:
-            return Passed(await _answer(connection, target))
+            return Passed(await _answer(connection, target.settings, run))
         finally:
             # A server that hangs does not answer a goodbye either.
             with suppress(oracledb.Error, OSError, TimeoutError):
@@ -75,11 +77,10 @@ async def _connected(target: Target) -> oracledb.AsyncConnection:
     return connection
 
 
-async def _answer(connection: oracledb.AsyncConnection, target: Target) -> str:
-    settings: Settings = target.settings
+async def _answer(connection: oracledb.AsyncConnection, settings: Settings, run: ProbeRun) -> str:
     if settings.query is None:
         return "login"
-    target.progress.waiting_for = "an answer to the query"
+    run.progress.waiting_for = "an answer to the query"
     with connection.cursor() as cursor:
         cursor.arraysize = 1
         cursor.prefetchrows = 1

@@ -25,10 +25,11 @@ from lvs_agent.checks.kinds._sql import lag_fits, read_only_fits, row_fits
 from lvs_agent.checks.kinds.pgsql.settings import Settings
 from lvs_agent.checks.net.dialogue import Unfit
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.checks.net.poller import READ, READ_WRITE, Poller
-from lvs_agent.checks.net.shared import shared
+from lvs_agent.checks.net.poller import READ, READ_WRITE
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
 from lvs_agent.checks.net.tls import ContextUnusable, TlsSettings, context_for
-from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Progress, Stage, Target
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 
 Row = tuple[bytes | None, ...]
 
@@ -66,11 +67,11 @@ SELECT pg_is_in_recovery(),
 """
 
 
-async def examine(target: Target) -> CheckResult:
+async def examine(target: Target, run: ProbeRun) -> CheckResult:
     """The result of a probe.  Raises OSError."""
     settings: Settings = target.settings
     try:
-        with _Session(_connection_text(target), target.progress) as session:
+        with _Session(_connection_text(target), run) as session:
             await session.log_in()
             return Passed(", ".join(await _answers(session, settings)))
     except Unfit as end:
@@ -94,9 +95,9 @@ class _Refused(Exception):
 class _Session:
     """A connection; to be used with ``with``, which closes it."""
 
-    def __init__(self, conninfo: str, progress: Progress) -> None:
-        self._progress = progress
-        self._poller = shared(Poller)
+    def __init__(self, conninfo: str, run: ProbeRun) -> None:
+        self._progress = run.progress
+        self._poller = run.poller
         self._connection = pq.PGconn.connect_start(conninfo.encode())
         self._watched = -1
 

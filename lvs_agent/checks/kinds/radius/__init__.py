@@ -18,6 +18,7 @@ from lvs_agent.checks.kinds.radius.packet import LONGEST_PASSWORD, LONGEST_VALUE
 from lvs_agent.checks.net.datagram import ask
 from lvs_agent.checks.net.dialogue import printable
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.model.ipvs import IPAddress
 from lvs_agent.settings.check import CheckSettings
@@ -87,7 +88,7 @@ class Settings(CheckSettings):
     """Whether it is enough that the server answers, whatever it thinks of the user."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One Access-Request and its reply."""
     settings: Settings = target.settings
     request = _request(settings)
@@ -95,12 +96,12 @@ async def probe(target: Target) -> CheckResult:
     def accept(datagram: bytes) -> Reply | None:
         reply = radius_packet.reply_to(request, datagram)
         if isinstance(reply, Unanswered):
-            target.progress.waiting_for = f"an answer (there was one {reply.value})"
+            run.progress.waiting_for = f"an answer (there was one {reply.value})"
             return None
         return reply
 
     try:
-        reply = await ask(target, request.packet(), accept)
+        reply = await ask(target, run, request.packet(), accept)
     except OSError as problem:
         return outcome_of(problem)
     return _judge(reply, settings)

@@ -17,6 +17,7 @@ from lvs_agent.checks.kinds.sip.message import Options, Response
 from lvs_agent.checks.net.datagram import ask
 from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse, printable
 from lvs_agent.checks.net.outcome import outcome_of
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.model.ipvs import address_and_port
@@ -103,11 +104,11 @@ class Settings(CheckSettings):
         return frozenset(code for item in self.status for code in _range(item))
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One OPTIONS request and its final response."""
     settings: Settings = target.settings
     if settings.transport == "udp":
-        return await _over_udp(target, settings)
+        return await _over_udp(target, run, settings)
 
     async def talk(dialogue: Dialogue) -> Passed | Failed:
         options = _options(target, settings, *dialogue.own_address)
@@ -117,10 +118,10 @@ async def probe(target: Target) -> CheckResult:
         return _judge(response, settings)
 
     tls = None if settings.transport == "tcp" else settings.tls or TlsSettings()
-    return await converse(target, talk, tls=tls)
+    return await converse(target, run, talk, tls=tls)
 
 
-async def _over_udp(target: Target, settings: Settings) -> CheckResult:
+async def _over_udp(target: Target, run: ProbeRun, settings: Settings) -> CheckResult:
     asked: list[Options] = []
 
     def question(host: str, port: int) -> bytes:
@@ -131,11 +132,11 @@ async def _over_udp(target: Target, settings: Settings) -> CheckResult:
         response = sip_message.parse(datagram)
         if response is not None and response.status >= 200 and sip_message.answers(response, asked[0]):
             return response
-        target.progress.waiting_for = f"{_ANSWER} (there was one {_doubt(response, asked[0])})"
+        run.progress.waiting_for = f"{_ANSWER} (there was one {_doubt(response, asked[0])})"
         return None
 
     try:
-        return _judge(await ask(target, question, accept), settings)
+        return _judge(await ask(target, run, question, accept), settings)
     except OSError as problem:
         return outcome_of(problem)
 

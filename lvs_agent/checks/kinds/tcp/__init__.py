@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from lvs_agent.checks.kinds.tcp import steps as tcp_steps
 from lvs_agent.checks.kinds.tcp.steps import Step
 from lvs_agent.checks.net.connection import connect
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 from lvs_agent.settings.check import CheckSettings
@@ -62,11 +63,11 @@ class Settings(CheckSettings):
         return self
 
 
-def probe(target: Target) -> Coroutine[object, None, CheckResult]:
+def probe(target: Target, run: ProbeRun) -> Coroutine[object, None, CheckResult]:
     """Connect, say and hear what there is to, then close in order."""
     settings: Settings = target.settings
     if settings.steps or settings.tls is not None:
         return tcp_steps.check(
-            target, settings.steps, half_close=settings.half_close, limit=settings.read_limit, tls=settings.tls
+            target, run, settings.steps, half_close=settings.half_close, limit=settings.read_limit, tls=settings.tls
         )
-    return connect(target)
+    return connect(target, run)

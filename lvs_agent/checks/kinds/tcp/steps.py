@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse, printable
+from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.scalars import Regex
@@ -94,7 +95,7 @@ class Step(Strict):
 
 
 async def check(
-    target: Target, steps: Sequence[Step], *, half_close: bool, limit: int, tls: TlsSettings | None
+    target: Target, run: ProbeRun, steps: Sequence[Step], *, half_close: bool, limit: int, tls: TlsSettings | None
 ) -> CheckResult:
     """The result of all ``steps`` over a new connection.
 
@@ -115,7 +116,7 @@ async def check(
                 await heard.until(step, of=f"step {number + 1}")
         return Passed(f"{len(steps)} steps" if len(steps) > 1 else "as expected" if steps else "connected")
 
-    return await converse(target, talk, tls=tls)
+    return await converse(target, run, talk, tls=tls)
 
 
 class _Heard:

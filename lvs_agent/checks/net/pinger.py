@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from lvs_agent.checks.kinds.ping import icmp
+from lvs_agent.checks.net import icmp
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from lvs_agent.model.ipvs import Family, IPAddress, family_of
@@ -50,7 +50,6 @@ class Pinger:
     """Sends echo requests and hands answers to those who wait.  Sockets are opened when first wanted."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._sockets: dict[Family, IcmpSocket] = {}
 
     async def ping(self, address: IPAddress, *, size: int, sent: Callable[[], None]) -> CheckResult:
@@ -61,10 +60,10 @@ class Pinger:
         family = family_of(address)
         opened = self._sockets.get(family)
         if opened is None:
-            opened = self._sockets[family] = IcmpSocket(family, self._loop)
+            opened = self._sockets[family] = IcmpSocket(family, asyncio.get_running_loop())
         return await opened.ping(address, size=size, sent=sent)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close both sockets."""
         while self._sockets:
             self._sockets.popitem()[1].close()

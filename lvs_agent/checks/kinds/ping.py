@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from lvs_agent.checks.kinds.ping.pinger import Pinger
 from lvs_agent.checks.net.outcome import outcome_of
-from lvs_agent.checks.net.shared import shared
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, FailureReason, Stage, Target
+from lvs_agent.checks.net.probe_run import ProbeRun
+from lvs_agent.checks.net.progress import Stage
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, FailureReason, Target
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Size
 
@@ -35,16 +35,16 @@ class Settings(CheckSettings):
     """Size of the data in the request, "16B" to "1400B"."""
 
 
-async def probe(target: Target) -> CheckResult:
+async def probe(target: Target, run: ProbeRun) -> CheckResult:
     """One echo request and its reply, ICMP or ICMPv6 as the address has it."""
     settings: Settings = target.settings
 
     def sent() -> None:
-        target.progress.stage = Stage.CONNECTED
-        target.progress.waiting_for = "echo reply"
+        run.progress.stage = Stage.CONNECTED
+        run.progress.waiting_for = "echo reply"
 
     try:
-        return await shared(Pinger).ping(target.address, size=settings.payload_size, sent=sent)
+        return await run.pinger.ping(target.address, size=settings.payload_size, sent=sent)
     except PermissionError:
         remedy = "give this program CAP_NET_RAW, or put its group into net.ipv4.ping_group_range"
         return Errored(ErrorReason.NOT_PERMITTED, f"ICMP sockets are not allowed: {remedy}")
