@@ -56,7 +56,7 @@ pictures: $(VENV)/.dev  ## take the pictures of the status page again
 	$(BIN)/python -m tests.web.pictures
 
 differential: $(VENV)/.dev  ## compare the tables that ldirectord and lvs-agent make of the same configurations
-	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/ldirectord/reader/test_strict.py
+	LVS_DIFFERENTIAL_TEXTS=5000 $(BIN)/pytest -q -o timeout=0 tests/ldirectord/reader/test_oracle.py
 	$(BIN)/python -m tests.differential --files $(FILES)
 
 bench: $(VENV)/.dev  ## compare the speed with the peers, in one run

@@ -7,25 +7,20 @@ from pathlib import Path
 import click
 
 from lvs_agent.cli.options import config_option, problems_of, read_config
-from lvs_agent.config import Config, ConfigForm, form_of
+from lvs_agent.config import Config
 
 
 @click.command("check-config")
 @config_option
-@click.option(
-    "--strict",
-    is_flag=True,
-    help="Warnings count as problems; of an ldirectord.cf, what ldirectord itself refuses does, and nothing more.",
-)
+@click.option("--strict", is_flag=True, help="Warnings count as problems.")
 def check_config(path: Path, config_format: str | None, *, strict: bool) -> None:
     """Say everything that is wrong with a configuration.
 
     Exits with 0 where it can be used, and with 2 after every problem as "file: path: problem" (in an ldirectord.cf
     "file: line N: problem").  The web configuration file is checked with it, and the certificates that it names.
     """
-    config = read_config(path, config_format, strict=strict)
-    is_toml = (ConfigForm(config_format) if config_format else form_of(path)) is ConfigForm.TOML
-    if strict and is_toml and config.warnings:
+    config = read_config(path, config_format)
+    if strict and config.warnings:
         raise problems_of(path, config.warnings)
     if config.agent.web_config_file is not None:
         _check_web_config(config.agent.web_config_file)

@@ -30,11 +30,8 @@ from lvs_agent.ldirectord.reader import Reading, read_ldirectord
     help="Write each password to a file of its own in DIR, readable by its owner alone.",
 )
 @click.option("--alertmanager", is_flag=True, help="Print what emailalert asks for as configuration of Alertmanager.")
-@click.option("--strict", is_flag=True, help="Refuse what ldirectord itself refuses.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-def convert(
-    path: Path, output: Path | None, secrets_dir: Path | None, *, alertmanager: bool, strict: bool, force: bool
-) -> None:
+def convert(path: Path, output: Path | None, secrets_dir: Path | None, *, alertmanager: bool, force: bool) -> None:
     """Print an ldirectord.cf as TOML that means the same.
 
     Comments go where they belong.  What is odd about the file, and what has no meaning any more, is said on standard
@@ -44,7 +41,7 @@ def convert(
     if alertmanager and secrets_dir is not None:
         raise click.UsageError("--alertmanager writes no passwords, so that --secrets-dir means nothing")
     content = _content(path)
-    reading, config = _read(path, content, strict=strict)
+    reading, config = _read(path, content)
     if alertmanager:
         _mails(path, reading, config, output, force=force)
         return
@@ -85,9 +82,9 @@ def _content(path: Path) -> bytes:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
 
 
-def _read(path: Path, content: bytes, *, strict: bool) -> tuple[Reading, Config]:
+def _read(path: Path, content: bytes) -> tuple[Reading, Config]:
     """The reading with everything that there is to warn of, and what the agent would make of it."""
-    config = read_config(path, ConfigForm.LDIRECTORD.value, strict=strict)
+    config = read_config(path, ConfigForm.LDIRECTORD.value)
     reading = read_ldirectord(content, name=path.name)
     return with_unused(replace(reading, warnings=config.warnings), content), config
 

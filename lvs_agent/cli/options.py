@@ -53,18 +53,11 @@ config_format_option = click.option(
 )
 
 
-def strict_option(command: _Command) -> _Command:
-    """``--strict``, for commands that have nothing else to be strict about."""
-    return click.option("--strict", is_flag=True, help="Refuse what ldirectord itself refuses in an ldirectord.cf.")(
-        command
-    )
-
-
-def read_config(path: Path, config_format: str | None, *, strict: bool = False) -> Config:
+def read_config(path: Path, config_format: str | None) -> Config:
     """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
     try:
         form = None if config_format is None else ConfigForm(config_format)
-        return with_doubts(load_config(path, form, strict=strict))
+        return with_doubts(load_config(path, form))
     except ConfigError as error:
         raise problems_of(path, error.problems) from error
 

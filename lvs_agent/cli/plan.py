@@ -17,7 +17,6 @@ from lvs_agent.cli.options import (
     ipvs_option,
     procfs_option,
     read_config,
-    strict_option,
 )
 from lvs_agent.control.memory import recall
 from lvs_agent.core.decide import Decision, History, decide
@@ -49,7 +48,6 @@ class Form(Enum):
 
 @click.command()
 @config_option
-@strict_option
 @ipvs_option
 @procfs_option
 @click.option(
@@ -76,14 +74,13 @@ def plan(
     assume: str,
     *,
     form: str,
-    strict: bool,
     as_json: bool,
 ) -> None:
     """Print the operations that would make the table right.  Nothing is checked and nothing is written.
 
     Services that the agent had in its hands before, and the configuration no longer names, are among them.
     """
-    config = read_config(path, config_format, strict=strict)
+    config = read_config(path, config_format)
     intent, memory = config.intent, recall(config.agent.state_dir)
     backend = backend_opener(Ipvs(ipvs), procfs=procfs)()
     try:

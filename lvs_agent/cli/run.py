@@ -18,7 +18,6 @@ from lvs_agent.cli.options import (
     listen_option,
     problems_of,
     procfs_option,
-    strict_option,
 )
 from lvs_agent.config import Config, ConfigForm, load_config, parse_config
 from lvs_agent.daemon import Daemon, Options
@@ -31,7 +30,6 @@ from lvs_agent.web.server import bind
 
 @click.command()
 @config_option
-@strict_option
 @listen_option(default="agent.listen", text="Serve /metrics and the API there.", envvar=LISTEN_VARIABLE)
 @ipvs_option
 @procfs_option
@@ -77,7 +75,6 @@ def run(
     *,
     command_user: str | None,
     web_config_file: Path | None,
-    strict: bool,
     dry_run: bool,
     observe: bool,
     log_format: str | None,
@@ -93,7 +90,6 @@ def run(
     is_named = click.get_current_context().get_parameter_source("path") is not ParameterSource.DEFAULT
     given = _Given(
         config_format=config_format,
-        strict=strict,
         command_user=command_user,
         web_config_file=web_config_file,
         observes=observe,
@@ -125,7 +121,6 @@ class _Given:
     """
 
     config_format: str | None
-    strict: bool
     command_user: str | None
     web_config_file: Path | None
     observes: bool
@@ -136,7 +131,7 @@ class _Given:
         if self.may_be_missing and not path.exists():
             return self._over(parse_config("", base=path.parent))
         form = None if self.config_format is None else ConfigForm(self.config_format)
-        return self._over(with_doubts(load_config(path, form, strict=self.strict)))
+        return self._over(with_doubts(load_config(path, form)))
 
     def _over(self, config: Config) -> Config:
         """``config``, with what was given in its place."""

@@ -25,15 +25,14 @@ def form_of(path: Path) -> ConfigForm:
     return ConfigForm.LDIRECTORD if path.suffix == ".cf" else ConfigForm.TOML
 
 
-def load_config(path: Path, form: ConfigForm | None = None, *, strict: bool = False) -> Config:
+def load_config(path: Path, form: ConfigForm | None = None) -> Config:
     """The configuration in the file ``path``, which is written in ``form`` (None: as its name says).
 
-    ``strict``: of an ldirectord.cf only what ldirectord itself takes.  Raises ConfigError with everything that is
-    wrong.
+    Raises ConfigError with everything that is wrong.
     """
     content, base = _read(path), path.absolute().parent
     if (form or form_of(path)) is ConfigForm.LDIRECTORD:
-        return _ldirectord(content, name=path.name, base=base, strict=strict)
+        return _ldirectord(content, name=path.name, base=base)
     return parse_config(decoded(content, name=str(path)), base=base)
 
 
@@ -45,24 +44,21 @@ def parse_config(text: str, *, base: Path) -> Config:
     return config_from_tables(tables_of(text), source=SecretSource.of_process(base))
 
 
-def _ldirectord(content: bytes, *, name: str, base: Path, strict: bool) -> Config:
-    """Everything wrong at once: with the text, with what it means, and with what ldirectord refuses."""
+def _ldirectord(content: bytes, *, name: str, base: Path) -> Config:
+    """Everything wrong at once: with the text, and with what it means."""
     # An agent with a TOML file need not wait at its start for some thirty modules, here and below.
     from lvs_agent.ldirectord.reader.names import SystemNames  # noqa: PLC0415
-    from lvs_agent.ldirectord.reader.reading import together, understand  # noqa: PLC0415
-    from lvs_agent.ldirectord.reader.strict import refusal  # noqa: PLC0415
+    from lvs_agent.ldirectord.reader.reading import merge_problems, understand  # noqa: PLC0415
 
-    names = SystemNames()
-    understood = understand(content, name=name, names=names)
+    understood = understand(content, name=name, names=SystemNames())
     reading, errors = understood.reading, understood.errors
-    refused = refusal(content, names=names) if strict else None
     try:
         config = config_from_tables(reading.tables, source=SecretSource.of_process(base), places=reading.places)
     except ConfigError as error:
-        raise ConfigError(together(errors, error.problems, refused)) from None
-    if errors or refused:
-        raise ConfigError(together(errors, (), refused))
-    return replace(config, warnings=together(reading.warnings, config.warnings))
+        raise ConfigError(merge_problems(errors, error.problems)) from None
+    if errors:
+        raise ConfigError(errors)
+    return replace(config, warnings=merge_problems(reading.warnings, config.warnings))
 
 
 def _read(path: Path) -> bytes:

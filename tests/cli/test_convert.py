@@ -102,15 +102,6 @@ def test_every_error_is_told_with_its_line(tmp_path: Path) -> None:
     assert f"error: {path}: line 3: " in run.stderr
 
 
-def test_strict_refuses_what_ldirectord_refuses(tmp_path: Path) -> None:
-    """Two blanks of indentation are plain to everybody but ldirectord."""
-    path = tmp_path / "site.cf"
-    path.write_text("virtual=192.0.2.1:80\n  real=10.0.0.1:80 gate\n", encoding="utf-8")
-
-    assert here("convert", path).returncode == 0
-    assert here("convert", path, "--strict").returncode == 2
-
-
 @pytest.mark.parametrize(
     ("name", "reason"), [pytest.param("absent.cf", "No such file or directory", id="absent"), (".", "Is a directory")]
 )

@@ -79,16 +79,15 @@ def test_check_config_says_everything_that_is_wrong(config: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("command", ["check-config", "plan"])
-def test_strict_refuses_what_ldirectord_refuses(config: Path, command: str) -> None:
-    """And takes what ldirectord takes, whatever there is to warn of."""
-    more = ("--ipvs", "memory") if command == "plan" else ()
+def test_warnings_are_problems_when_strict(config: Path) -> None:
+    """As with a TOML file: what ldirectord refuses in the file is among them, with its line."""
+    config.write_text(GOOD.replace("127.0.0.3 masq", "127.0.0.3:8099 masq"))
+    assert here("check-config", "--config", config, "--strict").returncode == 0
 
-    assert here(command, "--config", config, "--strict", *more).returncode == 0
-    config.write_text(ODD)
-    run = here(command, "--config", config, "--strict", *more)
+    config.write_text(ODD.replace("127.0.0.3 masq", "127.0.0.3:8099 masq"))
+    run = here("check-config", "--config", config, "--strict")
     assert run.returncode == 2
-    assert run.stderr.startswith(f"error: {config}: line 5: ")
+    assert run.stderr.startswith(f"error: {config}: line 5: ldirectord wants an indentation")
 
 
 def test_status_finds_the_agent_of_a_configuration(tmp_path: Path) -> None:
@@ -106,12 +105,12 @@ def test_status_finds_the_agent_of_a_configuration(tmp_path: Path) -> None:
 
 
 def test_agent_reloads_the_file_in_the_form_that_it_started_with(tmp_path: Path) -> None:
-    """Under a name that says nothing, strictly: an odd change is refused, and the next good one is taken."""
+    """Under a name that says nothing: a broken change is refused, and the next good one is taken."""
     config = tmp_path / "balancer"
     config.write_text(GOOD)
-    with Agent(config, "--config-format", "ldirectord", "--strict", "--dry-run") as agent:
+    with Agent(config, "--config-format", "ldirectord", "--dry-run") as agent:
         agent.wait_for("started")
-        config.write_text(ODD)
+        config.write_text(GOOD.replace("masq 3", "plough 3"))
         agent.send(signal.SIGHUP)
         assert agent.wait_for("configuration_problem")["place"] == "line 5"
         config.write_text(f"{GOOD}virtual=9\n\treal=127.0.0.4:80 gate\n\tchecktype=on\n")

@@ -7,10 +7,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import pytest
 
 from lvs_agent.model.ipvs import IPAddress
 
@@ -36,7 +39,10 @@ class LocalNames:
         return ip_address(str(socket.getaddrinfo(name, 0, family, flags=numeric)[0][4][0]).partition("%")[0])
 
     def service(self, name: str, protocol: str | None) -> int:
-        return socket.getservbyname(name, protocol) if protocol else socket.getservbyname(name)
+        try:
+            return socket.getservbyname(name, protocol) if protocol else socket.getservbyname(name)
+        except OSError as error:
+            raise LookupError(name) from error
 
 
 class Oracle:
@@ -75,6 +81,17 @@ class Oracle:
         if not answer.isdigit():
             raise RuntimeError(f"the reading of {text!r} ended: {answer!r}")
         return int(answer)
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Iterator[Oracle]:
+    """The real ldirectord."""
+    if not installed():
+        if os.environ.get("CI") == "true":
+            raise RuntimeError("ldirectord is not installed; get it with: apt-get install ldirectord")
+        pytest.skip("needs the package ldirectord")
+    with Oracle() as started:
+        yield started
 
 
 def refused_by_the_program(text: bytes) -> int | None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.checks.conftest import certificates
+from tests.differential.oracle import oracle
 from tests.ldirectord_faults.site import Site
 from tests.process.conftest import config, real_servers, shared_directory, start
 
-__all__ = ["certificates", "config", "real_servers", "shared_directory", "start"]
+__all__ = ["certificates", "config", "oracle", "real_servers", "shared_directory", "start"]
 
 STATE = Path("/var/lib/lvs-agent")
 

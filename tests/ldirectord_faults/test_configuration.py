@@ -8,7 +8,7 @@ import pytest
 
 from lvs_agent.ldirectord.reader import Reading, read_ldirectord
 from lvs_agent.ldirectord.reader.names import FixedNames
-from lvs_agent.ldirectord.reader.strict import refusal
+from tests.differential.oracle import Oracle
 from tests.ldirectord_faults.commands import check_config
 from tests.ldirectord_faults.conftest import CfFile
 
@@ -57,15 +57,15 @@ def servers(text: str) -> list[tuple[Any, Any]]:
         pytest.param("gate 2", "gate 2  (weight)", id="remark without #"),
     ],
 )
-def test_file_as_people_write_it_means_what_is_plainly_meant(old: str, new: str) -> None:
+def test_file_as_people_write_it_means_what_is_plainly_meant(oracle: Oracle, old: str, new: str) -> None:
     """ldirectord refuses most of the examples that are published, for a blank or a comment in the wrong place;
     lvs-agent takes what is plainly meant, and names the line.
     """
     odd = TIDY.replace(old, new).encode()
     taken, tidy = read(odd), read(TIDY.encode())
 
-    assert refusal(odd, names=NAMES) is not None
-    assert refusal(TIDY.encode(), names=NAMES) is None
+    assert oracle.refused_at(odd) is not None
+    assert oracle.refused_at(TIDY.encode()) is None
     assert taken.tables == tidy.tables
     assert len(taken.warnings) > len(tidy.warnings)
 

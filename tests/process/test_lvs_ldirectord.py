@@ -16,7 +16,7 @@ import pytest
 
 from tests.process.agent import PATIENCE_S
 from tests.process.conftest import ConfigFile, StartServers
-from tests.process.ldirectord import OPTIONS, Ldirectord, is_alive
+from tests.process.ldirectord import Ldirectord, is_alive
 
 ALWAYS_UP = """
 [agent]
@@ -180,16 +180,6 @@ def test_file_of_any_name_is_read_as_ldirectords(ldirectord: Ldirectord, tmp_pat
     assert good.code == 0
     assert bad.code == 2
     assert f"{name}: line 2: " in bad.err
-
-
-@pytest.mark.parametrize(("strict", "code"), [("", 0), (" --strict", 2)])
-def test_agent_that_is_to_be_strict_is_checked_strictly(
-    ldirectord: Ldirectord, tmp_path: Path, strict: str, code: int
-) -> None:
-    """A restart must not end what it cannot start again."""
-    (tmp_path / "web.cf").write_text("virtual=192.0.2.1:80\n  real=192.0.2.2:80 gate\n  checktype=on\n")
-
-    assert ldirectord("web.cf", "check-config", LVS_AGENT_OPTIONS=OPTIONS + strict).code == code
 
 
 @pytest.mark.skipif(

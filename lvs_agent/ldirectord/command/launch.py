@@ -93,9 +93,7 @@ def launched(plan: Plan, *, pid_file: int) -> Iterator[Launch]:
 def check(plan: Plan) -> tuple[int, str]:
     """The exit code of ``lvs-agent check-config``, and what it says of a configuration that cannot be used."""
     form = format_options(plan.config)
-    # For TOML it would mean more than it does for the agent.
-    strict = ("--strict",) if form and "--strict" in plan.surroundings.options else ()
-    command = (*_PROGRAM, "check-config", "--config", str(plan.config), *form, *strict)
+    command = (*_PROGRAM, "check-config", "--config", str(plan.config), *form)
     done = subprocess.run(  # noqa: S603 - the program is ourselves, and there is no shell
         command, env=plan.surroundings.environment, capture_output=True, text=True, check=False
     )

@@ -144,8 +144,8 @@ class Resolver:
     def port(self, text: str, *, protocol: str | None, line: int) -> int | None:
         """The port that ``text`` is or names."""
         if text.isdecimal() and text.isascii():
-            if bounded(text) <= 65_535:
-                return int(text)
+            if (number := bounded(text)) <= 65_535:
+                return number
             self._notes.error(line, f"the port {text[:10]} is larger than 65535")
             return None
         try:

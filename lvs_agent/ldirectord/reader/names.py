@@ -73,26 +73,6 @@ class SystemNames:
         except (OSError, ValueError):
             return WELL_KNOWN[name]
 
-    def exactly(self) -> Names:
-        """The same without the well-known ports: a service has the protocols that the system gives it."""
-        return _ExactNames(self)
-
-
-class _ExactNames:
-    """What the system says, and nothing else."""
-
-    def __init__(self, system: SystemNames) -> None:
-        self._system = system
-
-    def host(self, name: str, family: socket.AddressFamily) -> IPAddress:
-        return self._system.host(name, family)
-
-    def service(self, name: str, protocol: str | None) -> int:
-        try:
-            return socket.getservbyname(name, protocol) if protocol else socket.getservbyname(name)
-        except (OSError, ValueError) as error:
-            raise LookupError(name) from error
-
 
 class FixedNames:
     """Names of hosts from a mapping, and the well-known services; for tests and for machines without a resolver."""

@@ -20,7 +20,6 @@ from lvs_agent.ldirectord.reader.names import Names, SystemNames
 from lvs_agent.ldirectord.reader.notes import Notes, Oddity, line_of
 from lvs_agent.ldirectord.reader.servers import MOST_IN_FILE, Servers
 from lvs_agent.ldirectord.reader.settings import Globals, read_globals
-from lvs_agent.ldirectord.reader.strict import refusal
 from lvs_agent.ldirectord.reader.tables import global_tables, service_key, service_table
 from lvs_agent.ldirectord.reader.tree import Table, flattened
 from lvs_agent.ldirectord.reader.values import Placed, Values
@@ -152,27 +151,20 @@ def _around(line: int, blocks: Sequence[int], first: Mapping[int, Location]) -> 
     return first[before[-1]] if before and first[before[-1]][0] == "virtual_service" else ("agent",)
 
 
-def read_ldirectord(text: bytes, *, name: str, strict: bool = False, names: Names | None = None) -> Reading:
-    """An ldirectord.cf, read with all that people write; ``strict``: with what ldirectord takes and nothing else.
+def read_ldirectord(text: bytes, *, name: str, names: Names | None = None) -> Reading:
+    """An ldirectord.cf, read with all that people write.
 
     ``name``: the file's base name, which its directory for what must survive a restart is called after.  ``names``: who
     looks names up; by default the system.
 
     Raises ConfigError with every problem as "line N: problem".
     """
-    names = names or SystemNames()
     understood = understand(text, name=name, names=names)
-    refused = refusal(text, names=names) if strict else None
-    if understood.errors or refused:
-        raise ConfigError(together(understood.errors, (), refused))
+    if understood.errors:
+        raise ConfigError(understood.errors)
     return understood.reading
 
 
-def together(
-    problems: Sequence[Problem], more: Sequence[Problem], refused: Problem | None = None
-) -> tuple[Problem, ...]:
-    """All of them in the order of lines; a line that ldirectord refuses need not be told twice."""
-    found = [*problems, *(one for one in more if one not in problems)]
-    if refused is not None and all(one.path != refused.path for one in found):
-        found.append(refused)
-    return tuple(sorted(found, key=line_of))
+def merge_problems(problems: Sequence[Problem], more: Sequence[Problem]) -> tuple[Problem, ...]:
+    """All of them in the order of lines, each once."""
+    return tuple(sorted(dict.fromkeys((*problems, *more)), key=line_of))

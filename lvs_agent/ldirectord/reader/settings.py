@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lvs_agent.ldirectord.reader.notes import Notes
 from lvs_agent.ldirectord.reader.servers import Real, Servers
 from lvs_agent.ldirectord.reader.values import Placed, Values
-from lvs_agent.model.ipvs import Family
+from lvs_agent.model.ipvs import Family, family_of
 
 CHECK_LIMIT_S = 5
 NEGOTIATE_LIMIT_S = 30
@@ -41,8 +41,8 @@ def read_globals(values: Values, *, servers: Servers, notes: Notes) -> Globals:
         negotiate_limit=negotiate,
         interval=values.number("checkinterval"),
         failures=values.number("failurecount"),
-        fallback=servers.fallback(values.entry("fallback"), family=Family.INET),
-        fallback6=servers.fallback(values.entry("fallback6"), family=Family.INET6),
+        fallback=_fallback("fallback", values, family=Family.INET, servers=servers, notes=notes),
+        fallback6=_fallback("fallback6", values, family=Family.INET6, servers=servers, notes=notes),
         fallback_command=values.text("fallbackcommand"),
         quiescent=values.switch("quiescent"),
         readd_quiescent=values.switch("readdquiescent"),
@@ -51,6 +51,15 @@ def read_globals(values: Values, *, servers: Servers, notes: Notes) -> Globals:
         maintenance_dir=values.text("maintenancedir"),
         values=values,
     )
+
+
+def _fallback(name: str, values: Values, *, family: Family, servers: Servers, notes: Notes) -> Real | None:
+    """The global fallback server of the services of ``family``."""
+    found = servers.fallback(values.entry(name), family=family)
+    if found is not None and family_of(found.address) is not family:
+        version = "IPv4" if family is Family.INET else "IPv6"
+        notes.warning(found.line, f"{name}: {found.address} is not an {version} address; ldirectord refuses it")
+    return found
 
 
 def own_limits(values: Values, *, notes: Notes) -> tuple[Placed[int] | None, Placed[int] | None]:

@@ -136,7 +136,8 @@ class Values:
 
 def bounded(digits: str) -> int:
     """The number; every number that no setting can have is as good as another."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def shown(text: str) -> str:

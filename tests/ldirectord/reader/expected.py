@@ -12,10 +12,11 @@ from lvs_agent.core.health import Health
 from lvs_agent.errors import ConfigError
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.ldirectord.reader.names import FixedNames
-from lvs_agent.ldirectord.reader.reading import together, understand
+from lvs_agent.ldirectord.reader.reading import merge_problems, understand
 from lvs_agent.model.ipvs import Table
 
-HOSTS = FixedNames({"db1": "192.0.2.31", "db3": "192.0.2.33", "sql01": "192.0.2.1", "sql03": "192.0.2.3"})
+ADDRESSES = {"db1": "192.0.2.31", "db3": "192.0.2.33", "sql01": "192.0.2.1", "sql03": "192.0.2.3"}
+HOSTS = FixedNames(ADDRESSES)
 SOURCE = SecretSource(Path("/etc/ha.d"), {})
 
 
@@ -27,7 +28,7 @@ def config_of(text: str | bytes) -> Config:
     try:
         config = config_from_tables(reading.tables, source=SOURCE, places=reading.places)
     except ConfigError as error:
-        raise ConfigError(together(understood.errors, error.problems)) from None
+        raise ConfigError(merge_problems(understood.errors, error.problems)) from None
     if understood.errors:
         raise ConfigError(understood.errors)
     return config
@@ -41,7 +42,7 @@ def lines_of(text: str | bytes) -> list[str]:
     except ConfigError as error:
         return [f"error {problem}" for problem in error.problems]
     reading = understand(content, name="ldirectord.cf", names=HOSTS).reading
-    warnings = together(reading.warnings, config.warnings)
+    warnings = merge_problems(reading.warnings, config.warnings)
     return [*table_of(config), *_checks(config), *(f"warning {warning}" for warning in warnings)]
 
 

@@ -17,7 +17,7 @@ from lvs_agent.errors import ConfigError
 from lvs_agent.ldirectord.reader import AlertSettings, Reading, read_ldirectord
 from lvs_agent.ldirectord.reader.directives import DIRECTIVES, Fate
 from lvs_agent.ldirectord.reader.reading import understand
-from lvs_agent.ldirectord.reader.strict import refusal
+from tests.differential.oracle import Oracle
 from tests.ldirectord.reader.expected import HOSTS, SOURCE, config_of, lines_of, table_of
 from tests.ldirectord.reader.test_servers import told
 
@@ -162,13 +162,13 @@ def test_commented_out_directives_stay_so() -> None:
         pytest.param(f"\tquiescent=yes\n{BLOCK}", False, True, id="indented before the first service"),
     ],
 )
-def test_directive_belongs_to(text: str, own: bool, everywhere: bool) -> None:  # noqa: FBT001 - a table of cases
+def test_directive_belongs_to(oracle: Oracle, *, text: str, own: bool, everywhere: bool) -> None:
     """Where ldirectord takes the file, to what ldirectord gives it; elsewhere to what was plainly meant."""
     tables = tables_of(text)
     found = (tables["virtual_service"][0].get("on_down"), tables["defaults"].get("on_down"))
 
     assert found == ("quiesce" if own else None, "quiesce" if everywhere else None)
-    if refusal(text.encode(), names=HOSTS) is not None:
+    if oracle.refused_at(text.encode()) is not None:
         assert told(text)
 
 
@@ -407,14 +407,15 @@ def test_password_is_in_no_message() -> None:
         assert secret not in str((found.errors, found.reading.warnings)), line
 
 
-def test_strict_refuses_what_ldirectord_refuses() -> None:
-    """And names it beside what nobody could take."""
-    odd = BLOCK.replace("\treal", "  real").encode()
-    with pytest.raises(ConfigError) as refused:
-        read_ldirectord(odd, name="x.cf", strict=True, names=HOSTS)
+def test_zeros_before_a_number_mean_nothing() -> None:
+    """However many there are, wherever a number may stand."""
+    zeros = "0" * 9_999
+    (service,) = tables_of(
+        f"virtual=192.0.2.1:{zeros}80\n\treal=192.0.2.2:{zeros}81 masq {zeros}3\n\tpersistent={zeros}5\n"
+    )["virtual_service"]
 
-    assert [problem.path for problem in refused.value.problems] == ["line 2"]
-    assert read_ldirectord(BLOCK.encode(), name="x.cf", strict=True, names=HOSTS).tables["virtual_service"]
+    assert (service["port"], service["persistence"]["timeout"]) == (80, "5s")
+    assert [(server["port"], server["weight"]) for server in service["real_server"]] == [(81, 3)]
 
 
 # --- limits ---------------------------------------------------------------------------------------------------------
