@@ -156,7 +156,7 @@ def test_monitor_tells_what_hangs_from_what_is_stopped(resource: Resource) -> No
     crashed = resource("monitor")
 
     assert hanging.code == ERR_GENERIC
-    assert "does not do its work" in hanging.err
+    assert "is running but not working" in hanging.err
     assert crashed.code == NOT_RUNNING
     assert resource("start").code == SUCCESS
 
@@ -205,7 +205,10 @@ def test_agent_that_hangs_is_stopped(resource: Resource) -> None:
     ("parameters", "code", "words"),
     [
         pytest.param(
-            {"config": "/nowhere/web.toml"}, ERR_INSTALLED, "no configuration /nowhere/web.toml", id="no file"
+            {"config": "/nowhere/web.toml"},
+            ERR_INSTALLED,
+            "the configuration /nowhere/web.toml does not exist",
+            id="no file",
         ),
         pytest.param({"binary": "/nowhere/program"}, ERR_INSTALLED, "install lvs-agent", id="no program"),
         pytest.param({"broken": "yes"}, ERR_ARGS, "did you mean 'scheduler'?", id="broken file"),
