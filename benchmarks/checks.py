@@ -2,9 +2,9 @@
 
     python -m benchmarks.checks [--servers 1000] [--seconds 10] [--rounds 3]
 
-Wants gcc, and keepalived for the comparison; neither root nor IPVS.  Checks are counted by the server that answers
-them, CPU time by /proc.  Rounds alternate between the candidates, and each one's best round counts: what a busy
-machine adds is never negative.
+Needs gcc, and keepalived for the comparison.  Does not need root or IPVS.  The server that answers the checks counts
+them.  /proc has the CPU time.  Rounds alternate between the candidates, and the best round of each one counts, because
+a busy machine can only add time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One round of one candidate.  ``start_s``: from the start until as many checks as servers were answered."""
+    """One round of one candidate.  ``start_s``: seconds from the start until as many checks as servers are answered."""
 
     rate: float
     cpu_us: float
@@ -49,7 +49,7 @@ class Measured:
 
 
 Start = Callable[[Path, int, Load], "subprocess.Popen[str] | None"]
-"""Starts a candidate against the server's port with files in a directory; None where it is not to be had."""
+"""Starts a candidate against the server's port with files in a directory; None if it is not installed."""
 
 
 def start_engine(_: Path, port: int, load: Load) -> subprocess.Popen[str]:
@@ -139,7 +139,7 @@ def measure(start: Start, directory: Path, server: WebServer, load: Load, *, sec
 
 
 def best(rounds: list[Measured]) -> Measured:
-    """The round with the least CPU time a check."""
+    """The round with the least CPU time per check."""
     return min(rounds, key=lambda measured: measured.cpu_us)
 
 

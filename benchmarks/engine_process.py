@@ -1,4 +1,4 @@
-"""The check engine alone in a process of its own: ``python -m benchmarks.engine_process PORT SERVERS INTERVAL``."""
+"""The check engine alone in its own process: ``python -m benchmarks.engine_process PORT SERVERS INTERVAL``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting, counting and ending the processes that the benchmarks compare."""
+"""Start, measure and stop the processes that the benchmarks compare."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Used:
 
 
 class WebServer:
-    """The server that is checked, with its count of answered requests."""
+    """The checked server, with its count of answered requests."""
 
     def __init__(self, process: subprocess.Popen[str], *, port: int) -> None:
         self._process = process
@@ -45,7 +45,7 @@ class WebServer:
 
 @contextmanager
 def build_directory() -> Iterator[Path]:
-    """A directory with the native parts, built."""
+    """A directory with the compiled native programs."""
     with tempfile.TemporaryDirectory(prefix="lvs-agent-benchmark-") as name:
         directory = Path(name)
         _compile("web_server.c", directory / "web_server")
@@ -55,7 +55,7 @@ def build_directory() -> Iterator[Path]:
 
 @contextmanager
 def web_server(directory: Path, *, port: int) -> Iterator[WebServer]:
-    """The server, at ``port`` of every loopback address."""
+    """The server, on ``port`` of every loopback address."""
     with ended(subprocess.Popen([directory / "web_server", str(port)], stdout=subprocess.PIPE, text=True)) as process:
         if process.stdout is None or process.stdout.readline() != "ready\n":
             raise RuntimeError(f"the web server does not start at port {port}")
@@ -64,7 +64,7 @@ def web_server(directory: Path, *, port: int) -> Iterator[WebServer]:
 
 @contextmanager
 def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """The process, ended when it is left."""
+    """The process; it is stopped when the context ends."""
     with process:
         try:
             yield process

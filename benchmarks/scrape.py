@@ -1,11 +1,11 @@
-"""What a scrape costs: our writer beside prometheus_client's, and the agent beside node_exporter's ipvs collector.
+"""What a scrape costs: our writer against prometheus_client's, and the agent against node_exporter's ipvs collector.
 
     python -m benchmarks.scrape [--servers 1000,10000] [--rounds 5]
 
-Wants prometheus-node-exporter for the comparison; neither root nor IPVS.  The exporter reads a fabricated procfs; the
-agent has the same table in memory, so that what both would wait for a kernel is in neither figure, and what the agent
-would need to take netlink's bytes apart is shown by itself.  Rounds alternate, and each one's best counts: what a busy
-machine adds is never negative.
+Needs prometheus-node-exporter for the comparison.  Does not need root or IPVS.  The exporter reads a fabricated procfs,
+and the agent has the same table in memory.  So neither figure includes the time that the kernel needs.  The time to
+decode netlink's bytes is shown separately.  Rounds alternate, and the best one counts, because a busy machine can only
+add time.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def of_library(read: Callable[[], Reading], accept: str) -> Callable[[], bytes]:
 
 
 def of_ours(read: Callable[[], Reading], accept: str) -> Callable[[], bytes]:
-    """The page as we write it, from scrape to scrape."""
+    """The page from our writer, which keeps parts between scrapes."""
     exposition = Exposition()
     return lambda: exposition.render(read(), accept=accept).body
 
@@ -102,7 +102,7 @@ def show_writers(world: World, *, rounds: int) -> None:
 
 
 def rows_apart(world: World, *, rounds: int) -> dict[str, float]:
-    """What taking netlink's rows apart costs: each one wholly, those of a first reading, and those of a later one."""
+    """CPU time to decode netlink's rows: each one completely, those of a first reading, and those of a later one."""
     earlier, rows = (world.netlink_rows(reading=reading) for reading in range(2))
 
     def read(last: Heads, payloads: list[bytes]) -> Heads:
@@ -112,7 +112,7 @@ def rows_apart(world: World, *, rounds: int) -> dict[str, float]:
 
     seen = read({}, earlier)
     return {
-        "netlink rows taken apart: wholly": cpu_ms(
+        "netlink rows decoded: completely": cpu_ms(
             lambda: [decode_destination(row, family=Family.INET) for row in rows], rounds=rounds
         ),
         "  in the first reading": cpu_ms(lambda: read({}, rows), rounds=rounds),
@@ -121,7 +121,7 @@ def rows_apart(world: World, *, rounds: int) -> dict[str, float]:
 
 
 async def lag_ms(work: Callable[[], object], *, rounds: int) -> tuple[float, float, float]:
-    """How late a timer of this loop is while a thread does ``work``: median, 99th percentile and worst, in ms."""
+    """Delay of a timer of this loop while a thread does ``work``: median, 99th percentile and maximum, in ms."""
     late: list[float] = []
     loop = asyncio.get_running_loop()
     working = loop.run_in_executor(None, lambda: [work() for _ in range(rounds)])
@@ -141,7 +141,7 @@ def show_lag(world: World, *, rounds: int) -> None:
         "prometheus_client": lambda: gzip.compress(of_library(read, OPENMETRICS)()),
         "lvs-agent": of_ours_packed(read, OPENMETRICS),
     }
-    print(f"\nHow late a timer of the check loop is while {rounds} scrapes are made beside it, ms")
+    print(f"\nDelay of a timer of the check loop during {rounds} scrapes, ms")
     print(f"{'':24}{'median':>10}{'p99':>10}{'worst':>10}")
     for name, work in candidates.items():
         work()
@@ -157,7 +157,7 @@ def show_lag(world: World, *, rounds: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scraped:
-    """One exporter: the best scrape, CPU time of a scrape, what was sent, and how many series that were."""
+    """One exporter: the best scrape, the CPU time of a scrape, the bytes sent and the number of series."""
 
     wall_ms: float
     cpu_ms: float
@@ -216,7 +216,7 @@ def get(port: int, path: str) -> tuple[int, bytes]:
 
 
 def scraped(pid: int, port: int, *, rounds: int) -> Scraped:
-    """Nobody gets a body that was made for an earlier round."""
+    """Measure ``rounds`` scrapes, far enough apart that none gets the body of an earlier one."""
     get(port, "/metrics")
     walls, cpus, body = [], [], b""
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""The same services and servers for everybody who is scraped: as a reading, as a configuration, and as procfs."""
+"""The same services and servers for each exporter: as a reading, as a configuration, and as procfs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ORDER_OF_A_ROW = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """``servers`` real servers, 50 to a service, with figures that are the same in each run."""
+    """``servers`` real servers, 50 per service, with the same values in each run."""
 
     servers: int
 
@@ -86,7 +86,7 @@ class World:
         )
 
     def configuration(self, directory: Path) -> str:
-        """The same for the agent: nothing is checked, and the table is left alone, so that only scrapes take time."""
+        """The same for the agent, without checks and with rare rounds, so that only scrapes take time."""
         text = f'[agent]\nstate_dir = "{directory}"\nreconcile_interval = "1h"\ncompare_interval = "1h"\n'
         last = 0
         for port, address in self.places():
@@ -127,7 +127,7 @@ class World:
         (root / "net" / "ip_vs_stats").write_text("\n".join([*stats, ""]))
 
     def netlink_rows(self, *, reading: int) -> list[bytes]:
-        """What Linux sends of each destination, and in which order; each ``reading`` finds other numbers."""
+        """The attributes that Linux sends of each destination, in its order; each ``reading`` has other numbers."""
         random = Random(reading)
         key = service_key()
         rows = []

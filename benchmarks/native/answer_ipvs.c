@@ -1,5 +1,6 @@
-/* Lets keepalived's checkers run on a kernel without IPVS: preloaded, it answers the IP_VS socket options with success
- * and passes everything else on.  Option numbers: include/uapi/linux/ip_vs.h (IP_VS_BASE_CTL and the next sixteen). */
+/* Lets keepalived's checkers run on a kernel without IPVS.  It is preloaded, returns success for the IP_VS socket
+ * options and passes on all other calls.  Option numbers: include/uapi/linux/ip_vs.h (IP_VS_BASE_CTL and the next
+ * sixteen). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 /* A web server that is never the bottleneck: one epoll loop, the same answer to every request, connection closed.
- * It serves every loopback address at the port given, and writes the number of requests so far on SIGUSR1. */
+ * It listens on the given port of every loopback address, and prints the number of requests so far on SIGUSR1. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
