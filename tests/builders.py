@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 from typing import Any
 
+from lvs_agent.core.condition import conditions_after
 from lvs_agent.core.health import CheckState, Health
 from lvs_agent.core.pool import Membership, Placement, Pool
 from lvs_agent.core.snapshot import (
@@ -314,11 +316,13 @@ def snapshot(
     started_at: float = NOW - 60,
     log_messages: Mapping[str, int] | None = None,
 ) -> Snapshot:
-    """An agent at work for a minute: every real server up since then, every check passed, the table right.
+    """An agent at work for a minute: every real server up since then, every check passed, the table in sync.
 
-    ``specs`` are the checks of the intent; what ``checks`` and ``servers`` name replaces the defaults.
+    ``specs`` are the checks of the intent; what ``checks`` and ``servers`` name replaces the defaults.  Conditions that
+    ``reconcile`` does not have follow from the rest.
     """
     wanted = intent(services=services, checks=specs)
+    reconcile = reconcile or _settled(wanted, at=taken_at)
     passed = {check: check_status(last=report(check=check)) for check in wanted.checks}
     up = {
         (one.service.key, server.key): ServerStatus(Health.UP, started_at)
@@ -333,10 +337,32 @@ def snapshot(
         config=config or config_status(),
         checks=passed | dict(checks or {}),
         servers=up | dict(servers or {}),
-        reconcile=reconcile or _settled(wanted, at=taken_at),
+        reconcile=reconcile if reconcile.conditions else with_conditions(reconcile, wanted, up | dict(servers or {})),
         engine=engine or EngineStatus(),
         log_messages=log_messages or {},
     )
+
+
+def with_conditions(
+    status: ReconcileStatus, wanted: Intent, servers: Mapping[ServerKey, ServerStatus]
+) -> ReconcileStatus:
+    """``status`` with the conditions that a round finds where the real servers are like this."""
+    maintained = {
+        (service, server)
+        for service, decided in status.pools.items()
+        for server, place in decided.placements.items()
+        if place.membership is Membership.MAINTENANCE
+    }
+    conditions = conditions_after(
+        {},
+        wanted,
+        scope=None,
+        healths={key: server.health for key, server in servers.items()},
+        maintained=maintained,
+        pools=status.pools,
+        table=status.left,
+    )
+    return replace(status, conditions=conditions)
 
 
 def _settled(wanted: Intent, *, at: float) -> ReconcileStatus:

@@ -384,13 +384,25 @@ def test_quorum(quorum: int, reached: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("membership", "active"), [(Membership.POOLED, 0), (Membership.REMOVED, 1)], ids=["well", "nobody left"]
+    ("membership", "in_table", "active"),
+    [
+        pytest.param(Membership.POOLED, False, 0, id="up"),
+        pytest.param(Membership.POOLED, True, 0, id="not removed yet"),
+        pytest.param(Membership.REMOVED, False, 0, id="refused"),
+        pytest.param(Membership.REMOVED, True, 1, id="none left"),
+    ],
 )
-def test_fallback_active_follows_the_pool(membership: Membership, active: int) -> None:
-    """The sorry server serves exactly when the last decision put it in."""
+def test_sorry_server_is_active_where_it_was_decided_and_is_in_the_table(
+    membership: Membership,
+    in_table: bool,  # noqa: FBT001 - a table
+    active: int,
+) -> None:
+    """The sorry server is active exactly when the last decision put it into the table, and the kernel has it."""
     web = virtual_service(sorry_server=destination(address="10.0.0.99"))
     pools = {web.service.key: pool(service=web, memberships={"10.0.0.1:80": membership})}
-    found = of(snapshot(services=[web], reconcile=ReconcileStatus(pools=pools)))
+    rows = [web.sorry_server] if in_table and web.sorry_server else []
+    left = table(service_entry(service=web.service, destinations=rows))
+    found = of(snapshot(services=[web], reconcile=ReconcileStatus(pools=pools, left=left)))
 
     assert found[f"lvs_virtual_service_fallback_active{{{WEB}}}"] == active
 

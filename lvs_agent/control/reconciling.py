@@ -15,9 +15,10 @@ from typing import TypeVar
 
 from lvs_agent.clock import Clock
 from lvs_agent.control.journal import Journal
-from lvs_agent.control.round import RoundInput, RoundResult, account_round, perform
+from lvs_agent.control.round import RoundInput, RoundResult, account_round, new_conditions, perform
 from lvs_agent.control.round_events import RoundEvents
 from lvs_agent.control.state import AgentState
+from lvs_agent.core.condition import ServiceCondition
 from lvs_agent.core.decide import withdrawn_after
 from lvs_agent.core.pool import Pool
 from lvs_agent.errors import IpvsError
@@ -110,6 +111,7 @@ class Reconciling:
             result = await self._in_thread(partial(perform, self._backend, given))
         except IpvsError as error:
             self._note_failure(error)
+            self._note_conditions(given, new_conditions(self._state.reconcile.conditions, given))
             return
         self._note_result(given, result, duration_s=self._clock.monotonic() - began)
 
@@ -161,14 +163,18 @@ class Reconciling:
         self._state.reconcile = replace(status, errors=status.errors + 1, last_error=str(error))
         self._events.unread(error)
 
+    def _note_conditions(self, given: RoundInput, conditions: Mapping[ServiceKey, ServiceCondition]) -> None:
+        """A round that could not read the table knows of the quorums all the same."""
+        self._events.tell_conditions(given.intent, conditions)
+        self._state.reconcile = replace(self._state.reconcile, conditions=conditions)
+
     def _note_result(self, given: RoundInput, result: RoundResult, *, duration_s: float) -> None:
-        self._events.tell(given, result)
+        reconcile = account_round(self._state.reconcile, given, result, duration_s=duration_s, now=self._clock.now())
+        self._events.tell(given, result, conditions=reconcile.conditions)
         self._again = result.failed
         self._state.withdrawn = withdrawn_after(self._state.withdrawn, result.pools)
         self._state.seen.update(key for key in given.healths if given.scope is None or key[0] in given.scope)
-        self._state.reconcile = account_round(
-            self._state.reconcile, given, result, duration_s=duration_s, now=self._clock.now()
-        )
+        self._state.reconcile = reconcile
         if given.scope is None and not result.pending and not result.failed:
             self._state.disown(given.owned - {service.service.key for service in given.intent.services})
         self.first_round.set()

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TypeVar
 
+from lvs_agent.core.condition import ServiceCondition, conditions_after
 from lvs_agent.core.decide import Decision, History, decide
 from lvs_agent.core.health import Health
 from lvs_agent.core.pool import Pool
@@ -157,7 +159,10 @@ def account_round(
     status: ReconcileStatus, given: RoundInput, result: RoundResult, *, duration_s: float, now: float
 ) -> ReconcileStatus:
     """The status of the reconcile loop after a round; what the round did not look at stays as it was."""
-    merged = _merge(status, given.scope, result)
+    merged = replace(
+        _merge(status, given.scope, result),
+        conditions=new_conditions(status.conditions, given, pools=result.pools, table=result.left),
+    )
     problems = [f"{operation_name(one.operation)}: {one.error}" for one in result.applied if one.error]
     problems += [str(result.unread)] if result.unread else []
     return replace(
@@ -174,6 +179,25 @@ def account_round(
             ((operation_name(one.operation), one.error.errno_name) for one in result.applied if one.error),
         ),
         right_once=status.right_once or (given.all_checked and not merged.pending and not result.failed),
+    )
+
+
+def new_conditions(
+    before: Mapping[ServiceKey, ServiceCondition],
+    given: RoundInput,
+    *,
+    pools: Mapping[ServiceKey, Pool] = MappingProxyType({}),
+    table: Table | None = None,
+) -> Mapping[ServiceKey, ServiceCondition]:
+    """The conditions of the services after a round; without a table, after one that could not read it."""
+    return conditions_after(
+        before,
+        given.intent,
+        scope=given.scope,
+        healths=given.healths,
+        maintained=given.history.maintained,
+        pools=pools,
+        table=table,
     )
 
 

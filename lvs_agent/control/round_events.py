@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from lvs_agent.clock import Clock
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.round import RoundInput, RoundResult
 from lvs_agent.control.state import AgentState
-from lvs_agent.core.condition import Standing, moved_by, standing_of, turns
+from lvs_agent.core.condition import ServiceCondition, events_between, moved_by
 from lvs_agent.core.describe import describe
+from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.errors import IpvsError
 from lvs_agent.log import get_logger
 from lvs_agent.model.event import EventKind
-from lvs_agent.model.intent import VirtualService
+from lvs_agent.model.intent import Intent, VirtualService
 from lvs_agent.model.ipvs import Operation, ServiceKey
 
 log = get_logger()
@@ -39,7 +42,6 @@ class RoundEvents:
         self._clock = clock
         self._complaint: tuple[object, ...] = ()
         self._unread: tuple[str, float] | None = None
-        self._standings: dict[ServiceKey, Standing] = {}
 
     def unread(self, error: IpvsError) -> None:
         """A round, or a look between two, could not read the table: told again only where the error is another."""
@@ -49,15 +51,17 @@ class RoundEvents:
             log.error("table_not_read", error=error, consequence="the table stays as it is; tried again each period")
             self._journal.record(EventKind.TABLE_NOT_READ, error=str(error))
 
-    def tell(self, given: RoundInput, result: RoundResult) -> None:
-        """A round has read the table: told is what others have changed in it, what was done, and what that means."""
+    def tell(
+        self, given: RoundInput, result: RoundResult, *, conditions: Mapping[ServiceKey, ServiceCondition]
+    ) -> None:
+        """A round has read the table: tell what others have changed, what was done, and the new ``conditions``."""
         self._read_again()
         self._drift(result)
         self._operations(given, result)
         if result.unread is not None:
             self.unread(result.unread)
-        else:
-            self._new_standings(given, result)
+        moved = moved_by(one.operation for one in result.applied if one.error is None)
+        self.tell_conditions(given.intent, conditions, moved=moved)
 
     def _read_again(self) -> None:
         if self._unread is not None:
@@ -102,30 +106,30 @@ class RoundEvents:
         service, server = str(facts.pop("virtual_service")), str(facts.pop("real_server", ""))
         self._journal.record(kind, virtual_service=service, real_server=server, at=None, **facts)
 
-    def _new_standings(self, given: RoundInput, result: RoundResult) -> None:
-        """Tell which services have lost their quorum or fallen back on their sorry server, and the reverse."""
-        left = result.left.entries if result.left else {}
-        moved = moved_by(one.operation for one in result.applied if one.error is None)
-        standings = {} if given.scope is None else self._standings
-        for service in given.intent.services:
-            key = service.service.key
-            pool = result.pools.get(key)
-            if pool is None:
-                continue
-            known = self._standings.get(key) or Standing(quorum=False if key in self._state.below_quorum else None)
-            before, after = standing_of(service, pool, left=left.get(key), moved=moved, before=known)
-            standings[key] = after
-            for kind in turns(before, after):
-                self._turn(kind, service, after)
-        self._standings = standings
-        self._state.below_quorum = frozenset(key for key, one in standings.items() if one.quorum is False)
+    def tell_conditions(
+        self,
+        intent: Intent,
+        conditions: Mapping[ServiceKey, ServiceCondition],
+        *,
+        moved: AbstractSet[ServerKey] = frozenset(),
+    ) -> None:
+        """Tell which services have lost their quorum or fail over to their sorry server, and the reverse.
 
-    def _turn(self, kind: EventKind, service: VirtualService, standing: Standing) -> None:
+        ``moved``: the destinations that the round has added or deleted.
+        """
+        before = self._state.reconcile.conditions
+        for service in intent.services:
+            key = service.service.key
+            earlier, now = before.get(key, ServiceCondition()), conditions[key]
+            for kind in events_between(earlier, now, service, moved=moved):
+                self._change(kind, service, now)
+
+    def _change(self, kind: EventKind, service: VirtualService, condition: ServiceCondition) -> None:
         if kind in _ABOUT_SORRY:
             server = "" if service.sorry_server is None else str(service.sorry_server.key)
             log.log(_LEVELS[kind], kind.value, virtual_service=service.name, real_server=server)
             self._journal.record(kind, virtual_service=service.name, real_server=server)
         else:
-            up, quorum = standing.up, service.quorum
+            up, quorum = condition.up, service.quorum
             log.log(_LEVELS[kind], kind.value, virtual_service=service.name, up=up, quorum=quorum)
             self._journal.record(kind, virtual_service=service.name, up=up, quorum=quorum)

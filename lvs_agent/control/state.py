@@ -13,6 +13,7 @@ from dataclasses import replace
 from lvs_agent.clock import Clock
 from lvs_agent.control.ledger import Ledger
 from lvs_agent.control.memory import Memory
+from lvs_agent.core.condition import ServiceCondition
 from lvs_agent.core.decide import History
 from lvs_agent.core.health import Health, combine
 from lvs_agent.core.share import may_ask_for_a_share, share_of
@@ -47,14 +48,14 @@ class AgentState:
     ) -> None:
         self.writes = writes
         self.config = config
-        self.reconcile = ReconcileStatus()
+        lost = ServiceCondition(quorum_lost=True)
+        self.reconcile = ReconcileStatus(conditions=dict.fromkeys(memory.below_quorum, lost))
         self.owned = memory.owned
         self.names: Mapping[ServiceKey, str] = {}
         self.seen: set[ServerKey] = set(memory.servers)
         self.withdrawn = memory.withdrawn
         self.maintained: frozenset[ServerKey] = frozenset()
         self.maintained_before = memory.maintained
-        self.below_quorum = memory.below_quorum
         self.sorry_started: Callable[[], frozenset[ServiceKey]] = lambda: memory.sorry
         self.sorry_calls: Callable[[], SorryCalls] = dict
         self.checks: dict[CheckId, Ledger] = {}
@@ -132,7 +133,7 @@ class AgentState:
             withdrawn=self.withdrawn & self.servers.keys(),
             sorry=self.sorry_started(),
             maintained=self.maintained & self.servers.keys(),
-            below_quorum=self.below_quorum,
+            below_quorum=frozenset(key for key, one in self.reconcile.conditions.items() if one.quorum_lost),
         )
 
     @property

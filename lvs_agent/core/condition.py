@@ -1,67 +1,156 @@
-"""What a decision about a pool means to those who watch a virtual service: its quorum, and its sorry server."""
+"""The condition of a virtual service: its quorum and its sorry server.
+
+Rules of this file:
+
+1. The quorum is decided here and nowhere else; page, API, metrics and events all take the result.
+2. A real server counts as up where its checks say so and it is not in maintenance.
+3. The quorum is reached where as many real servers are up as it says, and not reached where even those that are not
+   decided yet could not make it up.  In between it is not known, and nothing is reported.
+4. The sorry server is active where it was decided to be and its row is in the table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 
-from lvs_agent.core.pool import UNDECIDED, Membership, Pool
+from lvs_agent.core.health import Health
+from lvs_agent.core.pool import Pool
 from lvs_agent.model.event import EventKind
-from lvs_agent.model.intent import VirtualService
-from lvs_agent.model.ipvs import AddDestination, DeleteDestination, DestinationKey, Operation, ServiceEntry, ServiceKey
+from lvs_agent.model.intent import Intent, VirtualService
+from lvs_agent.model.ipvs import (
+    AddDestination,
+    DeleteDestination,
+    DestinationKey,
+    Operation,
+    ServiceEntry,
+    ServiceKey,
+    Table,
+)
 
-_UP = frozenset({Membership.POOLED, Membership.DRAINED})
+
+class ServiceState(Enum):
+    """The state of a virtual service in one word."""
+
+    UP = "up"
+    """Its quorum is reached."""
+    BELOW_QUORUM = "below_quorum"
+    """Its quorum is not reached, and a real server is up or not decided yet."""
+    DOWN = "down"
+    """No real server is up, and none is undecided."""
+    UNKNOWN = "unknown"
+    """Real servers that are not decided yet may still make up its quorum."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """``up``: real servers that are up and not in maintenance.  ``quorum`` and ``sorry``: whether enough of them are,
-    and whether the sorry server serves; None while nobody knows.
+class ServiceCondition:
+    """What is known of a virtual service as a whole.
+
+    ``up``: real servers that are up and not in maintenance; ``undecided``: those whose checks have not decided.
+    ``quorum_reached``: None while nobody knows.  ``quorum_lost``: it was not reached when it was last known.
+    ``sorry_active``: None without a sorry server, and while the table was never read.
     """
 
     up: int = 0
-    quorum: bool | None = None
-    sorry: bool | None = None
+    undecided: int = 0
+    quorum_reached: bool | None = None
+    quorum_lost: bool = False
+    sorry_active: bool | None = None
+
+    @property
+    def state(self) -> ServiceState:
+        """The condition in one word."""
+        if self.quorum_reached is None:
+            return ServiceState.UNKNOWN
+        if self.quorum_reached:
+            return ServiceState.UP
+        return ServiceState.BELOW_QUORUM if self.up or self.undecided else ServiceState.DOWN
 
 
-def standing_of(
-    service: VirtualService,
-    pool: Pool,
+def conditions_after(
+    before: Mapping[ServiceKey, ServiceCondition],
+    intent: Intent,
     *,
-    left: ServiceEntry | None,
-    moved: AbstractSet[tuple[ServiceKey, DestinationKey]],
-    before: Standing,
-) -> tuple[Standing, Standing]:
-    """The standing before and after a round that decided ``pool`` and left the rows ``left``.
+    scope: AbstractSet[ServiceKey] | None,
+    healths: Mapping[tuple[ServiceKey, DestinationKey], Health],
+    maintained: AbstractSet[tuple[ServiceKey, DestinationKey]],
+    pools: Mapping[ServiceKey, Pool],
+    table: Table | None,
+) -> Mapping[ServiceKey, ServiceCondition]:
+    """The condition of each service of ``intent`` after a round; those outside ``scope`` (None: all) are as ``before``.
 
-    ``moved``: the destinations that it has added or deleted.  Where a sorry server is among them of which nothing was
-    known before, it was not as it is now.
+    ``healths`` and ``maintained``: what the round was decided from.  ``pools``: what it has decided, ``table``: as it
+    was read back; None where it was not, and then nothing new is known of sorry servers.
     """
-    members = [placement.membership for placement in pool.placements.values()]
-    up = sum(member in _UP for member in members)
-    reached = up >= service.quorum
-    open_yet = not reached and up + sum(member in UNDECIDED for member in members) >= service.quorum
-    quorum = before.quorum if open_yet else reached
-    sorry = None
-    sorry_before = before.sorry
-    if service.sorry_server is not None:
-        sorry = pool.sorry_active and left is not None and service.sorry_server.key in left.destinations
-        if sorry_before is None:
-            was_moved = (service.service.key, service.sorry_server.key) in moved
-            sorry_before = not sorry if was_moved else sorry
-    return Standing(before.up, before.quorum, sorry_before), Standing(up, quorum, sorry)
+    after: dict[ServiceKey, ServiceCondition] = {}
+    for service in intent.services:
+        key = service.service.key
+        condition = before.get(key, _NOTHING_KNOWN)
+        if scope is None or key in scope:
+            condition = _with_healths(condition, service, healths=healths, maintained=maintained)
+            if table is not None and key in pools:
+                condition = _with_table(condition, service, pool=pools[key], entry=table.entries.get(key))
+        after[key] = condition
+    return after
 
 
-def turns(before: Standing, after: Standing) -> Iterator[EventKind]:
-    """What has happened between two standings of one service."""
-    if after.quorum is False and before.quorum is not False:
+_NOTHING_KNOWN = ServiceCondition()
+
+
+def _with_healths(
+    before: ServiceCondition,
+    service: VirtualService,
+    *,
+    healths: Mapping[tuple[ServiceKey, DestinationKey], Health],
+    maintained: AbstractSet[tuple[ServiceKey, DestinationKey]],
+) -> ServiceCondition:
+    keys = [(service.service.key, server.key) for server in service.real_servers]
+    counted = [healths.get(key, Health.UNKNOWN) for key in keys if key not in maintained]
+    up, undecided = counted.count(Health.UP), counted.count(Health.UNKNOWN)
+    reached = True if up >= service.quorum else None if up + undecided >= service.quorum else False
+    return replace(
+        before,
+        up=up,
+        undecided=undecided,
+        quorum_reached=reached,
+        quorum_lost=before.quorum_lost if reached is None else not reached,
+    )
+
+
+def _with_table(
+    before: ServiceCondition, service: VirtualService, *, pool: Pool, entry: ServiceEntry | None
+) -> ServiceCondition:
+    if service.sorry_server is None:
+        return replace(before, sorry_active=None)
+    in_table = entry is not None and service.sorry_server.key in entry.destinations
+    return replace(before, sorry_active=pool.sorry_active and in_table)
+
+
+def events_between(
+    before: ServiceCondition,
+    after: ServiceCondition,
+    service: VirtualService,
+    *,
+    moved: AbstractSet[tuple[ServiceKey, DestinationKey]] = frozenset(),
+) -> Iterator[EventKind]:
+    """What happened between two conditions of one service.
+
+    ``moved``: the destinations that were added or deleted in between.  A sorry server among them of which nothing was
+    known before was not what it is now; any other was, because a restart that finds it active is not an event.
+    """
+    was_active = before.sorry_active
+    if was_active is None and after.sorry_active is not None and service.sorry_server is not None:
+        was_moved = (service.service.key, service.sorry_server.key) in moved
+        was_active = after.sorry_active is not was_moved
+    if after.quorum_lost and not before.quorum_lost:
         yield EventKind.QUORUM_LOST
-    if after.sorry and before.sorry is False:
+    if after.sorry_active and was_active is False:
         yield EventKind.SORRY_SERVER_BEGUN
-    if before.sorry and after.sorry is False:
+    if was_active and after.sorry_active is False:
         yield EventKind.SORRY_SERVER_ENDED
-    if after.quorum and before.quorum is False:
+    if before.quorum_lost and not after.quorum_lost:
         yield EventKind.QUORUM_REGAINED
 
 

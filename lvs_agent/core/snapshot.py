@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from lvs_agent.core.condition import ServiceCondition
 from lvs_agent.core.health import UNKNOWN, CheckState, Health
 from lvs_agent.core.pool import Pool
 from lvs_agent.core.reconcile import Drift
@@ -85,8 +86,9 @@ SorryCalls = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
 class ReconcileStatus:
     """The work of the reconcile loop.
 
-    ``left`` is the table as it was read back after the last round, ``pending`` what the last round could not or, in
-    a dry run, would not do.  ``right_once``: after every check had run, the table was as wanted at the end of a round.
+    ``left`` is the table as it was read back after the last round, ``pools`` and ``conditions`` what was decided,
+    ``pending`` what the last round could not or, in a dry run, would not do.
+    ``right_once``: after every check had run, the table was as wanted at the end of a round.
     """
 
     rounds: int = 0
@@ -96,6 +98,7 @@ class ReconcileStatus:
     durations: Histogram = _NO_ROUNDS
     left: Table | None = None
     pools: Mapping[ServiceKey, Pool] = field(default_factory=dict)
+    conditions: Mapping[ServiceKey, ServiceCondition] = field(default_factory=dict)
     pending: tuple[Operation, ...] = ()
     drift: tuple[Drift, ...] = ()
     drift_repairs: int = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import DriftKind
 from lvs_agent.core.snapshot import CHECK_BOUNDS, CheckStatus, Histogram
 from lvs_agent.metrics.kernel import COUNTED, address_labels
@@ -101,17 +100,15 @@ def _by_state(index: SeriesIndex) -> list[Labels]:
 
 def _quorums_up(columns: ColumnStore) -> list[Value | None]:
     return [
-        None
-        if service.configured is None
-        else int(columns.states[span].count(Health.UP.value) >= service.configured.quorum)
-        for service, span in zip(columns.index.services, columns.index.spans, strict=True)
+        None if service.configured is None else int(condition.quorum_reached is True)
+        for service, condition in zip(columns.index.services, columns.conditions, strict=True)
     ]
 
 
-def _fallbacks(columns: ColumnStore) -> list[Value | None]:
+def _sorry_servers_active(columns: ColumnStore) -> list[Value | None]:
     return [
-        None if service.configured is None else int(pool is not None and pool.sorry_active)
-        for service, pool in zip(columns.index.services, columns.pools, strict=True)
+        None if service.configured is None else int(condition.sorry_active is True)
+        for service, condition in zip(columns.index.services, columns.conditions, strict=True)
     ]
 
 
@@ -282,7 +279,7 @@ METRICS = (
     gauge(
         "lvs_virtual_service_fallback_active",
         "1 while the sorry server serves.",
-        of_services(_fallbacks),
+        of_services(_sorry_servers_active),
         **_OF_STATE,
     ),
     gauge(

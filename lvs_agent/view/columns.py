@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from itertools import chain
 
+from lvs_agent.core.condition import ServiceCondition
 from lvs_agent.core.pool import Membership, Placement
 from lvs_agent.core.snapshot import CheckStatus, ServerStatus, Snapshot
 from lvs_agent.model.check import CheckReport
@@ -18,6 +19,7 @@ from lvs_agent.model.statistics import Statistics
 from lvs_agent.view.series_index import IndexCache, SeriesIndex
 
 _NEVER_SEEN = ServerStatus()
+_NOTHING_KNOWN = ServiceCondition()
 _NEVER_RUN = CheckStatus()
 
 
@@ -26,9 +28,9 @@ class ColumnStore:
 
     ``table_known`` False: the kernel could not be asked, so that an absent row means nothing.
 
-    Columns with one entry for each of ``index.services``: ``entries``, ``counters`` and ``pools``.  Columns with one
-    entry for each of ``index.server_labels``: ``rows``, ``counted``, ``placements``, ``statuses``, and ``checks``, the
-    statuses of its checks.  An entry is None where there is nothing.
+    Columns with one entry for each of ``index.services``: ``entries``, ``counters``, ``pools`` and ``conditions``.
+    Columns with one entry for each of ``index.server_labels``: ``rows``, ``counted``, ``placements``, ``statuses``, and
+    ``checks``, the statuses of its checks.  An entry is None where there is nothing.
     """
 
     def __init__(
@@ -43,6 +45,9 @@ class ColumnStore:
         self.pools = [
             pool if service.configured else None
             for service, pool in zip(services, self.index.pools.values_in(snapshot.reconcile.pools), strict=True)
+        ]
+        self.conditions = [
+            condition or _NOTHING_KNOWN for condition in self.index.conditions.values_in(snapshot.reconcile.conditions)
         ]
         self.rows: list[Destination | None] = list(
             chain.from_iterable(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lvs_agent.core.condition import ServiceCondition
 from lvs_agent.core.pool import Placement, Pool
 from lvs_agent.core.snapshot import CheckStatus, ServerStatus, Snapshot
 from lvs_agent.model.check import CheckSpec
@@ -74,6 +75,7 @@ class KnownService:
     present: ServiceEntry | None
     counters: Counters | None
     pool: Pool | None
+    condition: ServiceCondition
     servers: tuple[KnownServer, ...]
 
     @property
@@ -82,9 +84,14 @@ class KnownService:
         return tuple(server for server in self.servers if server.configured is not None)
 
     @property
+    def quorum_reached(self) -> bool:
+        """Its quorum is known to be reached."""
+        return self.condition.quorum_reached is True
+
+    @property
     def sorry_active(self) -> bool:
-        """The sorry server serves, as decided last."""
-        return self.pool is not None and self.pool.sorry_active
+        """The service has failed over to its sorry server."""
+        return self.condition.sorry_active is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +133,7 @@ def _service(columns: ColumnStore, place: int) -> KnownService:
         present=columns.entries[place],
         counters=columns.counters[place],
         pool=columns.pools[place],
+        condition=columns.conditions[place],
         servers=tuple(_server(columns, number) for number in range(span.start, span.stop)),
     )
 

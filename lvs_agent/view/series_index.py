@@ -139,6 +139,7 @@ class SeriesIndex:
         self.entries: AlignedLookup[ServiceKey] = AlignedLookup(keys)
         self.counters: AlignedLookup[ServiceKey] = AlignedLookup(keys)
         self.pools: AlignedLookup[ServiceKey] = AlignedLookup(keys)
+        self.conditions: AlignedLookup[ServiceKey] = AlignedLookup(keys)
         self.counted: AlignedLookup[tuple[ServiceKey, DestinationKey]] = AlignedLookup(pairs)
         self.statuses: AlignedLookup[tuple[ServiceKey, DestinationKey]] = AlignedLookup(pairs)
         self._derived: dict[object, object] = {}

@@ -84,10 +84,8 @@ def explain_service(service: KnownService, *, table_known: bool) -> Iterator[str
     if service.configured is None:
         yield "It is in the kernel's table but not in the configuration: it is shown, and never changed."
         return
-    up = sum(server.state == "up" for server in service.real_servers)
     quorum = service.configured.quorum
-    reached = "which is its quorum" if up == quorum else f"quorum {quorum} is {'' if up > quorum else 'not '}reached"
-    yield f"{up} of {len(service.real_servers)} real servers are up; {reached}."
+    yield f"{service.condition.up} of {len(service.real_servers)} real servers are up; the quorum is {quorum}."
     if service.configured.comment:
         yield service.configured.comment
     if service.sorry_active:
@@ -131,7 +129,7 @@ def _pool(case: Case) -> Iterator[str]:
     if server.fallback:
         yield (
             "No real server has a weight above 0, so it serves."
-            if service.sorry_active
+            if service.pool is not None and service.pool.sorry_active
             else "A real server has a weight above 0, so it only stands by."
             if service.pool
             else "No round has decided whether it is to serve."

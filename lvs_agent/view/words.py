@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from lvs_agent.core.health import Health
 from lvs_agent.model.ipvs import SCHEDULER_FLAG_NAMES, SchedulerFlag, Service
 from lvs_agent.view.inventory import KnownServer, KnownService
 
@@ -14,16 +13,8 @@ ServiceWord = Literal["unknown", "up", "below_quorum", "down", "foreign"]
 
 
 def service_word(service: KnownService) -> ServiceWord:
-    """``up`` exactly when its quorum is reached; ``unknown`` while nothing is up and a check may still say so."""
-    if service.configured is None:
-        return "foreign"
-    states = [server.state for server in service.real_servers]
-    up = states.count(Health.UP.value)
-    if up >= service.configured.quorum:
-        return "up"
-    if up:
-        return "below_quorum"
-    return "unknown" if Health.UNKNOWN.value in states else "down"
+    """The state of its condition, or ``foreign`` for a service that is not configured."""
+    return "foreign" if service.configured is None else service.condition.state.value
 
 
 def server_word(server: KnownServer, service: KnownService) -> ServerWord:

@@ -117,8 +117,9 @@ class SorryServer(Row):
 class ServiceRow(TypedDict):
     """What every service has; ``key`` is ``tcp/192.0.2.1:80`` or ``fwm/5/inet``.
 
-    ``state``: ``up`` where the quorum is reached, ``below_quorum`` where some real server is up, ``unknown`` where none
-    is but the checks have not spoken, else ``down``; ``foreign`` of a service that nobody configured here.
+    ``state``: ``up`` where the quorum is reached, ``unknown`` while real servers that are not decided yet may still
+    make it up, ``down`` where no real server is up or undecided, else ``below_quorum``; ``foreign`` where it is not
+    configured here.
     ``connections`` are those of all its rows; null unless the kernel told them now.
     """
 
@@ -133,7 +134,8 @@ class ServiceRow(TypedDict):
 
 
 class Service(ServiceRow):
-    """A configured service.  ``up`` counts its real servers that are; ``unexpected`` are rows nobody configured.
+    """A configured service.  ``up`` counts its real servers that are up and not in maintenance, as its last round found
+    them; ``quorum_reached`` is false while that is not known.  ``unexpected`` are rows that nobody configured.
     ``comment`` is the operator's, empty where there is none.
     """
 

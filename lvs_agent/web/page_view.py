@@ -218,6 +218,9 @@ def _service_problems(services: Iterable[Service]) -> Iterator[Problem]:
         elif service["state"] == "below_quorum":
             text = f"{name} is below its quorum: {up} of {count} real servers up, quorum {service['quorum']}{serves}"
             yield Problem("bad", text, service["key"])
+        elif service["state"] == "unknown" and up:
+            up_of = f"{up} of {count} real servers up, quorum {service['quorum']}"
+            yield Problem("bad", f"It is not known whether {name} reaches its quorum: {up_of}", service["key"])
         elif serves:
             yield Problem("bad", f"{name} has nobody to serve it{serves}", service["key"])
         if service["in_kernel"] is False:

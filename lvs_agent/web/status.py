@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from lvs_agent import __version__
 from lvs_agent.core.describe import describe
-from lvs_agent.core.health import Health
 from lvs_agent.core.instant import rfc3339
 from lvs_agent.core.reconcile import Drift as FoundDrift
 from lvs_agent.core.snapshot import CheckStatus, Snapshot
@@ -150,16 +149,14 @@ def _persistence(service: ServiceInTable) -> doc.Persistence | None:
 
 def _service(service: KnownService, rates: ServiceRates, *, table_known: bool) -> doc.Service:
     real_servers = service.real_servers
-    quorum = service.configured.quorum if service.configured else 0
-    up = sum(server.state == Health.UP.value for server in real_servers)
     sorry = next((server for server in service.servers if server.fallback), None)
     return doc.Service(
         **_service_row(service, rates),
         comment=service.configured.comment if service.configured else "",
         in_kernel=service.present is not None if table_known else None,
-        quorum=quorum,
-        quorum_reached=up >= quorum,
-        up=up,
+        quorum=service.configured.quorum if service.configured else 0,
+        quorum_reached=service.quorum_reached,
+        up=service.condition.up,
         real_servers=[_real_server(server, service) for server in real_servers],
         sorry_server=None if sorry is None else doc.SorryServer(**_row(sorry, service), active=service.sorry_active),
         unexpected=[

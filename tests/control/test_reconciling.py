@@ -13,10 +13,11 @@ from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.state import AgentState
+from lvs_agent.core.condition import ServiceState
 from lvs_agent.core.health import Health
 from lvs_agent.core.pool import Membership, Pool
 from lvs_agent.core.snapshot import EngineStatus
-from lvs_agent.model.event import EventQuery
+from lvs_agent.model.event import EventKind, EventQuery
 from lvs_agent.model.intent import Intent, OnDown
 from lvs_agent.model.ipvs import DeleteDestination, DeleteService, ServiceKey, Table, UpdateDestination
 from tests.builders import (
@@ -422,3 +423,22 @@ async def test_journal_has_no_operations_where_nothing_is_written() -> None:
     bench = Bench(wanted=intent(services=[WEB]), writes=False)
 
     assert await rounds(bench, lambda: None) == []
+
+
+@trial
+async def test_quorum_is_known_while_the_table_cannot_be_read() -> None:
+    """A server that fails then costs its service the quorum at once, and the event comes once."""
+    bench = Bench()
+    await bench.loop.round()
+    bench.kernel.deaf = True
+    bench.state.settle_server((WEB.service.key, WEB.real_servers[0].key), Health.DOWN, at=2.0)
+    for _ in range(2):
+        bench.loop.wake()
+        await bench.loop.round()
+    bench.loop.close()
+
+    assert bench.state.reconcile.conditions[WEB.service.key].state is ServiceState.DOWN
+    assert bench.state.reconcile.conditions[DNS.service.key].state is ServiceState.UP
+    assert bench.state.memory().below_quorum == {WEB.service.key}
+    lost = bench.journal.select(EventQuery(kinds=frozenset({EventKind.QUORUM_LOST})))
+    assert [event.virtual_service for event in lost] == ["web"]

