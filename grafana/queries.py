@@ -76,12 +76,12 @@ def is_below_quorum() -> str:
 
 
 def uses_fallback() -> str:
-    """1 for a service whose sorry server serves, else 0; an agent that only observes has sent nobody there."""
+    """1 for a service whose sorry server is active, else 0; 0 for an agent that only observes."""
     return f"{service('lvs_virtual_service_fallback_active')} * on (job, instance) group_left () {agent(ACTIVE)}"
 
 
 def service_state() -> str:
-    """0 healthy, 1 below its quorum, 2 or 3 without a real server, 4 and more while the sorry server serves."""
+    """0 healthy, 1 below its quorum, 2 or 3 without a real server, 4 and more while its sorry server is active."""
     return f"{is_below_quorum()} + 2 * ({is_down()}) + 4 * ({uses_fallback()})"
 
 
