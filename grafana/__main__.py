@@ -1,4 +1,4 @@
-"""Write the dashboards anew."""
+"""Generate the files of the dashboards."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ TAG = "lvs_agent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Panels below one heading, from left to right as many as fit beside each other."""
+    """Panels below one heading, from left to right, in as many lines as they need."""
 
     title: str
     panels: Sequence[Panel]

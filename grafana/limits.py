@@ -1,4 +1,4 @@
-"""From which values on something is wrong: the numbers of the alert rules, so that a picture and a mail agree."""
+"""The limits of the alert rules, for thresholds: a panel and an alert turn red at the same value."""
 
 from __future__ import annotations
 
@@ -43,4 +43,4 @@ LIMITS = (
     CERTIFICATE,
     CERTIFICATE_AT_LAST,
 )
-"""All of them; other thresholds only tell none from some."""
+"""All of them; other thresholds are 0."""

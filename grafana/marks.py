@@ -8,14 +8,14 @@ from grafana import queries
 from grafana.panels import DATASOURCE
 
 _STEP = "15s"
-"""Of the queries, as far as the range allows: the usual scrape interval, so that hardly a change is between two."""
+"""Step of the queries, as far as the range allows: the usual scrape interval, so that few changes are missed."""
 
 _INSTANCE = "{{instance}}"
 """What a mark about an agent says."""
 
 
 class Annotation(AnnotationQuery):
-    """An annotation of Prometheus, with the keys of its own that Grafana keeps beside the general ones.
+    """An annotation from Prometheus, with the keys that Grafana has only for Prometheus.
 
     ``by_value``: the value of the series is when it happened, in milliseconds; otherwise it happens while the value is
     above 0.  ``text`` may name labels in double braces, ``tags`` are labels as well.

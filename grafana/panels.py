@@ -65,7 +65,7 @@ def stat(
     thresholds: ThresholdsConfig | None = None,
     span: int = 4,
 ) -> Panel:
-    """One number as it is now: asked for this moment, so that an agent that is gone leaves no old number behind."""
+    """One current number from an instant query, so that an agent that is down leaves no old number."""
     return Panel(
         type_val="stat",
         title=title,

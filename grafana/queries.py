@@ -1,6 +1,6 @@
 """PromQL: the parts that expressions are put together from.
 
-Whatever is selected is selected by the dashboard's variables, so that one change of theirs changes every panel.
+All selectors use the dashboard's variables, so a changed variable changes every panel.
 """
 
 from __future__ import annotations

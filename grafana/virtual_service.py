@@ -178,7 +178,7 @@ def _servers() -> Panel:
 
 
 def _last_transition() -> str:
-    """In milliseconds, as Grafana wants times."""
+    """In milliseconds, the unit of times in Grafana."""
     return f"{server('lvs_real_server_last_transition_timestamp_seconds')} * 1000"
 
 
