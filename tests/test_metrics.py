@@ -506,6 +506,23 @@ def test_check_metrics_of_a_server_cover_all_its_checks() -> None:
     assert found[f"lvs_real_server_check_certificate_not_after_timestamp_seconds{{{ONE}}}"] == NOW + 86_400
 
 
+@pytest.mark.parametrize(
+    ("is_final", "end"), [((True, False), NOW - 1), ((False, True), NOW - 3), ((True, True), None)]
+)
+def test_check_whose_result_cannot_change_does_not_grow_old(is_final: tuple[bool, bool], end: float | None) -> None:
+    """It runs no more, and no alert for stalled checks may count its age."""
+    shown = checked_snapshot()
+    checks = {
+        check: replace(status, last=status.last and status.last._replace(is_final=final))
+        for (check, status), final in zip(shown.checks.items(), is_final, strict=True)
+    }
+
+    found = of(replace(shown, checks=checks))
+
+    assert found.get(f"lvs_real_server_check_last_timestamp_seconds{{{ONE}}}") == end
+    assert found[f"lvs_real_server_check_last_duration_seconds{{{ONE}}}"] == 0.3
+
+
 def test_check_metrics_of_a_service_are_by_kind() -> None:
     """Durations and failures by kind of check; the longest interval and time limit."""
     found = of(checked_snapshot())

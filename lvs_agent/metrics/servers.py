@@ -137,7 +137,12 @@ def _last_duration(reports: Sequence[CheckReport]) -> float | None:
 
 
 def _last_end(reports: Sequence[CheckReport]) -> float | None:
-    return min((report.ended_at for report in reports), default=None)
+    return min((end for report in reports if (end := _end(report)) is not None), default=None)
+
+
+def _end(report: CheckReport) -> float | None:
+    """None where no other follows: its age says nothing."""
+    return None if report.is_final else report.ended_at
 
 
 def _certificate_end(reports: Sequence[CheckReport]) -> float | None:
@@ -294,8 +299,9 @@ METRICS = (
     ),
     gauge(
         "lvs_real_server_check_last_timestamp_seconds",
-        "When the last check ended; of several checks, that of the one that has waited longest.",
-        _of_reports(lambda report: report.ended_at, _last_end),
+        "When the last check ended; of several checks, that of the one that has waited longest; absent where the result"
+        " cannot change, as with the type none.",
+        _of_reports(_end, _last_end),
         **_OF_STATE,
     ),
     counter("lvs_real_server_check_failures_total", "Failed checks.", _of_checks(_failed, _failures), **_OF_STATE),

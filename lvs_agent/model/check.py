@@ -121,7 +121,7 @@ class CheckSpec:
 
 class CheckReport(NamedTuple):
     """One finished probe: which check, its result, when it ended (seconds since 1970), how long it took, and how
-    late it started (both seconds).
+    late it started (both seconds).  ``is_final``: the check does not run again, because its result cannot change.
     """
 
     check: CheckId
@@ -129,3 +129,4 @@ class CheckReport(NamedTuple):
     ended_at: float
     duration_s: float
     delay_s: float
+    is_final: bool = False

@@ -19,7 +19,7 @@ from lvs_agent.model.intent import PassWhen, RealServer
 from lvs_agent.model.ipvs import Destination
 from lvs_agent.view.inventory import KnownServer, KnownService
 from lvs_agent.view.spans import about, plural, span
-from lvs_agent.view.why_checks import Outlook, called, check_sentences, outlook
+from lvs_agent.view.why_checks import Outlook, called, check_sentences, is_final, outlook
 
 About = Literal["state", "checks", "pool", "table", "next"]
 
@@ -245,6 +245,10 @@ def _turn(case: Case, configured: RealServer) -> Iterator[str]:
         deciding = doubted
     needs = [(spec, outlook(spec, status, towards=towards, now=now)) for spec, status in deciding]
     needs = [(spec, need) for spec, need in needs if need.results]
+    fixed = {spec.id for spec, status in deciding if is_final(status)}
+    if all_must_turn and any(spec.id in fixed for spec, _ in needs):
+        needs = []
+    needs = [(spec, need) for spec, need in needs if spec.id not in fixed]
     if needs and (towards is Health.UP or doubted):
         yield f"{_turning(server)} after {_needed(needs, towards, every=all_must_turn)}."
     if server.maintained:

@@ -36,7 +36,10 @@ def check_sentences(
         yield f"{called(spec)} {_verdict(status)}: {_last(status, now=now)}."
         if spec.id in lowering:
             yield f"It decides nothing; while it is down, the server has {lowering[spec.id]} % of its weight."
-        yield _streak(spec, status) + f" {_next(spec, status, now=now)}"
+        if is_final(status):
+            yield "Its result cannot change, so it does not run again."
+        else:
+            yield _streak(spec, status) + f" {_next(spec, status, now=now)}"
 
 
 def called(spec: CheckSpec) -> str:
@@ -58,6 +61,11 @@ def outlook(spec: CheckSpec, status: CheckStatus, *, towards: Health, now: float
     return Outlook(
         wanted, until_next(spec, status, now=now) + (wanted - 1) * interval_of(spec, down=down, doubted=True)
     )
+
+
+def is_final(status: CheckStatus) -> bool:
+    """Whether the check does not run again, because its result cannot change."""
+    return status.last is not None and status.last.is_final
 
 
 def until_next(spec: CheckSpec, status: CheckStatus, *, now: float) -> float:

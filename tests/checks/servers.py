@@ -10,7 +10,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,11 +20,12 @@ import uvloop
 
 from lvs_agent.checks.engine import libraries
 from lvs_agent.checks.engine.engine import Engine
-from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import SystemClock
-from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, Target
+from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, Failed, FailureReason, Passed, Target
+from lvs_agent.settings.check import CheckSettings
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -32,6 +33,21 @@ CONNECTIONS_GONE = (ConnectionError, ssl.SSLError, BrokenPipeError)
 
 
 Result = TypeVar("Result")
+
+
+class InstantSettings(CheckSettings):
+    """Keys of a check that ends at once; it may still be another result the next time."""
+
+    passes: bool = True
+
+
+async def _instant(target: Target, _: ProbeRun) -> CheckResult:
+    settings: InstantSettings = target.settings
+    return Passed() if settings.passes else Failed(FailureReason.CONTENT)
+
+
+KINDS: Mapping[str, Checker] = {**checkers(), "instant": Checker("instant", InstantSettings, _instant, "", lean=True)}
+"""Every kind of check, and one for tests of when checks run."""
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
@@ -42,7 +58,7 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
 
 def target(kind: str, *, port: int | None = None, address: str = "127.0.0.1", **settings: Any) -> Target:
     """A target for a checker, with settings as a configuration would have them."""
-    return Target(address=ip_address(address), port=port, settings=checkers()[kind].settings(**settings))
+    return Target(address=ip_address(address), port=port, settings=KINDS[kind].settings(**settings))
 
 
 def spec(
@@ -82,7 +98,7 @@ async def engine_running(
         for one in batch:
             reports.put_nowait(one)
 
-    engine = Engine(clock=SystemClock(), report=report, resources=resources or ProbeResources())
+    engine = Engine(clock=SystemClock(), report=report, resources=resources or ProbeResources(), kinds=KINDS)
     task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
     await asyncio.sleep(0)
     try:

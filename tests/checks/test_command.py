@@ -164,7 +164,7 @@ def test_hundreds_of_hanging_commands_are_capped() -> None:
                 spec("command", name=f"{number}", timeout_s=2.0, interval_s=60.0, command=["/bin/sleep", "65"])
                 for number in range(200)
             ]
-            engine.configure([*hanging, spec("none", name="well", interval_s=0.05)])
+            engine.configure([*hanging, spec("instant", name="well", interval_s=0.05)])
             seen: list[CheckReport] = []
             most = 0
             while sum(report.check != "well" for report in seen) < 200:

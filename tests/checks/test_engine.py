@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from lvs_agent.checks.engine import schedule
-from lvs_agent.checks.engine.engine import Engine, over_time
+from lvs_agent.checks.engine.engine import Engine, Load, over_time
 from lvs_agent.checks.engine.wheel import SLOT_S
 from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.checks.net.resources import ProbeResources
@@ -21,6 +21,7 @@ from lvs_agent.clock import ManualClock, SystemClock
 from lvs_agent.model.check import (
     CheckId,
     CheckReport,
+    CheckSpec,
     Errored,
     ErrorReason,
     Failed,
@@ -28,7 +29,7 @@ from lvs_agent.model.check import (
     Passed,
 )
 from tests.checks import servers
-from tests.checks.servers import engine_running, ok, report_of, run, serving, spec, until
+from tests.checks.servers import KINDS, engine_running, ok, report_of, run, serving, spec, until
 
 
 @asynccontextmanager
@@ -36,7 +37,7 @@ async def by_hand() -> AsyncIterator[tuple[Engine, ManualClock, list[CheckReport
     """An engine whose time stands still until the test moves it."""
     clock = ManualClock()
     reports: list[CheckReport] = []
-    engine = Engine(clock=clock, report=reports.extend, resources=ProbeResources())
+    engine = Engine(clock=clock, report=reports.extend, resources=ProbeResources(), kinds=KINDS)
     task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
     await asyncio.sleep(0)
     try:
@@ -69,7 +70,7 @@ def test_every_due_time_is_hit_and_nothing_drifts() -> None:
 
     async def main() -> None:
         async with by_hand() as (engine, clock, reports):
-            engine.configure([spec("none", name=f"check {number}", interval_s=10.0) for number in range(20)])
+            engine.configure([spec("instant", name=f"check {number}", interval_s=10.0) for number in range(20)])
             await pass_time(engine, clock, 3_600, step=0.05)
 
             for check, due in times(reports, clock).items():
@@ -88,7 +89,7 @@ def test_first_probes_come_soon_and_spread() -> None:
     async def main() -> None:
         async with by_hand() as (engine, clock, reports):
             begin = clock.monotonic()
-            engine.configure([spec("none", name=f"check {number}", interval_s=60.0) for number in range(1_000)])
+            engine.configure([spec("instant", name=f"check {number}", interval_s=60.0) for number in range(1_000)])
             await pass_time(engine, clock, 1.02)
 
             tenths = Counter(int((due[0] - begin) * 10) for due in times(reports, clock).values())
@@ -104,11 +105,11 @@ def test_reload_keeps_unchanged_checks_in_phase() -> None:
 
     async def main() -> None:
         async with by_hand() as (engine, clock, reports):
-            kept = [spec("none", name=f"kept {number}", interval_s=1.0) for number in range(5)]
+            kept = [spec("instant", name=f"kept {number}", interval_s=1.0) for number in range(5)]
             engine.configure(kept)
             for round_ in range(20):
                 await pass_time(engine, clock, 0.5)
-                engine.configure([*kept, spec("none", name=f"new {round_}", interval_s=1.0)])
+                engine.configure([*kept, spec("instant", name=f"new {round_}", interval_s=1.0)])
 
             for check, due in times(reports, clock).items():
                 if check.startswith("kept"):
@@ -139,7 +140,7 @@ def test_down_server_is_checked_at_its_own_interval() -> None:
 
     async def main() -> None:
         async with by_hand() as (engine, clock, reports):
-            engine.configure([replace(spec("none", interval_s=10.0), down_interval_s=1.0)])
+            engine.configure([replace(spec("instant", interval_s=10.0), down_interval_s=1.0)])
             await pass_time(engine, clock, 30)
             usual = len(reports)
             engine.set_down(CheckId("check"), down=True)
@@ -162,7 +163,7 @@ def test_result_that_speaks_against_the_state_is_looked_into_soon() -> None:
 
     async def main() -> None:
         async with by_hand() as (engine, clock, reports):
-            engine.configure([replace(spec("none", interval_s=10.0, result="down"), fast_interval_s=1.0)])
+            engine.configure([replace(spec("instant", interval_s=10.0, passes=False), fast_interval_s=1.0)])
             await pass_time(engine, clock, 30)
             doubted = len(reports)
             engine.set_down(CheckId("check"), down=True)
@@ -306,7 +307,7 @@ def test_bug_in_a_checker_is_an_error_of_its_own_checks() -> None:
         broken = spec("http", name="broken", port=1)
         broken = replace(broken, target=replace(broken.target, settings=None))
         async with engine_running() as (engine, reports):
-            engine.configure([broken, spec("none", name="well")])
+            engine.configure([broken, spec("instant", name="well")])
             results = {report.check: report.result for report in [await reports.get(), await reports.get()]}
 
             assert isinstance(results[CheckId("well")], Passed)
@@ -345,8 +346,8 @@ def test_failing_report_ends_the_engine() -> None:
         def report(_: Sequence[CheckReport]) -> None:
             raise LookupError("nowhere")
 
-        engine = Engine(clock=SystemClock(), report=report, resources=ProbeResources())
-        engine.configure([spec("none", interval_s=0.1)])
+        engine = Engine(clock=SystemClock(), report=report, resources=ProbeResources(), kinds=KINDS)
+        engine.configure([spec("instant", interval_s=0.1)])
         task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
 
         with pytest.raises(LookupError, match="nowhere"):
@@ -374,12 +375,95 @@ def test_load_tells_what_is_due() -> None:
 
     async def main() -> None:
         async with by_hand() as (engine, clock, _):
-            engine.configure([spec("none", name=f"{number}") for number in range(10)])
+            engine.configure([spec("instant", name=f"{number}") for number in range(10)])
             assert engine.load.pending == 0
             clock.advance(1.01)
 
             assert engine.load.pending == 10
             engine.tick()
             assert engine.load.pending == 0
+
+    run(main())
+
+
+def constant(result: str, *, fall: int = 1, name: str = "check") -> CheckSpec:
+    """A check whose result the configuration says."""
+    return replace(spec("none", name=name, interval_s=1.0, result=result), rise=3, fall=fall)
+
+
+def is_idle(engine: Engine) -> bool:
+    """Whether nothing runs, nothing is due at any time, and nothing waits to be reported."""
+    return not (engine._checks or engine._starts.next_at() or engine._running or engine._results)
+
+
+@pytest.mark.parametrize(("result", "fall", "reports_wanted"), [("up", 3, 1), ("down", 1, 1), ("down", 3, 3)])
+def test_check_whose_result_cannot_change_runs_until_it_is_believed(
+    result: str, fall: int, reports_wanted: int
+) -> None:
+    """A success is believed at once, a failure after ``fall`` of them; the last report says that none follows."""
+
+    async def main() -> list[CheckReport]:
+        async with by_hand() as (engine, clock, reports):
+            engine.configure([constant(result, fall=fall)])
+            await pass_time(engine, clock, 5)
+            assert is_idle(engine)
+            found = list(reports)
+            await pass_time(engine, clock, 3_600, step=1.0)
+            assert reports == found
+            assert is_idle(engine)
+        return found
+
+    found = run(main())
+    assert [report.is_final for report in found] == [False] * (reports_wanted - 1) + [True]
+
+
+def test_servers_without_checks_cost_nothing_once_they_are_settled() -> None:
+    """Of ten thousand each is reported once, within the time of any first probe; then no timer is set."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, reports):
+            engine.configure([constant("up", name=f"check {number}") for number in range(10_000)])
+            await pass_time(engine, clock, schedule.FIRST_SPREAD_S + 2 * SLOT_S)
+            engine.tick()
+
+            assert Counter(report.check for report in reports) == {f"check {n}": 1 for n in range(10_000)}
+            assert is_idle(engine)
+            clock.advance(3_600)
+            engine.tick()
+            assert is_idle(engine)
+            assert engine.load == Load(in_flight=0, pending=0)
+            assert len(reports) == 10_000
+
+    run(main())
+
+
+def test_settled_check_is_reported_again_only_after_it_was_gone() -> None:
+    """A reload that keeps it says nothing new; one that removes it and another that brings it back do."""
+
+    async def main() -> list[int]:
+        async with by_hand() as (engine, clock, reports):
+            seen = []
+            check, other = constant("up"), constant("down", name="other")
+            for configured in ([check], [check, other], [other], [check, other]):
+                engine.configure(configured)
+                await pass_time(engine, clock, 2)
+                seen.append(len(reports))
+        return seen
+
+    assert run(main()) == [1, 2, 2, 3]
+
+
+def test_settled_check_takes_no_other_interval() -> None:
+    """What the state says of it afterwards changes nothing."""
+
+    async def main() -> None:
+        async with by_hand() as (engine, clock, reports):
+            engine.configure([constant("down")])
+            await pass_time(engine, clock, 2)
+            engine.set_down(CheckId("check"), down=True)
+            await pass_time(engine, clock, 5)
+
+            assert is_idle(engine)
+            assert len(reports) == 1
 
     run(main())

@@ -82,6 +82,12 @@ def explained(
     return found
 
 
+def final(health: Health, *, result: CheckResult | None = None) -> CheckStatus:
+    """The same, and the check does not run again."""
+    said = status(health, result=result)
+    return replace(said, last=said.last and said.last._replace(is_final=True))
+
+
 WEIGHT_0 = replace(ROW, weight=0)
 UP, DOWN, UNKNOWN = status(Health.UP), status(Health.DOWN, result=BROKEN), status(Health.UNKNOWN, result=OURS)
 
@@ -104,6 +110,34 @@ def test_server_in_service_has_nothing_to_wait_for() -> None:
         ],
         "next": ["There is nothing to do: the table is as it should be."],
     }
+
+
+def test_check_whose_result_cannot_change_promises_nothing() -> None:
+    """It does not run again, and no success of it is waited for."""
+    up = explained(checks={"check": final(Health.UP)}, wanted=ROW, present=ROW)
+    down = explained(checks={"check": final(Health.DOWN, result=BROKEN)}, membership=Membership.REMOVED)
+
+    assert up["checks"][1:] == down["checks"][1:] == ["Its result cannot change, so it does not run again."]
+    assert up["next"] == down["next"] == ["There is nothing to do: the table is as it should be."]
+
+
+@pytest.mark.parametrize(
+    ("pass_when", "text"),
+    [
+        (PassWhen.ALL, None),
+        (PassWhen.ANY, "It comes back after 3 more successes in a row of http on 10.0.0.1:80"),
+    ],
+)
+def test_server_comes_back_by_its_other_checks_where_they_are_enough(pass_when: PassWhen, text: str | None) -> None:
+    """A check that stays down keeps it out only where all must pass."""
+    told = explained(
+        server=replace(real_server(weight=10, checks=["fixed", "check"]), pass_when=pass_when),
+        specs=(check_spec(name="fixed", kind="none"), SPEC),
+        checks={"fixed": final(Health.DOWN, result=BROKEN), "check": status(Health.DOWN, result=BROKEN)},
+        membership=Membership.REMOVED,
+    )
+
+    assert [line.partition(", in about")[0] for line in told["next"][1:]] == ([] if text is None else [text])
 
 
 def test_server_that_is_down_is_told_when_it_comes_back() -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lvs_agent.checks.engine import schedule
 from lvs_agent.checks.engine.running import RunningCheck
 from lvs_agent.checks.engine.wheel import SLOT_S, SlotWheel
-from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import Clock
@@ -52,15 +52,23 @@ class Engine:
 
     ``report`` gets the results in batches on the loop: at once what may change something, within ``ROUTINE_S`` the
     successes of those that are well.  ``resources`` are the engine's from here on: it opens and closes them.
+    ``kinds``: what checks there may be; all that are found, unless tests have another one.
     """
 
     def __init__(
-        self, *, clock: Clock, report: Callable[[Sequence[CheckReport]], None], resources: ProbeResources
+        self,
+        *,
+        clock: Clock,
+        report: Callable[[Sequence[CheckReport]], None],
+        resources: ProbeResources,
+        kinds: Mapping[str, Checker] | None = None,
     ) -> None:
         self._clock = clock
         self._report = report
         self._resources = resources
+        self._kinds = checkers() if kinds is None else kinds
         self._checks: dict[CheckId, RunningCheck] = {}
+        self._settled: set[CheckId] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._starts: SlotWheel[tuple[RunningCheck, float]] = SlotWheel()
         self._running: dict[RunningCheck, None] = {}
@@ -77,12 +85,15 @@ class Engine:
         return Load(in_flight=len(self._running), pending=self._starts.waiting(until=self._clock.monotonic()))
 
     def configure(self, specs: Collection[CheckSpec]) -> None:
-        """Replace the set of checks.  Equal ids go on untouched, with phase, state and running probe."""
+        """Replace the set of checks.  Equal ids go on untouched, with phase, state and running probe; those whose
+        result cannot change are not reported again.
+        """
         wanted = {spec.id: spec for spec in specs}
         for gone in self._checks.keys() - wanted.keys():
             self._drop(self._checks.pop(gone))
         now = self._clock.monotonic()
-        fresh = wanted.keys() - self._checks.keys()
+        self._settled &= wanted.keys()
+        fresh = wanted.keys() - self._checks.keys() - self._settled
         for new in fresh:
             self._add(wanted[new], now=now, together=len(fresh))
         self._arm()
@@ -162,7 +173,7 @@ class Engine:
         fraction = schedule.fraction_of(spec.id)
         check = RunningCheck(
             spec,
-            checker=checkers()[spec.kind],
+            checker=self._kinds[spec.kind],
             fraction=fraction,
             resources=self._resources,
             finished=self._finished,
@@ -225,8 +236,10 @@ class Engine:
             following = schedule.run_after(check.fraction, check.interval_s, due)
             if following <= now:
                 following = schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now)
-        self._plan(check, following)
+        check.due = following
         check.start()
+        if check.due == following:  # its result, if it is there already, has changed nothing about that
+            self._plan(check, following)
 
     def _make_up(self, check: RunningCheck, *, now: float) -> None:
         """A run was left out because the one before had not ended: make up for it now, or leave it to the grid's next.
@@ -260,10 +273,13 @@ class Engine:
         before = check.interval_s
         check.note(result)
         self._running.pop(check, None)
+        final = check.is_settled
         self._results.append(
-            CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late)
+            CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late, final)
         )
-        if check.interval_s != before:
+        if final:
+            self._settle(check)
+        elif check.interval_s != before:
             check.owed = None
             self._change_grid(check)
         elif check.owed is not None:
@@ -274,6 +290,11 @@ class Engine:
         elif self._flush_at == math.inf:
             self._flush_at = now + ROUTINE_S
             self._arm()
+
+    def _settle(self, check: RunningCheck) -> None:
+        """Let go of a check that need not run again, and remember it alone."""
+        self._drop(self._checks.pop(check.spec.id))
+        self._settled.add(check.spec.id)
 
     def _flush(self) -> None:
         """Hand over what there is.  Ticks do it for successes: a timer of its own would wake the process once more."""
@@ -290,6 +311,7 @@ class Engine:
         for check in self._checks.values():
             self._drop(check)
         self._checks.clear()
+        self._settled.clear()
         self._results.clear()
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=_CLEAN_UP_S)

@@ -17,7 +17,7 @@ from lvs_agent.checks.engine.schedule import interval_of
 from lvs_agent.checks.kinds import Checker
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.resources import ProbeResources
-from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason, Passed
+from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason, Failed, Passed
 
 Finished = Callable[["RunningCheck", CheckResult], None]
 RunEarly = Callable[["RunningCheck"], None]
@@ -29,14 +29,15 @@ class RunningCheck:
     ``run``: what its probes are given.  ``due``: when it runs next, or None once it is gone.  ``interval_s``: the
     interval that holds now.  ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that
     was left out because the one before it was still at it.  ``well``: its last probe passed, and it is not down.
-    ``doubted``: its last result speaks against what it says.  ``deadline``: of the running probe, None while none
-    runs.  ``started``: the last probe; minus infinity before the first.  All times are seconds of the monotonic clock.
+    ``doubted``: its last result speaks against what it says.  ``is_settled``: no later result can say anything else,
+    so it need not run again.  ``deadline``: of the running probe, None while none runs.  ``started``: the last probe;
+    minus infinity before the first.  All times are seconds of the monotonic clock.
     """
 
     __slots__ = (
-        "_alternating", "_checker", "_coroutine", "_finished", "_poller", "_resume", "_task", "deadline", "doubted",
-        "down", "due", "fraction", "interval_s", "off_grid", "owed", "run", "spec", "started", "started_late",
-        "timeout_s", "well",
+        "_alternating", "_checker", "_coroutine", "_failures", "_finished", "_poller", "_resume", "_task", "deadline",
+        "doubted", "down", "due", "fraction", "interval_s", "is_settled", "off_grid", "owed", "run", "spec", "started",
+        "started_late", "timeout_s", "well",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +56,8 @@ class RunningCheck:
         self.down = False
         self.doubted = False
         self.well = False
+        self.is_settled = False
+        self._failures = 0
         self.interval_s = spec.interval_s
         self.off_grid = True
         self.owed: float | None = None
@@ -89,6 +92,15 @@ class RunningCheck:
             self._choose_interval()
         if self._alternating is not None:
             self._alternating.note(result)
+        if self._checker.constant:
+            self._settle(result)
+
+    def _settle(self, result: CheckResult) -> None:
+        """Note whether a result that is always the same is believed now: a success at once, a failure at the last of
+        as many as it takes.
+        """
+        self._failures += isinstance(result, Failed)
+        self.is_settled = isinstance(result, Passed) or self._failures >= self.spec.fall
 
     @property
     def busy(self) -> bool:

@@ -5,7 +5,8 @@
   ``run`` has everything else that a probe needs.
 
 A module may say ``LEAN = True``: its probe awaits nothing but a poller's sockets, so the engine can drive it by hand,
-without the price of an asyncio task.
+without the price of an asyncio task.  One that also says ``CONSTANT = True`` depends on nothing but its target: it
+runs until its result is believed, and then never again.
 
 Its module name is its ``type`` in the configuration.  Nothing else has to be touched.  A checker that needs more than
 one module is a package; what several checkers share is in modules whose names begin with an underscore.
@@ -38,6 +39,7 @@ class Checker:
     probe: Probe
     summary: str
     lean: bool = False
+    constant: bool = False
 
     @property
     def is_usable(self) -> bool:
@@ -84,4 +86,11 @@ def _checker(kind: str) -> Checker | None:
         return None
     module = importlib.import_module(name)
     summary = (module.__doc__ or "").partition("\n")[0]
-    return Checker(kind, module.Settings, module.probe, summary, lean=getattr(module, "LEAN", False))
+    return Checker(
+        kind,
+        module.Settings,
+        module.probe,
+        summary,
+        lean=getattr(module, "LEAN", False),
+        constant=getattr(module, "CONSTANT", False),
+    )

@@ -12,6 +12,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 from lvs_agent.settings.check import CheckSettings
 
 LEAN = True
+CONSTANT = True
 
 EXAMPLE = """
 [virtual_service.check]
