@@ -1,8 +1,14 @@
-"""``lvs-agent plan``: what would change, without changing it."""
+"""``lvs-agent plan``: what would change, without changing it.
+
+The operations are those of the first round that an agent would make which starts now: the same state, from the same
+memory and maintenance directory, goes into the same round, which writes nothing.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -18,14 +24,21 @@ from lvs_agent.cli.options import (
     procfs_option,
     read_config,
 )
+from lvs_agent.clock import SystemClock
+from lvs_agent.config import Config
+from lvs_agent.control.maintenance import read_maintenance
 from lvs_agent.control.memory import recall
-from lvs_agent.core.decide import Decision, History, decide
+from lvs_agent.control.reconciling import round_input
+from lvs_agent.control.reloading import first_status
+from lvs_agent.control.round import RoundResult, perform
+from lvs_agent.control.state import AgentState
 from lvs_agent.core.describe import describe
 from lvs_agent.core.health import Health
-from lvs_agent.core.reconcile import plan as plan_operations
+from lvs_agent.core.maintenance import checked_servers
+from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.ipvsadm import rules
-from lvs_agent.model.intent import Intent
-from lvs_agent.model.ipvs import Table
+from lvs_agent.log import LogFormat, LogLevel, configure
 
 
 class Assume(Enum):
@@ -36,7 +49,7 @@ class Assume(Enum):
     KERNEL = "kernel"
 
 
-_HEALTH = {Assume.UP: Health.UP, Assume.DOWN: Health.DOWN, Assume.KERNEL: Health.UNKNOWN}
+_HEALTH = {Assume.UP: Health.UP, Assume.DOWN: Health.DOWN}
 
 
 class Form(Enum):
@@ -55,7 +68,7 @@ class Form(Enum):
     type=click.Choice([choice.value for choice in Assume]),
     default=Assume.KERNEL.value,
     show_default=True,
-    help="Take every real server for up, for down, or for what the kernel has it in service as.",
+    help="Assume that every real server is up or down, or keep each as the kernel has it.",
 )
 @click.option(
     "--format",
@@ -63,7 +76,7 @@ class Form(Enum):
     type=click.Choice([choice.value for choice in Form]),
     default=Form.OPERATIONS.value,
     show_default=True,
-    help="The operations, or the wanted table as 'ipvsadm -S -n' would print it.",
+    help="The operations, or the desired table as 'ipvsadm -S -n' would print it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The operations as JSON.")
 def plan(
@@ -76,36 +89,56 @@ def plan(
     form: str,
     as_json: bool,
 ) -> None:
-    """Print the operations that would make the table right.  Nothing is checked and nothing is written.
+    """Print the operations that would bring the table in sync.  Nothing is checked and nothing is written.
 
-    Services that the agent had in its hands before, and the configuration no longer names, are among them.
+    They are what an agent would do that starts now: servers in the maintenance directory are out of service, and
+    services that the agent owned before, and that the configuration no longer names, are deleted.
     """
     config = read_config(path, config_format)
-    intent, memory = config.intent, recall(config.agent.state_dir)
+    configure(form=LogFormat.LOGFMT, level=LogLevel.WARNING)
+    state = asyncio.run(state_at_start(config, path=path))
     backend = backend_opener(Ipvs(ipvs), procfs=procfs)()
     try:
-        observed = backend.read_table()
+        planned = dry_round(state, backend, assume=Assume(assume))
     finally:
         backend.close()
-    history = History(seen=memory.servers.keys(), withdrawn=memory.withdrawn)
-    decision = _decide(intent, observed, Assume(assume), history=history)
-    owned = memory.owned | intent.names.keys()
-    operations = plan_operations(desired=decision.desired, observed=observed, owned=owned)
-    facts = [describe(operation, names=intent.names) for operation in operations]
+    facts = [describe(operation, names=config.intent.names) for operation in planned.pending]
     if as_json:
         click.echo(json.dumps({"operations": facts}, indent=2))
     elif form == Form.IPVSADM.value:
-        click.echo("".join(f"{rule}\n" for rule in rules(decision.desired)), nl=False)
+        click.echo("".join(f"{rule}\n" for rule in rules(planned.desired)), nl=False)
     else:
         _show(facts, Console())
 
 
-def _decide(intent: Intent, observed: Table, assume: Assume, *, history: History) -> Decision:
-    health = _HEALTH[assume]
-    healths = {
-        (service.service.key, server.key): health for service in intent.services for server in service.real_servers
-    }
-    return decide(intent, healths=healths, history=history, observed=observed)
+async def state_at_start(config: Config, *, path: Path) -> AgentState:
+    """What an agent that starts now with ``config`` knows before its first round: its memory, and maintenance."""
+    clock = SystemClock()
+    state = AgentState(
+        clock=clock,
+        writes=False,
+        intent=config.intent,
+        config=first_status(config, path=path, clock=clock),
+        memory=recall(config.agent.state_dir),
+        engine=EngineStatus,
+        log_messages=dict,
+    )
+    state.maintained = await read_maintenance(
+        config.agent.maintenance_dir, servers=checked_servers(config.intent), clock=clock
+    )
+    return state
+
+
+def dry_round(state: AgentState, backend: IpvsBackend, *, assume: Assume) -> RoundResult:
+    """The next round of the agent with ``state``, for all services, without writing.  Raises IpvsError.
+
+    ``assume`` KERNEL: real servers have the health that ``state`` has; at a start that is unknown, which keeps what
+    the kernel has.
+    """
+    given = round_input(state, scope=None)
+    if assume is not Assume.KERNEL:
+        given = replace(given, healths=dict.fromkeys(given.healths, _HEALTH[assume]))
+    return perform(backend, replace(given, writes=False))
 
 
 _STYLES = {"add": "green", "update": "yellow", "delete": "red"}
@@ -114,7 +147,7 @@ _COLUMNS = ("operation", "virtual_service", "real_server", "scheduler", "forward
 
 def _show(facts: list[dict[str, str | int]], console: Console) -> None:
     if not facts:
-        console.print("nothing to do: the table is as it should be")
+        console.print("nothing to do: the table is in sync")
         return
     columns = [column for column in _COLUMNS if any(column in row for row in facts)]
     grid = Grid(box=None, pad_edge=False, header_style="bold")

@@ -156,6 +156,29 @@ class Maintenance:
             self._changed(answer)
 
 
+async def read_maintenance(
+    directory: Path | None,
+    *,
+    servers: Mapping[ServerKey, Collection[int]],
+    clock: Clock,
+    resolver: Resolver = host_names,
+) -> frozenset[ServerKey]:
+    """The servers in maintenance as the first round of an agent that starts now takes them."""
+    found: frozenset[ServerKey] = frozenset()
+
+    def note(answer: frozenset[ServerKey]) -> None:
+        nonlocal found
+        found = answer
+
+    maintenance = Maintenance(changed=note, clock=clock, resolver=resolver)
+    maintenance.adopt(directory=directory, servers=servers)
+    try:
+        await maintenance.first()
+    finally:
+        maintenance.close()
+    return found
+
+
 def _thread() -> SideThread:
     return SideThread(name="maintenance-directory")
 

@@ -105,7 +105,7 @@ class Reconciling:
         """
         scope, self._scope = self._scope, frozenset()
         self._woken.clear()
-        given = self._round_input(scope)
+        given = round_input(self._state, scope=scope)
         began = self.began_at = self._clock.monotonic()
         try:
             result = await self._in_thread(partial(perform, self._backend, given))
@@ -114,20 +114,6 @@ class Reconciling:
             self._note_conditions(given, new_conditions(self._state.reconcile.conditions, given))
             return
         self._note_result(given, result, duration_s=self._clock.monotonic() - began)
-
-    def _round_input(self, scope: frozenset[ServiceKey] | None) -> RoundInput:
-        state = self._state
-        return RoundInput(
-            intent=state.intent,
-            healths={key: status.health for key, status in state.servers.items()},
-            history=state.history(),
-            shares=state.shares(),
-            owned=state.owned,
-            left=state.reconcile.left,
-            scope=scope if state.reconcile.left is not None else None,
-            writes=state.writes,
-            all_checked=all(status.last is not None for status in state.checks.values()),
-        )
 
     async def _table_was_changed(self) -> bool:
         """Whether /proc shows an owned service differently from how it was left."""
@@ -192,3 +178,21 @@ class Reconciling:
         self._state.intent = replace(intent, services=kept)
         self.wake(services)
         await self.round()
+
+
+def round_input(state: AgentState, *, scope: frozenset[ServiceKey] | None) -> RoundInput:
+    """What a round for ``scope`` (None: all services) starts from, as ``state`` is now.  ``plan`` shows such a round.
+
+    The first round is always for all services, because what is not in scope must be known from a round before.
+    """
+    return RoundInput(
+        intent=state.intent,
+        healths={key: status.health for key, status in state.servers.items()},
+        history=state.history(),
+        shares=state.shares(),
+        owned=state.owned,
+        left=state.reconcile.left,
+        scope=scope if state.reconcile.left is not None else None,
+        writes=state.writes,
+        all_checked=all(status.last is not None for status in state.checks.values()),
+    )

@@ -60,12 +60,13 @@ class RoundResult:
     """What a round found and did.
 
     ``left`` is the table read back, or None where that was not possible after something had been applied (``unread``
-    says why); ``pending`` the operations that would still make it right; ``drift`` what had been changed by others
-    since the round before, ``repaired`` how many of those rows are again as they were; ``wrong`` how the owned
-    services in scope differ from what is wanted now.
+    says why); ``desired`` the one that was decided, as far as it is in scope; ``pending`` the operations that would
+    still make ``left`` like it; ``drift`` what had been changed by others since the round before, ``repaired`` how many
+    of those rows are again as they were; ``wrong`` how the owned services in scope differ from what is desired now.
     """
 
     left: Table | None
+    desired: Table
     pools: Mapping[ServiceKey, Pool]
     applied: tuple[Applied, ...]
     pending: tuple[Operation, ...]
@@ -95,6 +96,7 @@ def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
     except IpvsError as error:
         return RoundResult(
             left=None,
+            desired=decision.desired,
             pools=decision.pools,
             applied=applied,
             pending=(),
@@ -105,6 +107,7 @@ def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
         )
     return RoundResult(
         left=left,
+        desired=decision.desired,
         pools=decision.pools,
         applied=applied,
         pending=plan(desired=decision.desired, observed=left, owned=concerned),

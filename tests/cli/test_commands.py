@@ -258,7 +258,7 @@ def test_plan_without_operations_says_so(config: Path) -> None:
     config.write_text("")
     run = here("plan", "--ipvs", "memory", "--config", config)
 
-    assert run.stdout == "nothing to do: the table is as it should be\n"
+    assert run.stdout == "nothing to do: the table is in sync\n"
 
 
 def test_plan_prints_the_table_as_ipvsadm_would(tmp_path: Path) -> None:
