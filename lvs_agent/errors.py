@@ -44,6 +44,11 @@ class ConfigError(LvsAgentError):
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    def in_file(self, path: object) -> ConfigError:
+        """The same with the name of the file ``path`` before each problem."""
+        file = str(path)
+        return ConfigError([one if one.path == file else Problem(file, str(one)) for one in self.problems])
+
 
 class StartError(LvsAgentError):
     """The process cannot start here.  The message is one line: what is wrong, then the remedy."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from lvs_agent.cli.options import config_option, problems_of, read_config
+from lvs_agent.cli.options import config_option, read_config
 from lvs_agent.config import Config
+from lvs_agent.errors import ConfigError
 
 
 @click.command("check-config")
@@ -21,7 +22,7 @@ def check_config(path: Path, config_format: str | None, *, strict: bool) -> None
     """
     config = read_config(path, config_format)
     if strict and config.warnings:
-        raise problems_of(path, config.warnings)
+        raise ConfigError(config.warnings).in_file(path)
     if config.agent.web_config_file is not None:
         _check_web_config(config.agent.web_config_file)
     for warning in config.warnings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import NoReturn
@@ -23,7 +23,11 @@ EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
-_COMMANDS = ("check-config", "completion", "convert", "demo", "events", "plan", "run", "schema", "status", "why")
+_COMMANDS = ("check-config", "completion", "demo", "events", "plan", "run", "schema", "status", "why")
+_ELSEWHERE: Mapping[str, str] = {
+    "convert": "lvs_agent.ldirectord.convert.command",  # annex
+}
+"""Commands of other packages than this one, with their modules."""
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
 
 
@@ -31,14 +35,14 @@ class _Commands(click.Group):
     """The commands, each imported when it is wanted."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return sorted((*_COMMANDS, *_ELSEWHERE))
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in {*_COMMANDS, *_ELSEWHERE}:
             return None
         name = cmd_name.replace("-", "_")
         with _without_collection():
-            command = getattr(import_module(f"lvs_agent.cli.{name}"), name)
+            command = getattr(import_module(_ELSEWHERE.get(cmd_name, f"lvs_agent.cli.{name}")), name)
         return command if isinstance(command, click.Command) else None
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from lvs_agent.config import Config, ConfigForm, load_config, parse_listen
-from lvs_agent.errors import ConfigError, Problem
+from lvs_agent.cli.formats import FORMATS
+from lvs_agent.config import Config, load_config, parse_listen
+from lvs_agent.errors import ConfigError
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.netlink import KernelIpvs
@@ -47,8 +48,8 @@ _config_path = click.option(
 )
 config_format_option = click.option(
     "--config-format",
-    type=click.Choice([form.value for form in ConfigForm]),
-    show_default="ldirectord for a name in .cf, else toml",
+    type=click.Choice(FORMATS.names),
+    show_default=FORMATS.rule,
     help="How the configuration is written.",
 )
 
@@ -56,16 +57,9 @@ config_format_option = click.option(
 def read_config(path: Path, config_format: str | None) -> Config:
     """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
     try:
-        form = None if config_format is None else ConfigForm(config_format)
-        return with_doubts(load_config(path, form))
+        return with_doubts(load_config(path, FORMATS.of(path, config_format)))
     except ConfigError as error:
-        raise problems_of(path, error.problems) from error
-
-
-def problems_of(path: Path, problems: Sequence[Problem]) -> ConfigError:
-    """``problems``, each with the name of the file ``path`` before it."""
-    file = str(path)
-    return ConfigError([one if one.path == file else Problem(file, str(one)) for one in problems])
+        raise error.in_file(path) from error
 
 
 def procfs_option(command: _Command) -> _Command:

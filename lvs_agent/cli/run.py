@@ -9,6 +9,7 @@ import click
 import uvloop
 from click.core import ParameterSource
 
+from lvs_agent.cli.formats import FORMATS
 from lvs_agent.cli.options import (
     LISTEN_VARIABLE,
     Ipvs,
@@ -16,10 +17,9 @@ from lvs_agent.cli.options import (
     config_option,
     ipvs_option,
     listen_option,
-    problems_of,
     procfs_option,
 )
-from lvs_agent.config import Config, ConfigForm, load_config, parse_config
+from lvs_agent.config import Config, load_config, parse_config
 from lvs_agent.daemon import Daemon, Options
 from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel, configure
@@ -130,8 +130,7 @@ class _Given:
         """What is read at the start and at each reload.  Raises ConfigError."""
         if self.may_be_missing and not path.exists():
             return self._over(parse_config("", base=path.parent))
-        form = None if self.config_format is None else ConfigForm(self.config_format)
-        return self._over(with_doubts(load_config(path, form)))
+        return self._over(with_doubts(load_config(path, FORMATS.of(path, self.config_format))))
 
     def _over(self, config: Config) -> Config:
         """``config``, with what was given in its place."""
@@ -147,7 +146,7 @@ def _at_start(given: _Given, path: Path) -> Config:
     try:
         return given.load(path)
     except ConfigError as error:
-        raise problems_of(path, error.problems) from error
+        raise error.in_file(path) from error
 
 
 async def _run(options: Options) -> None:

@@ -2,7 +2,7 @@
 
 The way of a file, each step handing its result to the next:
 
-1. ``load`` reads the file; ``toml_text`` makes tables of TOML, other formats make the same tables of theirs.
+1. ``load`` reads the file; a format (``formats``; ``toml_text`` is that of TOML) makes tables of it.
 2. ``draft`` validates table by table against the models in ``schema``.  Checks inherit as written (``check_sets``) and
    are validated as what holds in the end (``check_plans``, with their ``secrets`` read in).
 3. ``resolve`` makes the intent of the draft: what keys mean, what tables must agree on, what is doubtful.
@@ -15,19 +15,24 @@ the schema to editors.  Nothing here knows the kernel, the time or the network.
 from __future__ import annotations
 
 from lvs_agent.config.build import config_from_tables
-from lvs_agent.config.load import ConfigForm, form_of, load_config, parse_config
+from lvs_agent.config.formats import ConfigFormat, Formats, SourceTables
+from lvs_agent.config.load import config_from_source, load_config, parse_config
 from lvs_agent.config.schema.values import ListenAddress, ServerDetail, parse_listen
 from lvs_agent.config.settings import AgentSettings, Config, MetricsSettings
+from lvs_agent.config.toml_text import TOML
 
 __all__ = [
+    "TOML",
     "AgentSettings",
     "Config",
-    "ConfigForm",
+    "ConfigFormat",
+    "Formats",
     "ListenAddress",
     "MetricsSettings",
     "ServerDetail",
+    "SourceTables",
+    "config_from_source",
     "config_from_tables",
-    "form_of",
     "load_config",
     "parse_config",
     "parse_listen",

@@ -10,7 +10,7 @@ from typing import Any
 from lvs_agent.checks.kinds import checkers
 from lvs_agent.config.check_sets import Checkers
 from lvs_agent.config.draft import Draft, read_draft
-from lvs_agent.config.findings import Location, Report, Told
+from lvs_agent.config.findings import Report, Told, by_path
 from lvs_agent.config.meaning import fingerprint
 from lvs_agent.config.resolve.intent import resolve
 from lvs_agent.config.schema.keys import Mark, known_keys, marked
@@ -26,16 +26,15 @@ def config_from_tables(
     *,
     source: SecretSource,
     kinds: Checkers | None = None,
-    places: Mapping[Location, int] | None = None,
+    told: Told = by_path,
 ) -> Config:
     """The configuration in ``tables``, which are laid out like the TOML file; every format is first made into them.
 
-    ``kinds``: the checkers that there are, by default all that are installed.  ``places``: the lines that the tables
-    come from, where these and not their keys are known to whom problems are told.
+    ``kinds``: the checkers that there are, by default all that are installed.  ``told``: how findings about the tables
+    are reported.
 
     Raises ConfigError with everything that is wrong.
     """
-    told = None if places is None else _by_line(places)
     report = Report()
     kinds = checkers() if kinds is None else kinds
     draft = read_draft(tables, checkers=kinds, source=source, report=report)
@@ -53,12 +52,6 @@ def config_from_tables(
         restart_only=_marked(draft, Mark.AT_START),
         warnings=report.warnings(tables, told=told),
     )
-
-
-def _by_line(places: Mapping[Location, int]) -> Told:
-    from lvs_agent.ldirectord.reader.places import by_line  # noqa: PLC0415
-
-    return by_line(places)
 
 
 def _agent(draft: Draft) -> AgentSettings:

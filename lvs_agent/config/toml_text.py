@@ -7,6 +7,7 @@ from typing import Any
 
 import tomli
 
+from lvs_agent.config.formats import SourceTables
 from lvs_agent.errors import ConfigError, Problem
 
 _PLACE = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
@@ -26,13 +27,26 @@ _REMEDIES = (
 )
 
 
-def decoded(content: bytes, *, name: str) -> str:
-    """The text of the file ``name``.  Raises ConfigError where it is not UTF-8."""
+class Toml:
+    """The format in which a configuration is written unless its file's name says another one."""
+
+    name = "toml"
+    suffixes = (".toml",)
+
+    def read(self, content: bytes, *, name: str) -> SourceTables:
+        del name
+        return SourceTables(tables=tables_of(_decoded(content)))
+
+
+TOML = Toml()
+
+
+def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(name, f"line {line}: is not UTF-8 text; save the file in UTF-8")]) from None
+        raise ConfigError([Problem(f"line {line}", "is not UTF-8 text; save the file in UTF-8")]) from None
 
 
 def tables_of(text: str) -> dict[str, Any]:

@@ -244,7 +244,7 @@ def test_usual_port_is_that_of_the_transport(transport: str, port: int) -> None:
         real_server = [{{ address = "192.0.2.1" }}]
         check = {{ type = "sip", transport = "{transport}" }}
     """
-    config = config_from_tables(tomli.loads(text), source=SecretSource(Path("/etc"), {}), places={})
+    config = config_from_tables(tomli.loads(text), source=SecretSource(Path("/etc"), {}))
 
     assert [spec.target.port for spec in config.intent.checks.values()] == [port]
 

@@ -42,7 +42,7 @@ def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "latin.toml"
     path.write_bytes(b"# fine\n# \xe9t\xe9\n")
 
-    assert _problem(path) == f"{path}: line 2: is not UTF-8 text; save the file in UTF-8"
+    assert _problem(path) == "line 2: is not UTF-8 text; save the file in UTF-8"
 
 
 def test_name_that_is_too_long_is_a_config_error(tmp_path: Path) -> None:
@@ -166,21 +166,6 @@ real_server = [{{ address = "192.0.2.11" }}]
 
     monkeypatch.setitem(sys.modules, library, None)
     assert [str(each) for each in load_config(path).warnings] == ["defaults.check.type: " + MISSING.format(kind)]
-
-
-def test_check_without_its_library_is_a_warning_of_an_ldirectord_cf_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the line that asks for it."""
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    path = tmp_path / "ldirectord.cf"
-    lines = [
-        "virtual=192.0.2.1:5432", "real=192.0.2.11:5432 gate", "service=pgsql", "checktype=negotiate", "login=monitor",
-        "request=SELECT 1", "checktimeout=2",
-    ]  # fmt: skip
-    path.write_text("\n\t".join(lines) + "\n")
-
-    assert "line 3: " + MISSING.format("pgsql") in [str(each) for each in load_config(path).warnings]
 
 
 def test_every_extra_with_a_library_is_known_to_its_checker() -> None:

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from lvs_agent.errors import Problem
 from lvs_agent.ldirectord.reader import Reading
-from lvs_agent.ldirectord.reader.blocks import Block, read_blocks
+from lvs_agent.ldirectord.reader.blocks import Block
 from lvs_agent.ldirectord.reader.entries import Entry
-from lvs_agent.ldirectord.reader.lines import read_lines
-from lvs_agent.ldirectord.reader.notes import Notes, line_of
+from lvs_agent.ldirectord.reader.notes import at_line, merge_problems
 
 _SECRET = frozenset({"passwd", "secret"})
 _OF_A_LOGIN = frozenset({"login", "database", *_SECRET})
@@ -20,17 +19,9 @@ _ASKS_NOTHING = frozenset({"tcp", "ping", "none", "smtp", "submission", "pop", "
 _SECRET_IN_TEXT = re.compile(r"\b(passwd|password|secret)(\s*=\s*).+", re.IGNORECASE)
 
 
-def with_unused(reading: Reading, content: bytes) -> Reading:
-    """``reading``, which was made of ``content``, with a warning for each directive that became nothing."""
-    document = read_blocks(read_lines(content, unheard := Notes()), notes=unheard)
-    used = set(reading.places.values())
-    found = [
-        Problem(f"line {entry.line}", f"is of no use for this check: {_shown(entry)}")
-        for block in document.blocks
-        for entry in _candidates(block, reading)
-        if entry.line not in used
-    ]
-    return replace(reading, warnings=tuple(sorted((*reading.warnings, *found), key=line_of)))
+def with_unused(reading: Reading) -> Reading:
+    """``reading`` with a warning for each directive of a virtual service that became nothing."""
+    return replace(reading, warnings=merge_problems(reading.warnings, tuple(_unused(reading))))
 
 
 def without_secrets(comment: str) -> str:
@@ -38,17 +29,24 @@ def without_secrets(comment: str) -> str:
     return _SECRET_IN_TEXT.sub(r"\1\2...", comment)
 
 
-def _candidates(block: Block, reading: Reading) -> Iterator[Entry]:
-    names = _OF_A_LOGIN | _OF_A_REQUEST if _type_of(block, reading) in _ASKS_NOTHING else _OF_A_LOGIN
-    return (entry for entry in block.entries if entry.directive.name in names)
+def _unused(reading: Reading) -> Iterator[Problem]:
+    used = set(reading.places.values())
+    types = dict(_types(reading))
+    for block in reading.blocks:
+        for entry in _candidates(block, types.get(block.opener.line)):
+            if entry.line not in used:
+                yield at_line(entry.line, f"is of no use for this check: {_shown(entry)}")
 
 
-def _type_of(block: Block, reading: Reading) -> object:
-    """The kind of check of the virtual service that was made of ``block``; None where there is none."""
+def _types(reading: Reading) -> Iterator[tuple[int | None, object]]:
+    """For the line on which each virtual service begins, the kind of its check; None where it has none."""
     for index, service in enumerate(reading.tables.get("virtual_service", ())):
-        if reading.places.get(("virtual_service", index)) == block.opener.line:
-            return service.get("check", {}).get("type")
-    return None
+        yield reading.places.get(("virtual_service", index)), service.get("check", {}).get("type")
+
+
+def _candidates(block: Block, check: object) -> Iterator[Entry]:
+    names = _OF_A_LOGIN | _OF_A_REQUEST if check in _ASKS_NOTHING else _OF_A_LOGIN
+    return (entry for entry in block.entries if entry.directive.name in names)
 
 
 def _shown(entry: Entry) -> str:

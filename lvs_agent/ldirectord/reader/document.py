@@ -8,6 +8,7 @@ from typing import Any
 
 from lvs_agent.config.findings import Location
 from lvs_agent.errors import Problem
+from lvs_agent.ldirectord.reader.blocks import Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Reading:
     ``tables``: laid out as the TOML file.  ``places``: the line of the directive that made the table or value at a
     location.  ``comments``: texts without "#" that belong to a table or value, those before its line and the one
     behind its value; the location () has the head of the file.  ``warnings``: each with the path "line N", in order.
-    ``alerts``: one for each virtual service that has any, in order.
+    ``alerts``: one for each virtual service that has any, in order.  ``blocks``: the virtual services as written.
     """
 
     tables: dict[str, Any]
@@ -41,3 +42,4 @@ class Reading:
     comments: Mapping[Location, tuple[str, ...]]
     warnings: tuple[Problem, ...]
     alerts: tuple[AlertSettings, ...]
+    blocks: tuple[Block, ...] = ()

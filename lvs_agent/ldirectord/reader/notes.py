@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 from lvs_agent.errors import Problem
@@ -92,6 +93,11 @@ def line_of(problem: Problem) -> int:
     """The line that ``problem`` names, or one after all others."""
     number = problem.path.removeprefix("line ")
     return int(number) if number.isdecimal() else 2**31
+
+
+def merge_problems(problems: Sequence[Problem], more: Sequence[Problem]) -> tuple[Problem, ...]:
+    """All of them in the order of lines, each once."""
+    return tuple(sorted(dict.fromkeys((*problems, *more)), key=line_of))
 
 
 def _in_order(told: dict[tuple[int, str], None]) -> tuple[Problem, ...]:

@@ -17,7 +17,7 @@ from lvs_agent.ldirectord.reader.directives import Directive, Fate
 from lvs_agent.ldirectord.reader.document import AlertSettings, Reading
 from lvs_agent.ldirectord.reader.lines import read_lines
 from lvs_agent.ldirectord.reader.names import Names, SystemNames
-from lvs_agent.ldirectord.reader.notes import Notes, Oddity, line_of
+from lvs_agent.ldirectord.reader.notes import Notes, Oddity
 from lvs_agent.ldirectord.reader.servers import MOST_IN_FILE, Servers
 from lvs_agent.ldirectord.reader.settings import Globals, read_globals
 from lvs_agent.ldirectord.reader.tables import global_tables, service_key, service_table
@@ -65,6 +65,7 @@ def understand(text: bytes, *, name: str, names: Names | None = None) -> Underst
         comments=MappingProxyType(_located(document.comments, places)),
         warnings=notes.warnings(),
         alerts=alerts,
+        blocks=tuple(document.blocks),
     )
     return Understanding(reading=reading, errors=notes.errors())
 
@@ -163,8 +164,3 @@ def read_ldirectord(text: bytes, *, name: str, names: Names | None = None) -> Re
     if understood.errors:
         raise ConfigError(understood.errors)
     return understood.reading
-
-
-def merge_problems(problems: Sequence[Problem], more: Sequence[Problem]) -> tuple[Problem, ...]:
-    """All of them in the order of lines, each once."""
-    return tuple(sorted(dict.fromkeys((*problems, *more)), key=line_of))

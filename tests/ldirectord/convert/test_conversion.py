@@ -72,7 +72,7 @@ DATABASE = b"""virtual=192.0.2.1:3306
 
 def read(content: bytes) -> tuple[Reading, Config]:
     """The file as it is read.  Raises ConfigError."""
-    reading = with_unused(read_ldirectord(content, name="site.cf", names=NAMES), content)
+    reading = with_unused(read_ldirectord(content, name="site.cf", names=NAMES))
     return reading, config_from_tables(reading.tables, source=SecretSource.of_process(BASE))
 
 

@@ -5,33 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lvs_agent.config import Config, config_from_tables
-from lvs_agent.config.secrets import SecretSource
+from lvs_agent.config import Config, config_from_source
 from lvs_agent.core.decide import History, decide
 from lvs_agent.core.health import Health
 from lvs_agent.errors import ConfigError
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.ldirectord.reader.names import FixedNames
-from lvs_agent.ldirectord.reader.reading import merge_problems, understand
+from lvs_agent.ldirectord.reader.reading import understand
+from lvs_agent.ldirectord.reader.source import source_of
 from lvs_agent.model.ipvs import Table
 
 ADDRESSES = {"db1": "192.0.2.31", "db3": "192.0.2.33", "sql01": "192.0.2.1", "sql03": "192.0.2.3"}
 HOSTS = FixedNames(ADDRESSES)
-SOURCE = SecretSource(Path("/etc/ha.d"), {})
+BASE = Path("/etc/ha.d")
 
 
 def config_of(text: str | bytes) -> Config:
     """The configuration that a file with ``text`` is.  Raises ConfigError with everything that is wrong."""
     content = text if isinstance(text, bytes) else text.encode()
     understood = understand(content, name="ldirectord.cf", names=HOSTS)
-    reading = understood.reading
-    try:
-        config = config_from_tables(reading.tables, source=SOURCE, places=reading.places)
-    except ConfigError as error:
-        raise ConfigError(merge_problems(understood.errors, error.problems)) from None
-    if understood.errors:
-        raise ConfigError(understood.errors)
-    return config
+    return config_from_source(source_of(understood), base=BASE)
 
 
 def lines_of(text: str | bytes) -> list[str]:
@@ -41,9 +34,7 @@ def lines_of(text: str | bytes) -> list[str]:
         config = config_of(content)
     except ConfigError as error:
         return [f"error {problem}" for problem in error.problems]
-    reading = understand(content, name="ldirectord.cf", names=HOSTS).reading
-    warnings = merge_problems(reading.warnings, config.warnings)
-    return [*table_of(config), *_checks(config), *(f"warning {warning}" for warning in warnings)]
+    return [*table_of(config), *_checks(config), *(f"warning {warning}" for warning in config.warnings)]
 
 
 def table_of(config: Config, health: Health = Health.UP) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from lvs_agent.config import config_from_tables
+from lvs_agent.config import config_from_source
 from lvs_agent.errors import ConfigError, Problem
 from lvs_agent.ldirectord.reader.reading import understand
+from lvs_agent.ldirectord.reader.source import source_of
 from tests.differential.oracle import LocalNames, Oracle, refused_by_the_program
 from tests.differential.texts import texts
-from tests.ldirectord.reader.expected import SOURCE
+from tests.ldirectord.reader.expected import BASE
 
 TEXTS = int(os.environ.get("LVS_DIFFERENTIAL_TEXTS", "200"))
 """How many texts ldirectord is asked about."""
@@ -98,12 +99,10 @@ CASES: dict[str, tuple[int | None, bytes]] = {
 def said_of(text: bytes) -> Sequence[Problem]:
     """Every error and warning about a file with ``text``."""
     understood = understand(text, name="it.cf", names=LocalNames())
-    reading = understood.reading
     try:
-        config = config_from_tables(reading.tables, source=SOURCE, places=reading.places)
+        return config_from_source(source_of(understood), base=BASE).warnings
     except ConfigError as error:
-        return (*understood.errors, *error.problems)
-    return (*understood.errors, *reading.warnings, *config.warnings)
+        return error.problems
 
 
 @pytest.mark.parametrize(("line", "text"), CASES.values(), ids=CASES.keys())

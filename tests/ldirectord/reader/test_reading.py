@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.config import config_from_tables
+from lvs_agent.config import config_from_source
 from lvs_agent.errors import ConfigError
 from lvs_agent.ldirectord.reader import AlertSettings, Reading, read_ldirectord
 from lvs_agent.ldirectord.reader.directives import DIRECTIVES, Fate
 from lvs_agent.ldirectord.reader.reading import understand
+from lvs_agent.ldirectord.reader.source import source_of
 from tests.differential.oracle import Oracle
-from tests.ldirectord.reader.expected import HOSTS, SOURCE, config_of, lines_of, table_of
+from tests.ldirectord.reader.expected import BASE, HOSTS, config_of, lines_of, table_of
 from tests.ldirectord.reader.test_servers import told
 
 BLOCK = "virtual=203.0.113.1:80\n\treal=192.0.2.1:80 gate\n\tchecktype=connect\n"
@@ -493,7 +494,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     """Nothing but ConfigError comes out, and each of its problems has a line or says what it is about."""
     understood = understand(content, name="x.cf", names=HOSTS)
     with suppress(ConfigError):
-        config_from_tables(understood.reading.tables, source=SOURCE, places=understood.reading.places)
+        config_from_source(source_of(understood), base=BASE)
 
     assert all(problem.path.startswith("line ") for problem in understood.reading.warnings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,20 @@ def test_plan_prints_the_table_of_the_file(config: Path) -> None:
     run = here("plan", "--config", config, "--ipvs", "memory", "--assume", "up", "--format", "ipvsadm")
 
     assert (run.returncode, run.stdout) == (0, TABLE)
+
+
+def test_check_without_its_library_is_a_warning(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the line that asks for it."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    lines = [
+        "virtual=192.0.2.1:5432", "real=192.0.2.11:5432 gate", "service=pgsql", "checktype=negotiate", "login=monitor",
+        "request=SELECT 1", "checktimeout=2",
+    ]  # fmt: skip
+    config.write_text("\n\t".join(lines) + "\n")
+    run = here("check-config", "--config", config)
+
+    assert run.returncode == 0
+    assert f"{config}: line 3: pgsql checks say nothing of a server before their library is there" in run.stderr
 
 
 def test_format_is_what_the_option_says(config: Path) -> None:

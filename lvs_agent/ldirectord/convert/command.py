@@ -9,15 +9,16 @@ from pathlib import Path
 import click
 
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.cli.files import private_directory, refuse_existing, write_file
-from lvs_agent.cli.options import read_config
-from lvs_agent.config import Config, ConfigForm, parse_config
+from lvs_agent.config import Config, config_from_source, parse_config
 from lvs_agent.errors import ConfigError, LvsAgentError, Problem, StartError
 from lvs_agent.ldirectord.convert.alertmanager import mail_plan
 from lvs_agent.ldirectord.convert.conversion import Conversion, conversion
+from lvs_agent.ldirectord.convert.files import private_directory, refuse_existing, write_file
 from lvs_agent.ldirectord.convert.unused import with_unused
 from lvs_agent.ldirectord.convert.yaml import to_yaml
-from lvs_agent.ldirectord.reader import Reading, read_ldirectord
+from lvs_agent.ldirectord.reader import Reading
+from lvs_agent.ldirectord.reader.reading import understand
+from lvs_agent.ldirectord.reader.source import source_of
 
 
 @click.command()
@@ -84,9 +85,12 @@ def _content(path: Path) -> bytes:
 
 def _read(path: Path, content: bytes) -> tuple[Reading, Config]:
     """The reading with everything that there is to warn of, and what the agent would make of it."""
-    config = read_config(path, ConfigForm.LDIRECTORD.value)
-    reading = read_ldirectord(content, name=path.name)
-    return with_unused(replace(reading, warnings=config.warnings), content), config
+    understood = understand(content, name=path.name)
+    try:
+        config = config_from_source(source_of(understood), base=path.absolute().parent)
+    except ConfigError as error:
+        raise error.in_file(path) from error
+    return with_unused(replace(understood.reading, warnings=config.warnings)), config
 
 
 def _mails(path: Path, reading: Reading, config: Config, output: Path | None, *, force: bool) -> None:

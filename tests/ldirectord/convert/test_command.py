@@ -14,9 +14,9 @@ import pytest
 import tomli
 
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.cli.convert import verify, write_toml
 from lvs_agent.config import load_config, parse_config
 from lvs_agent.errors import LvsAgentError, StartError
+from lvs_agent.ldirectord.convert.command import verify, write_toml
 from lvs_agent.ldirectord.convert.conversion import Conversion
 from lvs_agent.ldirectord.convert.passwords import secrets_in
 from tests.cli.commands import UNPRIVILEGED, here, lvs_agent
