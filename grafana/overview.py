@@ -74,7 +74,7 @@ def _services_now() -> list[Panel]:
         _count(
             "Sorry servers in use",
             "Virtual services whose sorry server is active now. If there are any, clients see a sorry server.",
-            worst_of_directors(queries.uses_fallback()),
+            worst_of_directors(queries.uses_sorry_server()),
         ),
         _count(
             "Real servers down",

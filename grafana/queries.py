@@ -75,14 +75,14 @@ def is_below_quorum() -> str:
     return f"({servers_in('up')} < bool {quorum} and {interval} or 0 * {quorum})"
 
 
-def uses_fallback() -> str:
+def uses_sorry_server() -> str:
     """1 for a service whose sorry server is active, else 0; 0 for an agent that only observes."""
-    return f"{service('lvs_virtual_service_fallback_active')} * on (job, instance) group_left () {agent(ACTIVE)}"
+    return f"{service('lvs_virtual_service_sorry_server_active')} * on (job, instance) group_left () {agent(ACTIVE)}"
 
 
 def service_state() -> str:
     """0 healthy, 1 below its quorum, 2 or 3 without a real server, 4 and more while its sorry server is active."""
-    return f"{is_below_quorum()} + 2 * ({is_down()}) + 4 * ({uses_fallback()})"
+    return f"{is_below_quorum()} + 2 * ({is_down()}) + 4 * ({uses_sorry_server()})"
 
 
 def capacity() -> str:

@@ -67,7 +67,7 @@ def _now() -> list[Panel]:
         stat(
             "Sorry server",
             "Whether the sorry server is active now. It is active only if no real server can serve.",
-            queries.uses_fallback(),
+            queries.uses_sorry_server(),
             mappings=meanings.SORRY,
         ),
         stat(

@@ -71,6 +71,14 @@ _COST = """\
 A page has as many series as there are real servers times the first number, virtual services times the second, and the
 third. Rows in the kernel that nobody configured have fewer: what only the agent knows is absent.
 """
+_RENAMED = """\
+## Renamed
+
+| old name | new name | since |
+|---|---|---|
+| `lvs_virtual_service_fallback_active` | `lvs_virtual_service_sorry_server_active` | 0.1.0 |
+| `lvs_real_server_info`, label `fallback` | `lvs_real_server_info`, label `sorry_server` | 0.1.0 |
+"""
 _NOTES = """\
 Counted with one kind of check in each service; each further kind in a service costs {by_kind} more. Of a real server,
 one is there only where its check has seen a certificate. A sorry server counts as a real server, with fewer series. A
@@ -82,7 +90,7 @@ def document() -> str:
     """The whole file."""
     parts = [_INTRODUCTION, _FILTERS, _COST, _costs(), _notes(), _sources()]
     parts += [_section(scope) for scope in _SECTIONS]
-    parts.append(_library())
+    parts += [_library(), _RENAMED]
     return "\n".join(parts)
 
 

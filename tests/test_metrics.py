@@ -95,7 +95,7 @@ NAMES = {
     "lvs_virtual_service_real_servers": "virtual_service state",
     "lvs_virtual_service_quorum": "virtual_service",
     "lvs_virtual_service_quorum_up": "virtual_service",
-    "lvs_virtual_service_fallback_active": "virtual_service",
+    "lvs_virtual_service_sorry_server_active": "virtual_service",
     "lvs_virtual_service_persistence_timeout_seconds": "virtual_service",
     "lvs_virtual_service_check_interval_seconds": "virtual_service",
     "lvs_virtual_service_check_timeout_seconds": "virtual_service",
@@ -104,7 +104,7 @@ NAMES = {
     "lvs_virtual_service_drift_entries": "virtual_service kind",
     "lvs_real_server_info": (
         "virtual_service real_server local_address local_port remote_address remote_port proto local_mark"
-        " forward_method fallback"
+        " forward_method sorry_server"
     ),
     "lvs_real_server_connections_total": "virtual_service real_server",
     "lvs_real_server_incoming_packets_total": "virtual_service real_server",
@@ -232,8 +232,8 @@ def test_info_has_the_labels_of_node_exporter() -> None:
     one = f'forward_method="tunnel",{local},real_server="10.0.0.1:80",remote_address="10.0.0.1",remote_port="80"'
     sorry = f'forward_method="direct",{local},real_server="10.0.0.99:80",remote_address="10.0.0.99",remote_port="80"'
     assert set(named(found, "lvs_real_server_info")) == {
-        f'{{fallback="false",{one},{WEB}}}',
-        f'{{fallback="true",{sorry},{WEB}}}',
+        f'{{{one},sorry_server="false",{WEB}}}',
+        f'{{{sorry},sorry_server="true",{WEB}}}',
     }
 
 
@@ -404,7 +404,7 @@ def test_sorry_server_is_active_where_it_was_decided_and_is_in_the_table(
     left = table(service_entry(service=web.service, destinations=rows))
     found = of(snapshot(services=[web], reconcile=ReconcileStatus(pools=pools, left=left)))
 
-    assert found[f"lvs_virtual_service_fallback_active{{{WEB}}}"] == active
+    assert found[f"lvs_virtual_service_sorry_server_active{{{WEB}}}"] == active
 
 
 def test_transitions_are_zero_from_the_start() -> None:
@@ -684,7 +684,7 @@ def test_sorry_server_that_is_a_real_server_is_one_entry() -> None:
     found = of(snapshot(services=[web]), statistics=statistics(table=table_of(web)))
 
     assert len(named(found, "lvs_real_server_weight")) == 1
-    assert ['fallback="true"' in labels for labels in named(found, "lvs_real_server_info")] == [True]
+    assert ['sorry_server="true"' in labels for labels in named(found, "lvs_real_server_info")] == [True]
 
 
 def test_nothing_configured_and_an_empty_table_is_no_error() -> None:

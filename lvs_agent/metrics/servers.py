@@ -189,7 +189,7 @@ METRICS = (
     Metric(
         name="lvs_real_server_info",
         kind=Kind.INFO,
-        help="What a real server is; fallback is true for a sorry server.",
+        help="What a real server is; sorry_server is true for a sorry server.",
         read=_info,
         labels=(
             *SERVER,
@@ -200,7 +200,7 @@ METRICS = (
             "proto",
             "local_mark",
             "forward_method",
-            "fallback",
+            "sorry_server",
         ),
         scope=Scope.SERVER,
         sources=BOTH,

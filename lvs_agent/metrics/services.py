@@ -277,7 +277,7 @@ METRICS = (
         **_OF_STATE,
     ),
     gauge(
-        "lvs_virtual_service_fallback_active",
+        "lvs_virtual_service_sorry_server_active",
         "1 while the sorry server serves.",
         of_services(_sorry_servers_active),
         **_OF_STATE,

@@ -56,7 +56,7 @@ class KnownServer:
         return state_of(self.placement, self.status)
 
     @property
-    def fallback(self) -> bool:
+    def is_sorry_server(self) -> bool:
         """It is the service's sorry server, whether or not it is a real server as well."""
         return self.sorry is not None
 

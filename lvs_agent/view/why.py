@@ -62,7 +62,7 @@ def _state(case: Case) -> Iterator[str]:
         yield told + ("." if since is None else f" for {span(now - since)}, since {_instant(since)}.")
         if server.maintained:
             yield "The operator has taken it out of service, whatever its checks say."
-    if server.fallback:
+    if server.is_sorry_server:
         yield "It is the sorry server, which serves exactly while no real server has a weight above 0."
 
 
@@ -118,7 +118,7 @@ def _pool(case: Case) -> Iterator[str]:
     if service.configured is None:
         yield "Its service is not in the configuration: it is shown, and the agent never changes it."
         return
-    if server.configured is None and not server.fallback:
+    if server.configured is None and not server.is_sorry_server:
         yield "It is in a service of ours, but the configuration does not know it."
         return
     if server.placement is not None:
@@ -126,7 +126,7 @@ def _pool(case: Case) -> Iterator[str]:
         yield from _share(case)
     elif server.configured is not None:
         yield "No round has decided about it yet."
-    if server.fallback:
+    if server.is_sorry_server:
         yield (
             "No real server has a weight above 0, so it serves."
             if service.pool is not None and service.pool.sorry_active

@@ -21,7 +21,7 @@ def server_word(server: KnownServer, service: KnownService) -> ServerWord:
     """Of a real server its health or maintenance, of a sorry server whether it serves, ``foreign`` for the rest."""
     if server.configured is not None:
         return cast("ServerWord", server.state)
-    if server.fallback:
+    if server.is_sorry_server:
         return "active" if service.sorry_active else "standby"
     return "foreign"
 

@@ -149,7 +149,7 @@ def _persistence(service: ServiceInTable) -> doc.Persistence | None:
 
 def _service(service: KnownService, rates: ServiceRates, *, table_known: bool) -> doc.Service:
     real_servers = service.real_servers
-    sorry = next((server for server in service.servers if server.fallback), None)
+    sorry = next((server for server in service.servers if server.is_sorry_server), None)
     return doc.Service(
         **_service_row(service, rates),
         comment=service.configured.comment if service.configured else "",
@@ -160,7 +160,9 @@ def _service(service: KnownService, rates: ServiceRates, *, table_known: bool) -
         real_servers=[_real_server(server, service) for server in real_servers],
         sorry_server=None if sorry is None else doc.SorryServer(**_row(sorry, service), active=service.sorry_active),
         unexpected=[
-            _row(server, service) for server in service.servers if server.configured is None and not server.fallback
+            _row(server, service)
+            for server in service.servers
+            if server.configured is None and not server.is_sorry_server
         ],
     )
 

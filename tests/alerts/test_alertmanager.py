@@ -84,8 +84,8 @@ def test_nobody_is_told_of_the_same_thing_twice() -> None:
     assert holds_back(down, alert("LVSServiceErrorBudgetBurn", "warning", real_server=""))
     assert not holds_back(down, alert("LVSRealServerDown", virtual_service="other"))
     assert not holds_back(down, alert("LVSRealServerDown", instance="d2:9659"))
-    assert holds_back(down, alert("LVSServiceFallbackActive", real_server=""))
-    assert not holds_back(down, alert("LVSServiceFallbackActive", virtual_service="other", real_server=""))
+    assert holds_back(down, alert("LVSServiceSorryServerActive", real_server=""))
+    assert not holds_back(down, alert("LVSServiceSorryServerActive", virtual_service="other", real_server=""))
     assert not holds_back(alert("LVSRealServerDown"), down)
 
 

@@ -26,7 +26,7 @@ from tests.alerts.rules import (
 )
 
 SCRAPE_S = 15
-SOON = {"LVSServiceDown", "LVSServiceFallbackActive"}
+SOON = {"LVSServiceDown", "LVSServiceSorryServerActive"}
 """Alerts that may not wait for a second scrape to say the same."""
 
 SUFFIXES = {MetricKind.SUMMARY: ("_sum", "_count"), MetricKind.HISTOGRAM: ("_sum", "_count", "_bucket")}

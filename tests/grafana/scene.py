@@ -103,7 +103,7 @@ def _serve_tls(cluster: Cluster, directory: Path) -> None:
 def _disturb(cluster: Cluster, agent: Agent, prometheus: Prometheus) -> None:
     for server in cluster.servers[:2]:
         server.server.stop()
-    _wait_for(prometheus, 'lvs_virtual_service_fallback_active{virtual_service="web"} == 1')
+    _wait_for(prometheus, 'lvs_virtual_service_sorry_server_active{virtual_service="web"} == 1')
     # Of a series that begins with the first failure, only the second one is seen to be an increase.
     _wait_for(prometheus, 'increase(lvs_virtual_service_check_failures_total{virtual_service="web"}[1m]) > 0')
     for server in cluster.servers[:2]:

@@ -82,13 +82,13 @@ def test_failing_servers_leave_and_come_back(cluster: Cluster, agent: Agent) -> 
     rs2.server.stop()
     until(lambda: destinations(cluster) == [f"{SORRY}:80"], what="the sorry server is alone")
     assert names(cluster) == {"rs3": 8}
-    assert agent.metric("lvs_virtual_service_fallback_active", virtual_service="web") == 1
+    assert agent.metric("lvs_virtual_service_sorry_server_active", virtual_service="web") == 1
 
     rs1.server.start()
     until(lambda: destinations(cluster) == [f"{RS1}:80"], what="the sorry server left")
     assert names(cluster) == {"rs1": 8}
     until(  # scrapes within a second are the same
-        lambda: agent.metric("lvs_virtual_service_fallback_active", virtual_service="web") == 0,
+        lambda: agent.metric("lvs_virtual_service_sorry_server_active", virtual_service="web") == 0,
         what="the metrics tell it too",
     )
 

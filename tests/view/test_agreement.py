@@ -115,7 +115,7 @@ def test_every_reader_takes_the_condition_that_was_decided(seen: Snapshot) -> No
         assert explained["sentences"][0].startswith(f"{condition.up} of {len(one.real_servers)} real servers are up;")
         assert shown["quorum_reached"] is is_up
         assert metrics["lvs_virtual_service_quorum_up", one.name] == is_up
-        assert metrics["lvs_virtual_service_fallback_active", one.name] == (condition.sorry_active is True)
+        assert metrics["lvs_virtual_service_sorry_server_active", one.name] == (condition.sorry_active is True)
         assert (sorry is not None and sorry["active"]) is (condition.sorry_active is True)
         assert sorry is None or sorry["state"] == ("active" if condition.sorry_active else "standby")
         assert any("Its sorry server" in text for text in explained["sentences"]) is (condition.sorry_active is True)

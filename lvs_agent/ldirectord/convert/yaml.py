@@ -39,7 +39,7 @@ inhibit_rules:
     equal: [virtual_service, instance]
   # Nor one more because its sorry server serves.
   - source_matchers: ['alertname="LVSServiceDown"']
-    target_matchers: ['alertname="LVSServiceFallbackActive"']
+    target_matchers: ['alertname="LVSServiceSorryServerActive"']
     equal: [virtual_service, instance]
   # What an agent knew before it went is old.
   - source_matchers: ['alertname="LVSAgentDown"']
