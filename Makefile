@@ -43,6 +43,7 @@ cov: $(VENV)/.dev  ## measure the coverage of the tests outside the lab kernel
 
 docs: $(VENV)/.dev  ## regenerate the documents that are made from the code
 	$(BIN)/python -m tests.checks.reference
+	$(BIN)/python -m tests.config.reference
 	$(BIN)/python -m tests.ldirectord.convert.directive_table
 	$(BIN)/python -m tests.ldirectord_faults.catalogue
 	$(BIN)/python -m tests.metrics_document

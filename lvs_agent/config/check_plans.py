@@ -55,10 +55,9 @@ class CheckPlanner:
         self._source = source
         self._report = report
 
-    def plans(self, checks: CheckSet, *, at: Location) -> tuple[CheckPlan, ...]:
-        """The plans of all checks that hold at the table ``at``, without those that cannot be made."""
-        plans = [self.plan(check, at=place_of(name, at=at), complete=True) for name, check in checks.members()]
-        return tuple(plan for plan in plans if plan is not None)
+    def plans(self, checks: CheckSet, *, at: Location) -> tuple[CheckPlan | None, ...]:
+        """The plans of all checks that hold at the table ``at``; None stands for each that cannot be made."""
+        return tuple(self.plan(check, at=place_of(name, at=at), complete=True) for name, check in checks.members())
 
     def look(self, checks: CheckSet, *, outer: CheckSet, at: Location) -> None:
         """Report what is wrong with what the table at ``at`` writes, even if nobody uses it.
@@ -75,9 +74,10 @@ class CheckPlanner:
         ``at``: the table that lacks a required key, where no table names the type.  ``complete`` False: more keys may
         come further in, so that nothing is missing yet.
         """
-        if written.type is None:
+        if written.type is None and "type" in written.places:
             text = must_be_one_of(tuple(self._checkers), given=written.values["type"])
             self._report.error(written.places["type"], text)
+        if written.type is None:
             return None
         checker = self._checkers[written.type]
         place = written.places["type"][:-1] if "type" in written.places else at

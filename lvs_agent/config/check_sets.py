@@ -28,7 +28,7 @@ MAIN = ""
 class WrittenCheck:
     """The keys that hold at some place, each with the place where it was written.
 
-    ``type`` is None where the type that was written does not exist.
+    ``type`` is None where the type that was written does not exist, or where something else than a table was written.
     """
 
     type: str | None = DEFAULT_TYPE
@@ -37,6 +37,7 @@ class WrittenCheck:
 
 
 _NOTHING = WrittenCheck()
+_UNREADABLE = WrittenCheck(type=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,13 @@ class CheckSet:
         """What holds inside ``table``, which stands at ``at``; this set itself where it writes nothing."""
         if not isinstance(table, Mapping):
             return self
-        main = inherit(self.main, table.get("check"), at=place_of(MAIN, at=at), checkers=checkers)
-        written = table.get("checks")
+        main = inherit(self.main, table.get("check", {}), at=place_of(MAIN, at=at), checkers=checkers)
+        written = table.get("checks", {})
+        if not isinstance(written, Mapping):
+            return CheckSet(main=_UNREADABLE)
         named = {
             name: inherit(self.get(name), check, at=place_of(name, at=at), checkers=checkers)
-            for name, check in (written.items() if isinstance(written, Mapping) else ())
+            for name, check in written.items()
         }
         if main is self.main and not named:
             return self
@@ -77,11 +80,10 @@ def place_of(name: str, *, at: Location) -> Location:
 
 
 def inherit(outer: WrittenCheck, table: object, *, at: Location, checkers: Checkers) -> WrittenCheck:
-    """What holds inside, where ``table``, which stands at ``at``, is written below ``outer``.
-
-    What is not a table changes nothing.
-    """
-    if not isinstance(table, Mapping) or not table:
+    """What holds inside, where ``table``, which stands at ``at``, is written below ``outer``."""
+    if not isinstance(table, Mapping):
+        return _UNREADABLE
+    if not table:
         return outer
     type_ = _type_inside(outer, table, checkers)
     checker = None if type_ is None else checkers[type_]

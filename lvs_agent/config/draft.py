@@ -30,7 +30,7 @@ class ServerDraft:
 
     at: Location
     table: RealServerTable | None
-    checks: tuple[CheckPlan, ...]
+    checks: tuple[CheckPlan | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class _Reader:
 
     def _servers(self, servers: list[tuple[Location, object]], checks: CheckSet, *, at: Location) -> list[ServerDraft]:
         """The real servers of the service at ``at``; its checks are planned once for all that write none."""
-        shared: tuple[CheckPlan, ...] | None = None
+        shared: tuple[CheckPlan | None, ...] | None = None
         drafts = []
         for place, server in servers:
             table = self._validated(RealServerTable, server, at=place)

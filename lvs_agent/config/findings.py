@@ -15,6 +15,7 @@ from lvs_agent.errors import Problem
 
 Location = tuple[str | int, ...]
 
+_LARGEST_SHOWN = 2**64
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -83,9 +84,16 @@ def by_path(findings: Iterable[Finding], tables: Mapping[str, Any]) -> tuple[Pro
     """``findings`` in the order of ``tables``, each with its place as a path of keys."""
     ordered = sorted(findings, key=lambda finding: _position(finding.location, tables))
     return tuple(
-        Problem(readable_path(found.location[:-1] if found.on_table else found.location, tables), found.text)
+        Problem(
+            readable_path(found.location[:-1] if found.on_table else found.location, tables), _on_one_line(found.text)
+        )
         for found in ordered
     )
+
+
+def _on_one_line(text: str) -> str:
+    """``text``, which may repeat keys and names of files, with control characters as TOML writes them."""
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
 def _position(location: Location, tables: Mapping[str, Any]) -> tuple[int, ...]:
@@ -123,27 +131,30 @@ def _label(array: Location, element: Any, around: Any) -> str | None:
 
 
 def _service_label(service: Mapping[str, Any]) -> str | None:
-    match service:
-        case {"name": str(name)} if name.isprintable() and name:
-            return name
-        case {"fwmark": int(mark)}:
-            return f"fwm/{mark}/{_printable(service.get('family')) or 'inet'}"
-        case {"address": str(address), "port": int(port)}:
-            return f"{_printable(service.get('protocol')) or 'tcp'}/{_with_port(address, port)}"
+    name, address = _word(service.get("name")), _word(service.get("address"))
+    mark, port = _number(service.get("fwmark")), _number(service.get("port"))
+    if name is not None:
+        return name
+    if mark is not None:
+        return f"fwm/{mark}/{_word(service.get('family')) or 'inet'}"
+    if address is not None and port is not None:
+        return f"{_word(service.get('protocol')) or 'tcp'}/{_with_port(address, port)}"
     return None
 
 
 def _server_label(server: Mapping[str, Any], service: Any) -> str | None:
-    address = _printable(server.get("address"))
-    if address is None:
-        return None
-    port = server.get("port", service.get("port", 0))
-    return _with_port(address, port) if isinstance(port, int) else address
+    address, port = _word(server.get("address")), _number(server.get("port", service.get("port", 0)))
+    return address if address is None or port is None else _with_port(address, port)
 
 
 def _with_port(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _printable(value: object) -> str | None:
+def _word(value: object) -> str | None:
     return value if isinstance(value, str) and value.isprintable() and value else None
+
+
+def _number(value: object) -> int | None:
+    """A number that can be written out: Python refuses that for those of some thousand digits, which TOML may have."""
+    return value if isinstance(value, int) and abs(value) <= _LARGEST_SHOWN else None

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -21,6 +22,7 @@ from pydantic.fields import FieldInfo
 
 from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.checks.net.tls import TlsSettings
+from lvs_agent.config import ListenAddress
 from lvs_agent.config.schema.check import CheckKeys
 from lvs_agent.config.schema.docstrings import field_texts
 from lvs_agent.config.schema.keys import models_in
@@ -53,7 +55,16 @@ _REASONS: Mapping[FailureReason, str] = MappingProxyType(
 )
 """What may happen to every check that opens a connection."""
 _TYPES: Mapping[type, str] = MappingProxyType(
-    {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "secret"}
+    {
+        bool: "true or false",
+        int: "whole number",
+        float: "number",
+        str: "text",
+        SecretStr: "secret",
+        IPv4Address: "address",
+        IPv6Address: "address",
+        ListenAddress: "address and port",
+    }
 )
 
 
@@ -81,7 +92,7 @@ def document() -> str:
     """The document, as it must be."""
     kinds = checkers()
     lines = ["# Checks", "", _INTRODUCTION, "", _TABLES, "", "| type | asks |", "|---|---|"]
-    lines += [f"| [`{kind}`](#{kind}) | {_cell(each.summary)} |" for kind, each in kinds.items()]
+    lines += [f"| [`{kind}`](#{kind}) | {cell(each.summary)} |" for kind, each in kinds.items()]
     lines += ["", "## Keys of every check", "", *_keys(CheckKeys), "", "## Reasons of every check", ""]
     lines += ["A check that opens a connection can fail for these reasons besides its own:", ""]
     lines += [*_reasons(_REASONS)]
@@ -137,8 +148,13 @@ def _keys(model: type[BaseModel]) -> Iterator[str]:
     for name, info in model.model_fields.items():
         key = info.alias or name
         also = f"  Also {' and '.join(f'`{form}`' for form in variants(key))}." if key in places.keys else ""
-        cells = (f"`{key}`", type_words(info.annotation, info.metadata), _default(info), texts.get(name, "") + also)
-        yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
+        cells = (
+            f"`{key}`",
+            type_words(info.annotation, info.metadata),
+            default_words(info),
+            texts.get(name, "") + also,
+        )
+        yield f"| {' | '.join(cell(each) for each in cells)} |"
 
 
 def _inner(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
@@ -165,6 +181,8 @@ def type_words(annotation: object, metadata: list[Any] | tuple[Any, ...] = ()) -
         return ", ".join(json.dumps(each) for each in arguments)
     if origin in (tuple, list, frozenset, set):
         return f"array: {type_words(arguments[0])}"
+    if origin in (dict, Mapping) and arguments[1] is Any:
+        return "table"
     if origin in (dict, Mapping):
         return f"table of {type_words(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
@@ -174,11 +192,12 @@ def type_words(annotation: object, metadata: list[Any] | tuple[Any, ...] = ()) -
     return _TYPES[annotation] if isinstance(annotation, type) and annotation in _TYPES else "text"
 
 
-def _default(info: FieldInfo) -> str:
+def default_words(info: FieldInfo) -> str:
+    """What holds where the key is not written, as TOML has it; nothing where that is nothing."""
     if info.is_required():
         return "required"
     value = info.get_default(call_default_factory=True, validated_data={})
-    if value is None or isinstance(value, BaseModel) or value in ((), {}):
+    if value is None or isinstance(value, BaseModel) or value in ((), {}, frozenset()):
         return ""
     words = type_words(info.annotation, info.metadata)
     if words in {"duration", "size"}:
@@ -195,7 +214,8 @@ def _plain(value: object) -> object:
     return value if isinstance(value, bool | int | float | str | dict) else str(value)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text of the code in a table of Markdown."""
     return _prose(text).replace("|", "\\|")
 
 

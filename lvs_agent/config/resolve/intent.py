@@ -86,9 +86,9 @@ class _Resolver:
         tunnel_rules(written, at=draft.at, report=self._report)
         table = inherit(written, within.table)
         destination = resolve_real_server(table, written=written, within=within, at=draft.at, report=self._report)
-        plans = draft.checks if table.checked else ()
+        plans = [plan for plan in draft.checks if plan is not None] if table.checked else []
         deciding, lowering = self._checks.resolve(plans, service=within.service.key, server=destination.key)
-        if lowering and not deciding:
+        if lowering and not deciding and None not in draft.checks:
             text = 'no check decides whether it is up: one at least needs on_failure = "down"'
             self._report.error((*draft.at, "checks"), text)
         return RealServer(

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lvs_agent import __version__
 from lvs_agent.settings.check import CheckSettings
-from lvs_agent.settings.scalars import Secret, Size
+from lvs_agent.settings.scalars import Regex, Secret, Size
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
@@ -52,14 +52,6 @@ def _headers(value: dict[str, Secret]) -> dict[str, Secret]:
             raise ValueError(f"the value of {name} must be one line of Latin-1 text")
         if name.lower() in _OURS:
             raise ValueError("use virtual_host for Host" if name.lower() == "host" else f"{name} is set by the check")
-    return value
-
-
-def _regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as problem:
-        raise ValueError(f"not a regular expression: {problem}") from None
     return value
 
 
@@ -108,7 +100,7 @@ class AnswerSettings(CheckSettings):
     """Statuses that pass: numbers, and ranges like "200-299"."""
     body_contains: Annotated[str, Field(min_length=1)] | None = None
     """Text that the body must contain (compared as UTF-8)."""
-    body_regex: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_regex)] | None = None
+    body_regex: Regex | None = None
     """Regular expression (Python's) that must match somewhere in the body, decoded as UTF-8.  It sees body_limit bytes
     at most; a pattern with nested repeats such as (a+)+ can take very long and holds up every other check, so avoid
     them."""
