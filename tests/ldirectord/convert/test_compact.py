@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import tomli
 from hypothesis import HealthCheck, assume, given, settings
 
 from lvs_agent.checks.kinds import checkers
+from lvs_agent.config.schema.keys import Mark, defaults_as_written, marked
+from lvs_agent.config.schema.tables import RealServerTable
 from lvs_agent.ldirectord.convert.compact import compact
 from lvs_agent.ldirectord.convert.toml import to_toml
+from tests.config.samples import sample
 from tests.ldirectord.convert.tables import config_of, config_of_toml, configurations
 
+_MOVED_OUT = marked(RealServerTable, Mark.INHERITED) & defaults_as_written(RealServerTable).keys()
 CHECK = {"type": "http", "interval": "10s", "timeout": "3s", "rise": 1, "fall": 1, "path": "/test"}
 
 
@@ -37,6 +42,21 @@ def test_compact_tables_mean_the_same(tables: dict[str, Any]) -> None:
     text = to_toml(compact(tables, checkers=checkers()), notes={})
 
     assert config_of_toml(text).digest == before.digest
+
+
+@pytest.mark.parametrize("key", sorted(_MOVED_OUT))
+def test_every_inherited_key_is_written_as_far_out_as_it_holds(key: str) -> None:
+    """Whatever it is: what all real servers of two services have is written once."""
+    usual = defaults_as_written(RealServerTable)[key]
+    _, sampled = sample(f"virtual_service.real_server.{key}")
+    other = sampled["virtual_service"][0]["real_server"][0][key]
+    servers = [{"address": f"10.0.0.{place}", "upper_threshold": 9, key: other} for place in (1, 2)]
+    tables = short(service(1, real_server=servers), service(2, real_server=servers))
+
+    levels = [tables.get("defaults", {}), *tables["virtual_service"]]
+    assert other != usual
+    assert [level[key] for level in levels if key in level] == [other] * (1 if key in levels[0] else 2)
+    assert not any(key in server for each in tables["virtual_service"] for server in each["real_server"])
 
 
 def test_what_all_services_share_is_in_the_defaults() -> None:
