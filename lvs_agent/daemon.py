@@ -10,7 +10,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,15 +24,18 @@ from lvs_agent.checks.net.threads import Threads
 from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.commands.command_runner import CommandRunner
 from lvs_agent.config import Config
-from lvs_agent.control.attending import Attending
+from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.control.checking import Checking
+from lvs_agent.control.heart import Heart
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Keeper, Memory, recall
+from lvs_agent.control.operator_hooks import OperatorHooks, prepare
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import Reloading, first_status
+from lvs_agent.control.reporting import Reporter
+from lvs_agent.control.round_requests import RoundRequests
 from lvs_agent.control.state import AgentState
-from lvs_agent.core.pool import Pool
-from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.core.snapshot import ConfigStatus, EngineStatus, Snapshot
 from lvs_agent.errors import IpvsError, ModuleMissing, NotPermitted
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.log import MessageCounts, get_logger
@@ -45,7 +48,6 @@ from lvs_agent.web.sources import Sources
 
 log = get_logger()
 
-HEARTBEAT_S = 1.0
 _TABLE_FIRST_S = 1.0
 """How long the web server waits at most for the first checks and the round after them."""
 _TABLE_FIRST_STEPS = 50
@@ -78,71 +80,75 @@ class Daemon:
     """One run of the agent."""
 
     def __init__(self, options: Options, *, clock: Clock | None = None) -> None:
+        agent = options.config.agent
         self._options = options
         self._clock = clock or SystemClock()
         self._config = options.config
-        self._turned_at = self._clock.monotonic()
         self._stop = asyncio.Event()
         self._ready = asyncio.Event()
         self._keeps_all = False
-        self._threads = Threads(concurrency=options.config.agent.thread_concurrency)
+        self._threads = Threads(concurrency=agent.thread_concurrency)
         self._backend = options.open_backend()
         self._readers = options.open_backend()
-        self.state = AgentState(
+        memory = Memory() if options.observes else recall(agent.state_dir)
+        with unexpected_is_refused(options.path):
+            self.state = AgentState(
+                clock=self._clock,
+                writes=options.writes,
+                intent=options.config.intent,
+                config=first_status(options.config, path=options.path, clock=self._clock),
+                memory=memory,
+            )
+        self._journal = Journal(clock=self._clock, directory=agent.state_dir if options.writes else None)
+        self._reporter = Reporter(self._journal)
+        self._keeper = Keeper(directory=agent.state_dir, read=self.state.memory)
+        remember = self._keeper.keep if options.writes else _keep_nothing
+        requests = RoundRequests()
+        self._hooks = OperatorHooks(
+            state=self.state,
+            reporter=self._reporter,
+            settings=agent,
+            maintained_before=memory.maintained,
             clock=self._clock,
-            writes=options.writes,
-            intent=options.config.intent,
-            config=first_status(options.config, path=options.path, clock=self._clock),
-            memory=Memory() if options.observes else recall(options.config.agent.state_dir),
-            engine=self._engine_status,
-            log_messages=options.log_messages.read,
+            wake=requests.wake,
+            remember=remember,
         )
-        self._journal = Journal(clock=self._clock, directory=options.config.agent.state_dir if options.writes else None)
-        self._keeper = Keeper(directory=options.config.agent.state_dir, read=self.state.memory)
         self._reconciling = Reconciling(
             backend=self._backend,
             state=self.state,
-            journal=self._journal,
+            reporter=self._reporter,
+            requests=requests,
             clock=self._clock,
             periods=_periods(options.config),
-            remember=self._keeper.keep if options.writes else lambda: None,
-            decided=self._decided,
+            remember=remember,
+            decided=self._hooks.decided,
         )
-        self._attending = Attending(
-            state=self.state,
-            journal=self._journal,
-            settings=options.config.agent,
-            clock=self._clock,
-            wake=self._reconciling.wake,
-            remember=self._keeper.keep if options.writes else lambda: None,
-        )
-        agent = options.config.agent
+        self._requests = requests
+        self._checking = Checking(state=self.state, reporter=self._reporter, wake=requests.wake)
         commands = CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user)
         resources = ProbeResources(threads=self._threads, commands=commands)
         self._engine = Engine(clock=self._clock, report=self._take, resources=resources)
-        self._checking = Checking(
-            state=self.state, journal=self._journal, set_down=self._engine.set_down, wake=self._reconciling.wake
-        )
         self._reloading = Reloading(
             path=options.path,
             load=self._load,
             adopt=self._adopt,
             state=self.state,
-            journal=self._journal,
+            reporter=self._reporter,
             clock=self._clock,
-            watches=options.config.agent.reload_on_change,
+            watches=agent.reload_on_change,
+        )
+        self._heart = Heart(
+            clock=self._clock,
+            makes_progress=self._reconciling.makes_progress,
+            feed=partial(systemd.notify, "WATCHDOG=1"),
+            watchdog_s=systemd.watchdog_interval(),
         )
         self.web = WebServer(
             listener=options.listener,
             sources=self._sources(),
-            web_config_file=options.config.agent.web_config_file,
+            web_config_file=agent.web_config_file,
             backend=self._readers,
             clock=self._clock,
-        )
-
-    def _sources(self) -> Sources:
-        return Sources(
-            snapshot=self.state.snapshot, events=self._journal.select, metrics=lambda: self._config.agent.metrics
         )
 
     def stop(self, *, keep: bool = False) -> None:
@@ -157,16 +163,17 @@ class Daemon:
         await asyncio.to_thread(_try_to_read, self._backend)
         await asyncio.to_thread(libraries.load, self._config.intent.checks.values())
         try:
-            await self._attending.first()
-            self._engine.configure(self._config.intent.checks.values())
+            await self._hooks.first()
+            with unexpected_is_refused(self._options.path):
+                self._engine.configure(self._config.intent.checks.values())
             self._handle_signals()
             self._announce_start()
             await self._until_stopped(
                 self._engine.run,
                 self._reconciling.run,
                 self._reloading.run,
-                self._attending.run,
-                self._heart,
+                self._hooks.run,
+                self._heart.run,
                 self._keep_journal,
                 self._serve,
                 self._announce_ready,
@@ -189,17 +196,17 @@ class Daemon:
         services = self._to_remove() if self._stop.is_set() else frozenset()
         if services:
             await self._reconciling.remove(services)
-        await self._attending.finish(services)
+        await self._hooks.finish(services)
         self._reconciling.close()
         self._journal.tell_held()
-        self._journal.record(EventKind.AGENT_STOPPED, version=__version__, orderly=self._stop.is_set())
+        self._reporter.record(EventKind.AGENT_STOPPED, [("", "")], version=__version__, orderly=self._stop.is_set())
         await self._journal.close(timeout_s=_JOURNAL_ENDS_S)
         if self.state.writes:
             self._keeper.close()
         await asyncio.to_thread(self.web.stop)
         self._backend.close()
         self._readers.close()
-        log.info("stopped")
+        self._reporter.log(EventKind.AGENT_STOPPED)
 
     def _to_remove(self) -> frozenset[ServiceKey]:
         """The services that are not to stay in the table when the agent stops."""
@@ -208,59 +215,63 @@ class Daemon:
         services = self.state.intent.services
         return frozenset(service.service.key for service in services if service.on_stop is OnStop.REMOVE)
 
-    def _load(self, path: Path) -> Config:
-        """Read the file again, with the libraries of its checks, in the thread that this is called in."""
-        config = self._options.load(path)
-        libraries.load(config.intent.checks.values())
-        return config
+    # --- a new configuration --------------------------------------------------------------------------------------
 
-    def _decided(self, pools: Mapping[ServiceKey, Pool]) -> None:
-        self._attending.decided(pools)
+    def _load(self, path: Path) -> Config:
+        """Read the file again, with the libraries of its checks, in the thread that this is called in.
+
+        Raises ConfigError, and nothing else, where the file cannot be used.
+        """
+        with unexpected_is_refused(path):
+            config = self._options.load(path)
+            libraries.load(config.intent.checks.values())
+            return config
+
+    def _adopt(self, config: Config, status: ConfigStatus) -> None:
+        """Put a new configuration in force, all of it or nothing: what may fail comes first, and changes nothing."""
+        adoption = self.state.prepare(config.intent, status)
+        hooks, periods = prepare(config.intent, config.agent), _periods(config)
+        changes = self._config.restart_only_changes(config)
+        self._engine.configure(config.intent.checks.values())  # the last that may fail, and then it has done nothing
+        self.state.configuration_adopted(adoption)
+        self._config = config
+        self._hooks.adopt(hooks)
+        self._reconciling.periods = periods
+        self._reloading.watches = config.agent.reload_on_change
+        self._requests.wake()
+        if changes:
+            log.warning("configuration_needs_restart", keys=", ".join(changes))
+
+    # --- from part to part ----------------------------------------------------------------------------------------
 
     def _take(self, reports: Sequence[CheckReport]) -> None:
-        self._checking.take(reports)
-        self._attending.take(reports)
+        """Reports of the engine to the state; what follows from them to the engine and to the hooks."""
+        for check, down in self._checking.take(reports):
+            self._engine.set_down(check, down)
+        self._hooks.take(reports)
 
-    def _adopt(self, config: Config) -> None:
-        """Put a new configuration in force; what only a start can change is said."""
-        if keys := self._config.restart_only_changes(config):
-            log.warning("configuration_needs_restart", keys=", ".join(keys))
-        self._config = config
-        self.state.adopt(config.intent)
-        self._attending.adopt(config.agent)
-        self._engine.configure(config.intent.checks.values())
-        self._reconciling.periods = _periods(config)
-        self._reloading.watches = config.agent.reload_on_change
-        self._reconciling.wake()
+    def _sources(self) -> Sources:
+        return Sources(
+            snapshot=self._snapshot,
+            vitals=lambda: self.state.vitals(last_turn_age_s=self._heart.age_s),
+            events=self._journal.select,
+            metrics=lambda: self._config.agent.metrics,
+        )
 
-    # --- signs of life -------------------------------------------------------------------------------------------
-
-    def _engine_status(self) -> EngineStatus:
+    def _snapshot(self) -> Snapshot:
         load, threads = self._engine.load, self._threads.load
-        return EngineStatus(
+        engine = EngineStatus(
             in_flight=load.in_flight,
             pending=load.pending,
             delays=self._checking.delays,
-            last_turn_age_s=max(0.0, self._clock.monotonic() - self._turned_at),
+            last_turn_age_s=self._heart.age_s,
             threads=threads.busy,
             threads_queued=threads.queued,
             thread_oldest_s=threads.oldest_s,
         )
+        return self.state.snapshot(engine=engine, log_messages=self._options.log_messages.read())
 
-    async def _heart(self) -> None:
-        """Note that the loop turns, and tell the watchdog as long as rounds are made too."""
-        interval = systemd.watchdog_interval()
-        fed_at = self._clock.monotonic()
-        while True:
-            self._turned_at = now = self._clock.monotonic()
-            if interval is not None and now - fed_at >= interval - HEARTBEAT_S and self._makes_progress(now):
-                systemd.notify("WATCHDOG=1")
-                fed_at = now
-            await asyncio.sleep(HEARTBEAT_S if interval is None else min(HEARTBEAT_S, interval / 2))
-
-    def _makes_progress(self, now: float) -> bool:
-        """Whether the reconcile loop has begun a round within three of its periods."""
-        return now - self._reconciling.began_at <= 3 * self._reconciling.periods.reconcile_s + 10.0
+    # --- root tasks -----------------------------------------------------------------------------------------------
 
     async def _keep_journal(self) -> None:
         """Read the events of earlier processes once all else is at work: reading them takes time."""
@@ -272,7 +283,7 @@ class Daemon:
     async def _serve(self) -> None:
         """Serve until stopped.  The table comes first: on a busy machine the web server's start would hold it up."""
         for _ in range(_TABLE_FIRST_STEPS):
-            if self.state.reconcile.right_once:
+            if self.state.reconcile.converged_once:
                 break
             await asyncio.sleep(_TABLE_FIRST_S / _TABLE_FIRST_STEPS)
         await self.web.run()
@@ -287,17 +298,9 @@ class Daemon:
         await asyncio.Event().wait()
 
     def _announce_start(self) -> None:
-        log.info(
-            "started",
-            version=__version__,
-            configuration=self._options.path,
-            virtual_services=len(self.state.intent.services),
-            checks=len(self.state.intent.checks),
-            listen=self.web.address,
-            writes=self.state.writes,
-        )
-        self._journal.record(
+        self._reporter.report(
             EventKind.AGENT_STARTED,
+            log_only={"configuration": self._options.path, "listen": self.web.address},
             version=__version__,
             virtual_services=len(self.state.intent.services),
             checks=len(self.state.intent.checks),
@@ -312,6 +315,10 @@ class Daemon:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGQUIT, partial(self.stop, keep=True))
         loop.add_signal_handler(signal.SIGHUP, partial(self._reloading.request, cause="sighup"))
+
+
+def _keep_nothing() -> None:
+    """What an agent that only observes remembers."""
 
 
 def _try_to_read(backend: IpvsBackend) -> None:

@@ -2,6 +2,7 @@
 
 LvsAgentError
 ├── ConfigError             a configuration that cannot be used: every problem as ``path: problem``
+│   └── InternalConfigError   reading it failed in a way that nobody foresaw; the cause is chained
 ├── StartError              the process cannot start here (port in use, unreadable file): one line and a remedy
 ├── NoAnswer                no running agent could be asked: one line and a remedy
 └── IpvsError               the kernel refused, or could not be asked
@@ -48,6 +49,13 @@ class ConfigError(LvsAgentError):
         """The same with the name of the file ``path`` before each problem."""
         file = str(path)
         return ConfigError([one if one.path == file else Problem(file, str(one)) for one in self.problems])
+
+
+class InternalConfigError(ConfigError):
+    """Reading a configuration, or putting it in force, failed in a way that nobody foresaw.
+
+    ``__cause__`` is what was raised.
+    """
 
 
 class StartError(LvsAgentError):

@@ -371,5 +371,5 @@ def _settled(wanted: Intent, *, at: float) -> ReconcileStatus:
         last_success_at=at,
         left=table_of(*wanted.services),
         pools={one.service.key: pool(service=one) for one in wanted.services},
-        right_once=True,
+        converged_once=True,
     )

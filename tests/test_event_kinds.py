@@ -8,7 +8,8 @@ from lvs_agent.model.event import Event, EventKind
 from lvs_agent.view.event_sentence import sentence
 
 ROOT = Path(__file__).parents[1]
-RECORDING = [*(ROOT / "lvs_agent" / "control").glob("*.py"), ROOT / "lvs_agent" / "daemon.py"]
+DECIDING = [path for path in (ROOT / "lvs_agent" / "core").glob("*.py") if path.name != "event_sentence.py"]
+RECORDING = [*(ROOT / "lvs_agent" / "control").glob("*.py"), ROOT / "lvs_agent" / "daemon.py", *DECIDING]
 WATCHED = [path for folder in ("control", "process", "lab") for path in (ROOT / "tests" / folder).glob("test_*.py")]
 
 

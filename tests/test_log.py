@@ -15,19 +15,15 @@ from hypothesis import strategies as st
 from lvs_agent.core.health import Health
 from lvs_agent.log import LEVELS, LogFormat, LogLevel, MessageCounts, configure
 from tests.builders import service_key
+from tests.global_log import same_log
 from tests.process.agent import parse_logfmt
 
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     """Logging is global: every test leaves it as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with same_log():
+        yield
 
 
 def written(*, form: LogFormat = LogFormat.LOGFMT, level: LogLevel = LogLevel.INFO, **facts: object) -> str:

@@ -11,6 +11,7 @@ import click
 
 from lvs_agent.cli.formats import FORMATS
 from lvs_agent.config import Config, load_config, parse_listen
+from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.errors import ConfigError
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.memory import MemoryIpvs
@@ -57,7 +58,8 @@ config_format_option = click.option(
 def read_config(path: Path, config_format: str | None) -> Config:
     """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
     try:
-        return with_doubts(load_config(path, FORMATS.of(path, config_format)))
+        with unexpected_is_refused(path):
+            return with_doubts(load_config(path, FORMATS.of(path, config_format)))
     except ConfigError as error:
         raise error.in_file(path) from error
 

@@ -35,7 +35,6 @@ from lvs_agent.control.state import AgentState
 from lvs_agent.core.describe import describe
 from lvs_agent.core.health import Health
 from lvs_agent.core.maintenance import checked_servers
-from lvs_agent.core.snapshot import EngineStatus
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.log import LogFormat, LogLevel, configure
@@ -120,11 +119,9 @@ async def state_at_start(config: Config, *, path: Path) -> AgentState:
         intent=config.intent,
         config=first_status(config, path=path, clock=clock),
         memory=recall(config.agent.state_dir),
-        engine=EngineStatus,
-        log_messages=dict,
     )
-    state.maintained = await read_maintenance(
-        config.agent.maintenance_dir, servers=checked_servers(config.intent), clock=clock
+    state.maintenance_changed(
+        await read_maintenance(config.agent.maintenance_dir, servers=checked_servers(config.intent), clock=clock)
     )
     return state
 

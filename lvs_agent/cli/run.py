@@ -20,6 +20,7 @@ from lvs_agent.cli.options import (
     procfs_option,
 )
 from lvs_agent.config import Config, load_config, parse_config
+from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.daemon import Daemon, Options
 from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel, configure
@@ -144,7 +145,8 @@ class _Given:
 
 def _at_start(given: _Given, path: Path) -> Config:
     try:
-        return given.load(path)
+        with unexpected_is_refused(path):
+            return given.load(path)
     except ConfigError as error:
         raise error.in_file(path) from error
 

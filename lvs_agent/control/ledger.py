@@ -1,55 +1,87 @@
-"""What is counted of one check, a thousand times a second: the one place where a result changes something in place.
+"""What is counted of one check, a thousand times a second.
 
-Replacing a frozen status for each result would cost as much as a tenth of the check itself.  Readers get frozen ones.
+A frozen status for each result would cost as much as a tenth of the check itself; a plain tuple costs almost nothing.
+So a ledger holds one tuple, replaced whole by each result, and readers make frozen statuses of the tuples that they
+have taken.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from lvs_agent.core.health import UNKNOWN, CheckState, Health, judge
 from lvs_agent.core.snapshot import CHECK_BOUNDS, CheckStatus, Histogram
 from lvs_agent.model.check import CheckReport, ErrorReason, Failed, FailureReason, Passed
 
 _UP = CheckState(Health.UP)
+_NONE_COUNTED = (0,) * (len(CHECK_BOUNDS) + 1)
+
+Record = tuple[
+    CheckState,
+    CheckReport | None,
+    Mapping[FailureReason, int],
+    Mapping[ErrorReason, int],
+    tuple[int, ...],
+    float,
+]
+"""State, last report, failures and errors by reason, durations by bound, and their sum.  Nothing in it ever changes."""
 
 
 class Ledger:
-    """State and counts of one check.  Changed only on the loop's thread; ``status`` may be asked for from any."""
+    """State and counts of one check.  ``note`` is called on the loop's thread; ``record`` may be read from any."""
 
-    __slots__ = ("_counts", "_errors", "_failures", "_total", "last", "state")
+    __slots__ = ("record",)
+
+    record: Record
 
     def __init__(self) -> None:
-        self.state = UNKNOWN
-        self.last: CheckReport | None = None
-        self._failures: dict[FailureReason, int] = {}
-        self._errors: dict[ErrorReason, int] = {}
-        self._counts = [0] * (len(CHECK_BOUNDS) + 1)
-        self._total = 0.0
+        self.record = (UNKNOWN, None, {}, {}, _NONE_COUNTED, 0.0)
+
+    @property
+    def state(self) -> CheckState:
+        return self.record[0]
+
+    @property
+    def last(self) -> CheckReport | None:
+        """The last report; None before the first."""
+        return self.record[1]
 
     def note(self, report: CheckReport, *, rise: int, fall: int) -> bool:
         """Account for ``report``; whether the check's health is another one now."""
-        duration = report.duration_s
-        self.last = report
-        self._counts[bisect_left(CHECK_BOUNDS, duration)] += 1
-        self._total += duration
-        result, before = report.result, self.state
+        before, _, failures, errors, counts, total = self.record
+        duration, result = report.duration_s, report.result
+        slot = bisect_left(CHECK_BOUNDS, duration)
+        counts = (*counts[:slot], counts[slot] + 1, *counts[slot + 1 :])
         if isinstance(result, Passed):
             if before == _UP:
+                self.record = (before, report, failures, errors, counts, total + duration)
                 return False
         elif isinstance(result, Failed):
-            self._failures[result.reason] = self._failures.get(result.reason, 0) + 1
+            failures = {**failures, result.reason: failures.get(result.reason, 0) + 1}
         else:
-            self._errors[result.reason] = self._errors.get(result.reason, 0) + 1
-        self.state = judge(before, result, rise=rise, fall=fall)
-        return self.state.health is not before.health
+            errors = {**errors, result.reason: errors.get(result.reason, 0) + 1}
+        state = judge(before, result, rise=rise, fall=fall)
+        self.record = (state, report, failures, errors, counts, total + duration)
+        return state.health is not before.health
 
     def status(self) -> CheckStatus:
-        """State and counts as they are now; copying a list or a dict is one step under the interpreter's lock."""
-        return CheckStatus(
-            state=self.state,
-            last=self.last,
-            failures=dict(self._failures),
-            errors=dict(self._errors),
-            durations=Histogram(CHECK_BOUNDS, tuple(self._counts), self._total),
-        )
+        """State and counts as they are now."""
+        return status_of(self.record)
+
+
+_record = attrgetter("record")
+
+
+def records_of(ledgers: Iterable[Ledger]) -> list[Record]:
+    """The records of ``ledgers``, as one step: no other thread runs while they are taken."""
+    return list(map(_record, ledgers))
+
+
+def status_of(record: Record) -> CheckStatus:
+    """``record`` as readers get it."""
+    state, last, failures, errors, counts, total = record
+    return CheckStatus(
+        state=state, last=last, failures=failures, errors=errors, durations=Histogram(CHECK_BOUNDS, counts, total)
+    )

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from lvs_agent.clock import Clock
-from lvs_agent.control.journal import Journal
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.round import RoundInput, RoundResult, account_round, new_conditions, perform
 from lvs_agent.control.round_events import RoundEvents
+from lvs_agent.control.round_requests import RoundRequests
 from lvs_agent.control.state import AgentState
-from lvs_agent.core.condition import ServiceCondition
 from lvs_agent.core.decide import withdrawn_after
 from lvs_agent.core.pool import Pool
 from lvs_agent.errors import IpvsError
@@ -41,9 +41,9 @@ class Periods:
 class Reconciling:
     """Runs rounds; the only place from which the table is written.
 
-    ``periods`` may be changed at any time.  ``began_at``: monotonic seconds at which the last round began.
-    ``first_round`` is set once a round has read the table.  ``decided`` is called with the pools of each round, then
-    ``remember``.
+    ``requests`` are made by whoever wants a round.  ``periods`` may be changed at any time.  ``began_at``: monotonic
+    seconds at which the last round began.  ``first_round`` is set once a round has read the table.  ``decided`` is
+    called with the pools of each round, then ``remember``.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Reconciling:
         *,
         backend: IpvsBackend,
         state: AgentState,
-        journal: Journal,
+        reporter: Reporter,
+        requests: RoundRequests,
         clock: Clock,
         periods: Periods,
         remember: Callable[[], None],
@@ -61,57 +62,42 @@ class Reconciling:
         self.began_at = clock.monotonic()
         self._backend = backend
         self._state = state
-        self._events = RoundEvents(state=state, journal=journal, clock=clock)
+        self._events = RoundEvents(state=state, reporter=reporter, clock=clock)
+        self._requests = requests
         self._clock = clock
         self._remember = remember
         self._decided = decided
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ipvs")
-        self._woken = asyncio.Event()
         self.first_round = asyncio.Event()
-        self._scope: frozenset[ServiceKey] | None = frozenset()
         self._outline: tuple[Table | None, Outline] = (None, {})
         self._again = False
-
-    def wake(self, services: frozenset[ServiceKey] | None = None) -> None:
-        """Make a round for ``services`` (None: for all) as soon as possible."""
-        self._scope = None if services is None or self._scope is None else self._scope | services
-        self._woken.set()
 
     async def run(self) -> None:
         """Make rounds until cancelled.  A round under way is finished first."""
         next_full = self._clock.monotonic()
         while True:
             if self._clock.monotonic() >= next_full:
-                self.wake()
+                self._requests.wake()
                 next_full = self._clock.monotonic() + self.periods.reconcile_s
-            elif self._again or (not self._woken.is_set() and await self._table_was_changed()):
-                self.wake()
-            if self._woken.is_set():
+            elif self._again or (not self._requests.waiting and await self._table_was_changed()):
+                self._requests.wake()
+            if self._requests.waiting:
                 await asyncio.sleep(COALESCE_S)
                 await self.round()
-            await self._wait(min(self.periods.compare_s, max(0.0, next_full - self._clock.monotonic())))
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            return
+            until_full = max(0.0, next_full - self._clock.monotonic())
+            await self._requests.wait(seconds=min(self.periods.compare_s, until_full))
 
     async def round(self) -> None:
         """Make one round for whatever asked for it.
 
         A round that fails is followed by a full one at the next look at /proc.
         """
-        scope, self._scope = self._scope, frozenset()
-        self._woken.clear()
-        given = round_input(self._state, scope=scope)
+        given = round_input(self._state, scope=self._requests.take())
         began = self.began_at = self._clock.monotonic()
         try:
             result = await self._in_thread(partial(perform, self._backend, given))
         except IpvsError as error:
-            self._note_failure(error)
-            self._note_conditions(given, new_conditions(self._state.reconcile.conditions, given))
+            self._note_failure(error, given=given)
             return
         self._note_result(given, result, duration_s=self._clock.monotonic() - began)
 
@@ -143,29 +129,34 @@ class Reconciling:
 
     # --- what a round means ---------------------------------------------------------------------------------------
 
-    def _note_failure(self, error: IpvsError) -> None:
-        status = self._state.reconcile
+    def _note_failure(self, error: IpvsError, *, given: RoundInput | None = None) -> None:
+        """The table could not be read.  ``given``: what a round started from; it knows of the quorums all the same."""
+        conditions = self._state.reconcile.conditions
         self._again = True
-        self._state.reconcile = replace(status, errors=status.errors + 1, last_error=str(error))
         self._events.unread(error)
-
-    def _note_conditions(self, given: RoundInput, conditions: Mapping[ServiceKey, ServiceCondition]) -> None:
-        """A round that could not read the table knows of the quorums all the same."""
-        self._events.tell_conditions(given.intent, conditions)
-        self._state.reconcile = replace(self._state.reconcile, conditions=conditions)
+        if given is not None:
+            conditions = new_conditions(conditions, given)
+            self._events.report_conditions(given.intent, conditions)
+        self._state.round_failed(str(error), conditions=conditions)
 
     def _note_result(self, given: RoundInput, result: RoundResult, *, duration_s: float) -> None:
         reconcile = account_round(self._state.reconcile, given, result, duration_s=duration_s, now=self._clock.now())
-        self._events.tell(given, result, conditions=reconcile.conditions)
+        self._events.report(given, result, conditions=reconcile.conditions)
         self._again = result.failed
-        self._state.withdrawn = withdrawn_after(self._state.withdrawn, result.pools)
-        self._state.seen.update(key for key in given.healths if given.scope is None or key[0] in given.scope)
-        self._state.reconcile = reconcile
-        if given.scope is None and not result.pending and not result.failed:
-            self._state.disown(given.owned - {service.service.key for service in given.intent.services})
+        is_done = given.scope is None and not result.pending and not result.failed
+        self._state.round_ended(
+            reconcile,
+            decided=[key for key in given.healths if given.scope is None or key[0] in given.scope],
+            withdrawn=withdrawn_after(self._state.withdrawn, result.pools),
+            deleted=given.owned - given.intent.names.keys() if is_done else frozenset(),
+        )
         self.first_round.set()
         self._decided(result.pools)
         self._remember()
+
+    def makes_progress(self, now: float) -> bool:
+        """Whether a round has begun within three periods before ``now`` (monotonic seconds)."""
+        return now - self.began_at <= 3 * self.periods.reconcile_s + 10.0
 
     def close(self) -> None:
         """Give the thread back once its last call has ended."""
@@ -173,10 +164,8 @@ class Reconciling:
 
     async def remove(self, services: frozenset[ServiceKey]) -> None:
         """Delete ``services``: the last act of an agent that is to leave them behind no longer."""
-        intent = self._state.intent
-        kept = tuple(service for service in intent.services if service.service.key not in services)
-        self._state.intent = replace(intent, services=kept)
-        self.wake(services)
+        self._state.services_removed(services)
+        self._requests.wake(services)
         await self.round()
 
 
@@ -194,5 +183,5 @@ def round_input(state: AgentState, *, scope: frozenset[ServiceKey] | None) -> Ro
         left=state.reconcile.left,
         scope=scope if state.reconcile.left is not None else None,
         writes=state.writes,
-        all_checked=all(status.last is not None for status in state.checks.values()),
+        all_checked=state.all_checked,
     )

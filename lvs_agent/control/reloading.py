@@ -12,10 +12,11 @@ from pathlib import Path
 
 from lvs_agent.clock import Clock
 from lvs_agent.config import Config
-from lvs_agent.control.journal import Journal
+from lvs_agent.config.unexpected import unexpected_is_refused
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus
-from lvs_agent.errors import ConfigError
+from lvs_agent.errors import ConfigError, InternalConfigError
 from lvs_agent.files import stamp_of
 from lvs_agent.log import get_logger
 from lvs_agent.model.event import EventKind
@@ -38,8 +39,10 @@ def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
 
 
 class Reloading:
-    """Reads ``path`` again with ``load`` and hands what is new to ``adopt``, both as the composition root wants.
+    """Reads ``path`` again with ``load``, in a thread, and puts what is new in force with ``adopt``, on the loop.
 
+    ``load`` raises ConfigError, and nothing else, where the file cannot be used.  ``adopt`` changes nothing where it
+    raises anything.
     ``look_s``: seconds between two looks at the file; ``watches`` False: it is read again on request only.
     """
 
@@ -48,9 +51,9 @@ class Reloading:
         *,
         path: Path,
         load: Callable[[Path], Config],
-        adopt: Callable[[Config], None],
+        adopt: Callable[[Config, ConfigStatus], None],
         state: AgentState,
-        journal: Journal,
+        reporter: Reporter,
         clock: Clock,
         watches: bool = True,
         look_s: float = LOOK_S,
@@ -60,7 +63,7 @@ class Reloading:
         self._load = load
         self._adopt = adopt
         self._state = state
-        self._journal = journal
+        self._reporter = reporter
         self._clock = clock
         self._look_s = look_s
         self._read = stamp_of(self._path)
@@ -97,47 +100,42 @@ class Reloading:
         self._read = stamp_of(self._path)
         try:
             config = await asyncio.to_thread(self._load, self._path)
+            changed = self._accept(config)
         except ConfigError as error:
             self._refuse(error, cause=cause)
             return False
-        self._accept(config, cause=cause)
+        for warning in config.warnings:
+            log.warning("configuration_warning", place=warning.path or None, problem=warning.text)
+        self._reporter.report(
+            EventKind.CONFIGURATION_RELOADED, log_only={"path": self._path}, cause=cause, changed=changed
+        )
+        return True
+
+    def _accept(self, config: Config) -> bool:
+        """Put ``config`` in force; whether it says anything new.  Raises ConfigError, and nothing has changed then."""
+        before = self._state.config
+        status = replace(
+            first_status(config, path=self._path, clock=self._clock),
+            reloads=before.reloads + 1,
+            reload_failures=before.reload_failures,
+        )
+        if config.digest == before.digest:
+            self._state.configuration_confirmed(status)
+            return False
+        with unexpected_is_refused(self._path):
+            self._adopt(config, status)
         return True
 
     def _refuse(self, error: ConfigError, *, cause: str) -> None:
-        status = self._state.config
-        self._state.config = replace(
-            status,
-            last_reload_successful=False,
-            reload_failures=status.reload_failures + 1,
-            problems=tuple(map(str, error.problems)),
-        )
+        self._state.configuration_refused(map(str, error.problems))
+        if isinstance(error, InternalConfigError):
+            log.error("configuration_internal_error", path=self._path, exc_info=error.__cause__)
         for problem in error.problems:
             log.error("configuration_problem", place=problem.path or None, problem=problem.text)
-        log.error(
-            "configuration_refused",
-            path=self._path,
-            cause=cause,
-            problems=len(error.problems),
-            consequence="the old one stays in force",
-        )
-        self._journal.record(
+        self._reporter.report(
             EventKind.CONFIGURATION_REFUSED,
+            log_only={"path": self._path, "consequence": "the old one stays in force"},
             cause=cause,
             problems=len(error.problems),
             problem=str(error.problems[0]) if error.problems else None,
         )
-
-    def _accept(self, config: Config, *, cause: str) -> None:
-        status = self._state.config
-        changed = config.digest != status.digest
-        self._state.config = replace(
-            first_status(config, path=self._path, clock=self._clock),
-            reloads=status.reloads + 1,
-            reload_failures=status.reload_failures,
-        )
-        for warning in config.warnings:
-            log.warning("configuration_warning", place=warning.path or None, problem=warning.text)
-        log.info("configuration_reloaded", path=self._path, cause=cause, changed=changed)
-        self._journal.record(EventKind.CONFIGURATION_RELOADED, cause=cause, changed=changed)
-        if changed:
-            self._adopt(config)

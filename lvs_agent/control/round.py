@@ -181,7 +181,7 @@ def account_round(
             status.operation_errors,
             ((operation_name(one.operation), one.error.errno_name) for one in result.applied if one.error),
         ),
-        right_once=status.right_once or (given.all_checked and not merged.pending and not result.failed),
+        converged_once=status.converged_once or (given.all_checked and not merged.pending and not result.failed),
     )
 
 

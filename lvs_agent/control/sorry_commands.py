@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lvs_agent.clock import Clock
 from lvs_agent.commands.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
-from lvs_agent.control.journal import Journal
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome, call_arguments
 from lvs_agent.log import get_logger
 from lvs_agent.model.event import EventKind
@@ -54,25 +54,25 @@ class _Result:
 class SorryCommands:
     """Every method is called on the loop; the properties may be read from any thread.
 
-    ``started``: the services whose last call was ``start``, by this process or an earlier one.  ``remember`` is called
-    when that has changed, before the call is made.  ``user``: whom commands run as that name nobody; None as in
-    ``CommandRunner``.
+    ``started``: the services whose last call was ``start``, by this process or an earlier one.  ``changed`` is called
+    when that has changed, before the call is made, and when a call has ended.  ``user``: whom commands run as that
+    name nobody; None as in ``CommandRunner``.
     """
 
     def __init__(
         self,
         *,
         clock: Clock,
-        journal: Journal,
+        reporter: Reporter,
         started: Collection[ServiceKey] = (),
-        remember: Callable[[], None],
+        changed: Callable[[], None],
         user: str | None = None,
         concurrency: int = CONCURRENCY,
     ) -> None:
         self._clock = clock
-        self._journal = journal
+        self._reporter = reporter
         self._started = frozenset(started)
-        self._remember = remember
+        self._changed = changed
         self._runner = CommandRunner(concurrency=concurrency, user=user)
         self._lanes: dict[ServiceKey, _Lane] = {}
         self._counts: Counter[tuple[ServiceKey, SorryAction, SorryOutcome]] = Counter()
@@ -156,18 +156,18 @@ class SorryCommands:
 
     def _note(self, service: ServiceKey, action: SorryAction) -> None:
         self._started = self._started | {service} if action is SorryAction.START else self._started - {service}
-        self._remember()
+        self._changed()
 
     async def _call(self, lane: _Lane, action: SorryAction) -> None:
-        """Make one call, log and count it."""
+        """Make one call, count and report it."""
         began = self._clock.monotonic()
         result = await self._run(lane.command, call_arguments(lane.service, action))
         self._counts[lane.service, action, result.outcome] += 1
-        duration_s = self._clock.monotonic() - began
-        succeeded = result.outcome is SorryOutcome.SUCCEEDED
-        (log.info if succeeded else log.error)(
-            "sorry_command_ended" if succeeded else "sorry_command_failed",
+        self._changed()
+        self._reporter.report(
+            EventKind.SORRY_COMMAND,
             virtual_service=lane.name,
+            failed=result.outcome is not SorryOutcome.SUCCEEDED,
             command=lane.command.command[0],
             action=action,
             outcome=result.outcome,
@@ -175,19 +175,7 @@ class SorryCommands:
             signal=result.signal,
             output=result.output,
             error=result.error,
-            duration_s=duration_s,
-        )
-        self._journal.record(
-            EventKind.SORRY_COMMAND,
-            virtual_service=lane.name,
-            command=lane.command.command[0],
-            action=action.value,
-            outcome=result.outcome.value,
-            exit_status=result.exit_status,
-            signal=result.signal,
-            output=result.output,
-            error=result.error,
-            duration_s=duration_s,
+            duration_s=self._clock.monotonic() - began,
         )
 
     async def _run(self, command: SorryCommand, arguments: tuple[str, ...]) -> _Result:

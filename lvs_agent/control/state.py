@@ -1,22 +1,28 @@
 """The one mutable object of the program: everything that the agent knows.
 
-Only the loop's thread changes it.  Its parts are frozen and replaced whole, but for the ledgers of the checks, which
-give frozen copies.  So ``snapshot`` may be called from any thread: copying a dict is one step under the interpreter's
-lock.
+Rules of this file:
+
+- What is known is changed by the methods below "what has happened" and by nothing else, on the loop's thread only.
+- Each of them is one change: a reader sees all of it or nothing (``changes``).
+- What readers see is one frozen ``Facts``, replaced whole.  Only two things in it are replaced piece by piece, because
+  they are large: the records of the checks, and the statuses of the real servers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from lvs_agent.clock import Clock
-from lvs_agent.control.ledger import Ledger
+from lvs_agent.control.changes import Changes
+from lvs_agent.control.facts import Adoption, Facts, Noted, ServerTurn, Users, adoption_of, health_of
+from lvs_agent.control.ledger import Ledger, Record, records_of, status_of
 from lvs_agent.control.memory import Memory
 from lvs_agent.core.condition import ServiceCondition
 from lvs_agent.core.decide import History
-from lvs_agent.core.health import Health, combine
-from lvs_agent.core.share import may_ask_for_a_share, share_of
+from lvs_agent.core.health import Health
+from lvs_agent.core.share import share_of
 from lvs_agent.core.snapshot import (
     ConfigStatus,
     EngineStatus,
@@ -25,9 +31,10 @@ from lvs_agent.core.snapshot import (
     ServerStatus,
     Snapshot,
     SorryCalls,
+    Vitals,
 )
 from lvs_agent.core.tally import settle
-from lvs_agent.model.check import CheckId, CheckSpec
+from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Errored
 from lvs_agent.model.intent import Intent, RealServer, VirtualService
 from lvs_agent.model.ipvs import ServiceKey
 
@@ -35,124 +42,262 @@ from lvs_agent.model.ipvs import ServiceKey
 class AgentState:
     """What is configured, what the checks say, what the last round did."""
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        writes: bool,
-        intent: Intent,
-        config: ConfigStatus,
-        memory: Memory,
-        engine: Callable[[], EngineStatus],
-        log_messages: Callable[[], Mapping[str, int]],
-    ) -> None:
+    def __init__(self, *, clock: Clock, writes: bool, intent: Intent, config: ConfigStatus, memory: Memory) -> None:
         self.writes = writes
-        self.config = config
-        lost = ServiceCondition(quorum_lost=True)
-        self.reconcile = ReconcileStatus(conditions=dict.fromkeys(memory.below_quorum, lost))
-        self.owned = memory.owned
-        self.names: Mapping[ServiceKey, str] = {}
-        self.seen: set[ServerKey] = set(memory.servers)
-        self.withdrawn = memory.withdrawn
-        self.maintained: frozenset[ServerKey] = frozenset()
-        self.maintained_before = memory.maintained
-        self.sorry_started: Callable[[], frozenset[ServiceKey]] = lambda: memory.sorry
-        self.sorry_calls: Callable[[], SorryCalls] = dict
-        self.checks: dict[CheckId, Ledger] = {}
-        self.servers: dict[ServerKey, ServerStatus] = {}
-        self.users: Mapping[CheckId, list[tuple[VirtualService, RealServer]]] = {}
-        self._remembered = dict(memory.servers)
         self._clock = clock
-        self._engine = engine
-        self._log_messages = log_messages
         self._started_at = clock.now()
-        self.adopt(intent)
+        self._changes = Changes()
+        self._remembered = dict(memory.servers)
+        self._seen = set(memory.servers)
+        self._withdrawn = memory.withdrawn
+        self._sorry_started = memory.sorry
+        self._names: Mapping[ServiceKey, str] = {}
+        self._users: Users = {}
+        self._with_shares: Mapping[ServerKey, RealServer] = {}
+        lost = ServiceCondition(quorum_lost=True)
+        self._facts = Facts(
+            config=config,
+            owned=memory.owned,
+            reconcile=ReconcileStatus(conditions=dict.fromkeys(memory.below_quorum, lost)),
+        )
+        self.configuration_adopted(self.prepare(intent, config))
 
-    def adopt(self, intent: Intent) -> None:
-        """Take ``intent`` as what is wanted from now on; what is the same in it keeps its health and its counters."""
-        at = self._clock.now()
-        users: dict[CheckId, list[tuple[VirtualService, RealServer]]] = {check: [] for check in intent.checks}
-        checks = {check: self.checks.get(check) or Ledger() for check in intent.checks}
-        servers: dict[ServerKey, ServerStatus] = {}
-        for service in intent.services:
-            for server in service.real_servers:
-                key = (service.service.key, server.key)
-                health = combine((checks[check].state.health for check in server.checks), pass_when=server.pass_when)
-                servers[key] = settle(self.servers.get(key, ServerStatus()), health, at=at)
-                for check in server.all_checks:
-                    users[check].append((service, server))
-        self.intent, self.checks, self.servers, self.users = intent, checks, servers, users
-        self._shared = {
-            (service.service.key, server.key): server
-            for service in intent.services
-            for server in service.real_servers
-            if may_ask_for_a_share(server, intent.checks)
-        }
-        self.owned |= {service.service.key for service in intent.services}
-        self.names = {key: name for key, name in {**self.names, **intent.names}.items() if key in self.owned}
+    # --- what has happened ----------------------------------------------------------------------------------------
+
+    def checks_reported(self, reports: Iterable[CheckReport]) -> list[Noted]:
+        """Account for ``reports``; what is worth a look of them.  Reports of unknown checks are left out."""
+        noted: list[Noted] = []
+        first = 0
+        with self._changes:
+            checks, specs = self._facts.checks, self._facts.intent.checks
+            for report in reports:
+                spec = specs.get(report.check)
+                if spec is None:
+                    continue  # a probe that ended while its check was leaving the configuration
+                ledger = checks[report.check]
+                before = ledger.last
+                turned = ledger.note(report, rise=spec.rise, fall=spec.fall)
+                first += before is None
+                if turned or before is None or _says_more(report, before, spec):
+                    servers = tuple(self._turns_of(report)) if turned else ()
+                    noted.append(Noted(report, spec, before, turned, ledger.state.health, servers))
+            if first:
+                self._facts = replace(self._facts, unreported=self._facts.unreported - first)
+        return noted
+
+    def round_failed(self, error: str, *, conditions: Mapping[ServiceKey, ServiceCondition]) -> None:
+        """The table could not be read; nothing was written.  ``conditions`` are those of the services now."""
+        status = self._facts.reconcile
+        failed = replace(status, errors=status.errors + 1, last_error=error, conditions=conditions)
+        with self._changes:
+            self._facts = replace(self._facts, reconcile=failed)
+
+    def round_ended(
+        self,
+        reconcile: ReconcileStatus,
+        *,
+        decided: Collection[ServerKey],
+        withdrawn: frozenset[ServerKey],
+        deleted: AbstractSet[ServiceKey],
+    ) -> None:
+        """A round has left the table as ``reconcile`` says.
+
+        ``decided``: the real servers that it was about; ``withdrawn``: those whose rows stay deleted, as somebody else
+        has deleted them; ``deleted``: services that the table has no more, which are ours no longer unless they are
+        configured again.
+        """
+        with self._changes:
+            owned = self._facts.owned - (deleted - self._facts.intent.names.keys()) if deleted else self._facts.owned
+            self._facts = replace(self._facts, reconcile=reconcile, owned=owned)
+            self._seen.update(decided)
+            self._withdrawn = withdrawn
+
+    def maintenance_changed(self, servers: frozenset[ServerKey]) -> None:
+        """``servers`` are in maintenance now, and no others."""
+        with self._changes:
+            self._facts = replace(self._facts, maintained=servers)
+
+    def sorry_commands_called(self, *, started: frozenset[ServiceKey], calls: SorryCalls) -> None:
+        """``started``: the services whose last call was ``start``; ``calls``: those that have ended, by outcome."""
+        with self._changes:
+            self._sorry_started = started
+            self._facts = replace(self._facts, sorry_calls=calls)
+
+    def configuration_adopted(self, adoption: Adoption) -> None:
+        """Put in force what ``prepare`` has made since the last change; this cannot fail."""
+        with self._changes:
+            self._facts, self._names = adoption.facts, adoption.names
+            self._users, self._with_shares = adoption.users, adoption.with_shares
+
+    def configuration_confirmed(self, config: ConfigStatus) -> None:
+        """A file was read that means what is in force already."""
+        with self._changes:
+            self._facts = replace(self._facts, config=config)
+
+    def configuration_refused(self, problems: Iterable[str]) -> None:
+        """A file was read that cannot be used; what is in force stays."""
+        config = self._facts.config
+        refused = replace(
+            config,
+            last_reload_successful=False,
+            reload_failures=config.reload_failures + 1,
+            problems=tuple(problems),
+        )
+        with self._changes:
+            self._facts = replace(self._facts, config=refused)
+
+    def services_removed(self, services: Collection[ServiceKey]) -> None:
+        """``services`` are not to be in the table any more: the agent stops and is not to leave them behind."""
+        intent = self._facts.intent
+        kept = tuple(service for service in intent.services if service.service.key not in services)
+        with self._changes:
+            self._facts = replace(self._facts, intent=replace(intent, services=kept))
+
+    # --- what the loop asks ---------------------------------------------------------------------------------------
+
+    @property
+    def intent(self) -> Intent:
+        return self._facts.intent
+
+    @property
+    def config(self) -> ConfigStatus:
+        return self._facts.config
+
+    @property
+    def reconcile(self) -> ReconcileStatus:
+        return self._facts.reconcile
+
+    @property
+    def checks(self) -> Mapping[CheckId, Ledger]:
+        return self._facts.checks
+
+    @property
+    def servers(self) -> Mapping[ServerKey, ServerStatus]:
+        return self._facts.servers
+
+    @property
+    def owned(self) -> frozenset[ServiceKey]:
+        """The services that are ours: named by the configuration, or by one before it and still in the table."""
+        return self._facts.owned
+
+    @property
+    def maintained(self) -> frozenset[ServerKey]:
+        """The real servers in maintenance."""
+        return self._facts.maintained
+
+    @property
+    def all_checked(self) -> bool:
+        """Whether every check has run at least once."""
+        return not self._facts.unreported
+
+    @property
+    def sorry_started(self) -> frozenset[ServiceKey]:
+        """The services whose sorry command was called with ``start`` last, by this process or an earlier one."""
+        return self._sorry_started
+
+    @property
+    def withdrawn(self) -> frozenset[ServerKey]:
+        """The real servers whose rows stay deleted, as somebody else has deleted them."""
+        return self._withdrawn
+
+    def name_of(self, service: ServiceKey) -> str:
+        """How ``service`` is called, or was where it is ours still."""
+        return self._names.get(service) or str(service)
+
+    @property
+    def names(self) -> Mapping[ServiceKey, str]:
+        """How each service that is ours is called, or was."""
+        return self._names
+
+    def users_of(self, check: CheckId) -> Sequence[tuple[VirtualService, RealServer]]:
+        """The real servers that ``check`` is about."""
+        return self._users[check]
 
     def history(self) -> History:
         """What was done with the real servers, apart from their health."""
-        return History(seen=frozenset(self.seen), maintained=self.maintained, withdrawn=self.withdrawn)
-
-    def spec(self, check: CheckId) -> CheckSpec | None:
-        """The check of that id, or None where the configuration has it no more."""
-        return self.intent.checks.get(check)
-
-    def health_of(self, server: RealServer) -> Health:
-        """What the checks of ``server`` say together."""
-        return combine((self.checks[check].state.health for check in server.checks), pass_when=server.pass_when)
+        return History(seen=frozenset(self._seen), maintained=self._facts.maintained, withdrawn=self._withdrawn)
 
     def shares(self) -> dict[ServerKey, int]:
         """Percent of its weight that each real server is to have whose checks say something about that."""
+        checks = self._facts.checks
         return {
-            key: share for key, server in self._shared.items() if (share := share_of(server, self.checks)) is not None
+            key: share for key, server in self._with_shares.items() if (share := share_of(server, checks)) is not None
         }
-
-    def settle_server(self, key: ServerKey, health: Health, *, at: float) -> bool:
-        """Note that the health of a real server is ``health`` since ``at``; whether an earlier process did not know."""
-        remembered = self._remembered.pop(key, None)
-        self.servers[key] = settle(self.servers[key], health, at=at, remembered=remembered)
-        return remembered is None or remembered.health is not health
-
-    def disown(self, services: frozenset[ServiceKey]) -> None:
-        """Forget services that are no longer in the table, unless they are wanted again by now."""
-        self.owned -= services - {service.service.key for service in self.intent.services}
 
     def memory(self) -> Memory:
         """What is to outlive the process: of servers not settled yet, what an earlier process knew."""
+        servers = self._facts.servers
         return Memory(
-            owned=self.owned,
+            owned=self._facts.owned,
             servers={
                 key: self._remembered.get(key, status)
                 if status.health is Health.UNKNOWN
                 else replace(status, ups=0, downs=0)
-                for key, status in self.servers.items()
-                if key in self.seen
+                for key, status in servers.items()
+                if key in self._seen
             },
-            withdrawn=self.withdrawn & self.servers.keys(),
-            sorry=self.sorry_started(),
-            maintained=self.maintained & self.servers.keys(),
-            below_quorum=frozenset(key for key, one in self.reconcile.conditions.items() if one.quorum_lost),
+            withdrawn=self._withdrawn & servers.keys(),
+            sorry=self._sorry_started,
+            maintained=self._facts.maintained & servers.keys(),
+            below_quorum=frozenset(key for key, one in self._facts.reconcile.conditions.items() if one.quorum_lost),
         )
 
-    @property
-    def _has_anything_to_write(self) -> bool:
-        """Whether anything in the table is ours: without, an agent that may write is an exporter all the same."""
-        return bool(self.intent.services or self.owned)
+    def prepare(self, intent: Intent, config: ConfigStatus) -> Adoption:
+        """Make ``intent`` ready to be put in force.  Nothing has changed yet, whatever this raises."""
+        return adoption_of(intent, config, before=self._facts, names=self._names, at=self._clock.now())
 
-    def snapshot(self) -> Snapshot:
-        """What is known now.  May be called from any thread."""
+    def _turns_of(self, report: CheckReport) -> Iterable[ServerTurn]:
+        """Carry a check's new health to its real servers, inside a change."""
+        facts = self._facts
+        for service, server in self._users[report.check]:
+            key = (service.service.key, server.key)
+            before, health = facts.servers[key], health_of(server, facts.checks)
+            if health is before.health:
+                continue
+            remembered = self._remembered.pop(key, None)
+            facts.servers[key] = settle(before, health, at=report.ended_at, remembered=remembered)
+            yield ServerTurn(
+                service, server, before.health, health, remembered is None or remembered.health is not health
+            )
+
+    # --- what readers get, in any thread --------------------------------------------------------------------------
+
+    def vitals(self, *, last_turn_age_s: float) -> Vitals:
+        """What tells whether the agent lives and is ready, in constant time."""
+        facts = self._facts
+        return Vitals(
+            checks=len(facts.checks),
+            unreported=facts.unreported,
+            converged_once=facts.reconcile.converged_once,
+            last_turn_age_s=last_turn_age_s,
+        )
+
+    def snapshot(self, *, engine: EngineStatus, log_messages: Mapping[str, int]) -> Snapshot:
+        """What is known now, all of it of one moment; with what the others give who count for themselves."""
+        facts, records, servers = self._changes.read(self._copy)
         return Snapshot(
             taken_at=self._clock.now(),
             started_at=self._started_at,
-            writes=self.writes and self._has_anything_to_write,
-            intent=self.intent,
-            config=self.config,
-            checks={check: ledger.status() for check, ledger in list(self.checks.items())},
-            servers=dict(self.servers),
-            reconcile=self.reconcile,
-            engine=self._engine(),
-            log_messages=self._log_messages(),
-            sorry_calls=self.sorry_calls(),
+            writes=self.writes and bool(facts.intent.services or facts.owned),
+            intent=facts.intent,
+            config=facts.config,
+            checks=dict(zip(facts.checks, map(status_of, records), strict=True)),
+            servers=servers,
+            reconcile=facts.reconcile,
+            engine=engine,
+            log_messages=log_messages,
+            sorry_calls=facts.sorry_calls,
         )
+
+    def _copy(self) -> tuple[Facts, list[Record], dict[ServerKey, ServerStatus]]:
+        facts = self._facts
+        return facts, records_of(facts.checks.values()), facts.servers.copy()
+
+
+def _says_more(report: CheckReport, before: CheckReport, spec: CheckSpec) -> bool:
+    """Whether ``report`` says what the one before it has not, and that matters though the health is the same.
+
+    Most reports are those of servers that are up: they get no further than the first line.
+    """
+    matters = spec.gives_weight or isinstance(report.result, Errored) or isinstance(before.result, Errored)
+    return matters and before.result != report.result

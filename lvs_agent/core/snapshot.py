@@ -88,7 +88,7 @@ class ReconcileStatus:
 
     ``left`` is the table as it was read back after the last round, ``pools`` and ``conditions`` what was decided,
     ``pending`` what the last round could not or, in a dry run, would not do.
-    ``right_once``: after every check had run, the table was as wanted at the end of a round.
+    ``converged_once``: after every check had run, the table was in sync after a round.
     """
 
     rounds: int = 0
@@ -104,7 +104,7 @@ class ReconcileStatus:
     drift_repairs: int = 0
     operations: Mapping[str, int] = field(default_factory=dict)
     operation_errors: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    right_once: bool = False
+    converged_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +143,24 @@ class EngineStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """What tells whether the agent lives and is ready, of constant size: how many checks there are, how many of them
+    have not run yet, whether the table has been in sync once after every check had run, and seconds since the check
+    loop has turned.
+    """
+
+    checks: int
+    unreported: int
+    converged_once: bool
+    last_turn_age_s: float = 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Every check has run, and the table has been in sync once."""
+        return not self.unreported and self.converged_once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything that the agent knows at one moment.  ``writes`` False: it observes and changes nothing."""
 
@@ -159,11 +177,16 @@ class Snapshot:
     sorry_calls: SorryCalls = field(default_factory=dict)
 
     @property
-    def all_checked(self) -> bool:
-        """Every check has run at least once."""
-        return all(status.last is not None for status in self.checks.values())
+    def vitals(self) -> Vitals:
+        """What tells whether the agent lives and is ready; the state has it without a snapshot."""
+        return Vitals(
+            checks=len(self.checks),
+            unreported=sum(status.last is None for status in self.checks.values()),
+            converged_once=self.reconcile.converged_once,
+            last_turn_age_s=self.engine.last_turn_age_s,
+        )
 
     @property
     def ready(self) -> bool:
-        """Every check has run, and the table was right once."""
-        return self.all_checked and self.reconcile.right_once
+        """Every check has run, and the table has been in sync once."""
+        return self.vitals.ready

@@ -45,7 +45,6 @@ class Endpoints:
         executor: Executor,
     ) -> None:
         self._sources = sources
-        self._snapshot = sources.snapshot
         self._kernel = kernel
         self._clock = clock
         self._executor = executor
@@ -92,13 +91,13 @@ class Endpoints:
         return await self._aside(lambda: _html(Shown(self._sources, kernel.statistics).page(given), compress=compress))
 
     async def _livez(self, _: Request) -> Response:
-        snapshot = await self._aside(self._snapshot)
-        live = is_live(snapshot)
-        answer = {"live": live, "check_loop_turned_s_ago": round(snapshot.engine.last_turn_age_s, 3)}
+        vitals = self._sources.vitals()
+        live = is_live(vitals)
+        answer = {"live": live, "check_loop_turned_s_ago": round(vitals.last_turn_age_s, 3)}
         return _json(answer, status=200 if live else 503)
 
     async def _readyz(self, _: Request) -> Response:
-        missing = what_is_missing(await self._aside(self._snapshot))
+        missing = what_is_missing(self._sources.vitals())
         return _json({"ready": not missing, "missing": missing}, status=503 if missing else 200)
 
     async def _aside(self, work: Callable[[], _T]) -> _T:

@@ -8,7 +8,7 @@ from lvs_agent import __version__
 from lvs_agent.core.describe import describe
 from lvs_agent.core.instant import rfc3339
 from lvs_agent.core.reconcile import Drift as FoundDrift
-from lvs_agent.core.snapshot import CheckStatus, Snapshot
+from lvs_agent.core.snapshot import CheckStatus, Snapshot, Vitals
 from lvs_agent.model.check import CheckReport, CheckSpec, Failed, Passed
 from lvs_agent.model.event import Event
 from lvs_agent.model.ipvs import Operation, ServiceKey
@@ -24,19 +24,18 @@ LIVE_WITHIN_S = 5.0
 """The check loop is alive if it has turned within this time."""
 
 
-def is_live(snapshot: Snapshot) -> bool:
+def is_live(vitals: Vitals) -> bool:
     """Whether the check loop still turns."""
-    return snapshot.engine.last_turn_age_s <= LIVE_WITHIN_S
+    return vitals.last_turn_age_s <= LIVE_WITHIN_S
 
 
-def what_is_missing(snapshot: Snapshot) -> list[str]:
+def what_is_missing(vitals: Vitals) -> list[str]:
     """What keeps the agent from being ready, in words; empty exactly when it is ready."""
     missing = []
-    waiting = sum(status.last is None for status in snapshot.checks.values())
-    if waiting:
-        missing.append(f"{waiting} of {len(snapshot.checks)} checks have not run yet")
-    if not snapshot.reconcile.right_once:
-        missing.append("the table has not been right yet")
+    if vitals.unreported:
+        missing.append(f"{vitals.unreported} of {vitals.checks} checks have not run yet")
+    if not vitals.converged_once:
+        missing.append("the table has not been in sync yet")
     return missing
 
 
@@ -84,7 +83,7 @@ def _agent(snapshot: Snapshot) -> doc.Agent:
         started=rfc3339(snapshot.started_at),
         writes=snapshot.writes,
         ready=snapshot.ready,
-        missing=what_is_missing(snapshot),
+        missing=what_is_missing(snapshot.vitals),
         checks_in_flight=snapshot.engine.in_flight,
         checks_pending=snapshot.engine.pending,
         config=doc.Config(

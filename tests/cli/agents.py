@@ -28,7 +28,9 @@ def serving(
     events = showcase_events()
     server = WebServer(
         listener=listener or bind(("127.0.0.1", 0)),
-        sources=Sources(snapshot=snapshot, events=lambda query: choose(events, query)),
+        sources=Sources(
+            snapshot=snapshot, vitals=lambda: snapshot().vitals, events=lambda query: choose(events, query)
+        ),
         backend=backend or showcase_backend(),
         clock=SystemClock(),
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from lvs_agent.cli import main
+from tests.global_log import same_log
 
 COMMAND = (sys.executable, "-m", "lvs_agent")
 UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--") if os.geteuid() == 0 else ()
@@ -28,9 +29,9 @@ class Ended(NamedTuple):
 
 
 def here(*arguments: object) -> Ended:
-    """``lvs-agent`` with ``arguments`` within this process: fast, for commands that change nothing in it."""
+    """``lvs-agent`` with ``arguments`` within this process: fast, for commands that change no more than the log."""
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
+    with redirect_stdout(out), redirect_stderr(err), same_log(), pytest.raises(SystemExit) as end:
         main([str(argument) for argument in arguments])
     return Ended(int(end.value.code or 0), out.getvalue(), err.getvalue())
 

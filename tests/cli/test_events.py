@@ -51,7 +51,7 @@ def agent(journal: Journal) -> Iterator[str]:
     """The URL of an agent that has noted what ``journal`` has."""
     server = WebServer(
         listener=bind(("127.0.0.1", 0)),
-        sources=Sources(snapshot=snapshot, events=journal.select),
+        sources=Sources(snapshot=snapshot, vitals=lambda: snapshot().vitals, events=journal.select),
         backend=world_backend(),
         clock=SystemClock(),
     )
@@ -195,7 +195,7 @@ def test_following_shows_what_comes_once_through_a_restart(site: Path) -> None:
             from_file = json.loads(process.stdout.readline())
             server = WebServer(
                 listener=bind(("127.0.0.1", port)),
-                sources=Sources(snapshot=snapshot, events=journal.select),
+                sources=Sources(snapshot=snapshot, vitals=lambda: snapshot().vitals, events=journal.select),
                 backend=world_backend(),
                 clock=SystemClock(),
             )

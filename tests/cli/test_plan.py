@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 from lvs_agent.cli.plan import Assume, dry_round, state_at_start
 from lvs_agent.clock import SystemClock
 from lvs_agent.config import Config, load_config
-from lvs_agent.control.attending import Attending
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory, recall, remember
+from lvs_agent.control.operator_hooks import OperatorHooks
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import first_status
+from lvs_agent.control.reporting import Reporter
+from lvs_agent.control.round_requests import RoundRequests
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
-from lvs_agent.core.snapshot import EngineStatus, ServerStatus
+from lvs_agent.core.snapshot import ServerStatus
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.model.check import CheckId, CheckReport, Failed, FailureReason, Passed
 from lvs_agent.model.intent import Initial, Intent, OnDown
@@ -137,31 +139,31 @@ class Agent:
 
     def __init__(self, config: Config, kernel: MemoryIpvs, *, path: Path) -> None:
         clock = SystemClock()
+        memory = recall(config.agent.state_dir)
         self.state = AgentState(
             clock=clock,
             writes=False,
             intent=config.intent,
             config=first_status(config, path=path, clock=clock),
-            memory=recall(config.agent.state_dir),
-            engine=EngineStatus,
-            log_messages=dict,
+            memory=memory,
         )
-        journal = Journal(clock=clock)
-        self._attending = Attending(
+        reporter = Reporter(Journal(clock=clock))
+        self._requests = RoundRequests()
+        self._hooks = OperatorHooks(
             state=self.state,
-            journal=journal,
+            reporter=reporter,
             settings=config.agent,
+            maintained_before=memory.maintained,
             clock=clock,
             wake=lambda _: None,
             remember=lambda: None,
         )
-        self._checking = Checking(
-            state=self.state, journal=journal, set_down=lambda _check, _down: None, wake=lambda _: None
-        )
+        self._checking = Checking(state=self.state, reporter=reporter, wake=lambda _: None)
         self._reconciling = Reconciling(
             backend=kernel,
             state=self.state,
-            journal=journal,
+            reporter=reporter,
+            requests=self._requests,
             clock=clock,
             periods=Periods(reconcile_s=60.0, compare_s=60.0),
             remember=lambda: None,
@@ -170,15 +172,15 @@ class Agent:
 
     async def learn(self, reports: list[CheckReport]) -> None:
         """Start, and take ``reports``."""
-        await self._attending.first()
+        await self._hooks.first()
         self._checking.take(reports)
 
     async def first_round(self) -> tuple[Operation, ...]:
         """What the first round would do; the last thing that is asked."""
-        self._reconciling.wake()
+        self._requests.wake()
         await self._reconciling.round()
         self._reconciling.close()
-        await self._attending.finish(frozenset())
+        await self._hooks.finish(frozenset())
         return self.state.reconcile.pending
 
 

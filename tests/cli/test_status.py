@@ -43,7 +43,7 @@ def test_status_of_a_running_agent_is_fetched_whole() -> None:
     """What comes out is what the agent says; the URL may be written in several ways."""
     server = WebServer(
         listener=bind(("127.0.0.1", 0)),
-        sources=Sources(snapshot=world_snapshot),
+        sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
         backend=world_backend(),
         clock=SystemClock(),
     )

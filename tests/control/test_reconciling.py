@@ -4,6 +4,7 @@ import asyncio
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,11 +13,12 @@ from lvs_agent.clock import SystemClock
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
 from lvs_agent.control.reconciling import Periods, Reconciling
+from lvs_agent.control.reporting import Reporter
+from lvs_agent.control.round_requests import RoundRequests
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.condition import ServiceState
-from lvs_agent.core.health import Health
 from lvs_agent.core.pool import Membership, Pool
-from lvs_agent.core.snapshot import EngineStatus
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
 from lvs_agent.model.event import EventKind, EventQuery
 from lvs_agent.model.intent import Intent, OnDown
 from lvs_agent.model.ipvs import DeleteDestination, DeleteService, ServiceKey, Table, UpdateDestination
@@ -25,6 +27,7 @@ from tests.builders import (
     destination,
     intent,
     real_server,
+    report,
     service,
     service_key,
     table_of,
@@ -32,6 +35,7 @@ from tests.builders import (
 )
 from tests.control.fakes import FlakyIpvs
 
+FAILED = Failed(FailureReason.STATUS)
 WEB = virtual_service()
 DNS = virtual_service(name="dns", service=service(key=service_key(protocol="udp", port=53)))
 SLOW, OFTEN = Periods(reconcile_s=60.0, compare_s=60.0), Periods(reconcile_s=60.0, compare_s=0.02)
@@ -51,21 +55,24 @@ class Bench:
             intent=wanted or intent(services=[WEB, DNS]),
             config=config_status(),
             memory=Memory(),
-            engine=EngineStatus,
-            log_messages=dict,
         )
-        for key in self.state.servers:
-            self.state.settle_server(key, Health.UP, at=1.0)
+        self.report(Passed())
         self.journal = Journal(clock=self.clock)
+        self.requests = RoundRequests()
         self.loop = Reconciling(
             backend=self.kernel,
             state=self.state,
-            journal=self.journal,
+            reporter=Reporter(self.journal),
+            requests=self.requests,
             clock=self.clock,
             periods=periods,
             remember=self._remember,
             decided=self.decided.append,
         )
+
+    def report(self, result: CheckResult, *, check: str = "check") -> None:
+        """Let a check, by default the one that all of the real servers share, end with ``result``."""
+        self.state.checks_reported([report(check=check, result=result)])
 
     def _remember(self) -> None:
         self.remembered += 1
@@ -121,7 +128,7 @@ async def test_first_round_comes_at_once_and_makes_the_table_right() -> None:
 
     assert bench.state.reconcile.pending == ()
     assert bench.remembered == 1
-    assert bench.state.seen == set(bench.state.servers)
+    assert bench.state.history().seen == set(bench.state.servers)
 
 
 @trial
@@ -131,9 +138,9 @@ async def test_wakes_that_come_together_are_one_round() -> None:
     async with bench.running():
         await bench.until(lambda: bench.state.reconcile.rounds == 1)
         bench.kernel.read_scopes.clear()
-        for key in bench.state.servers:
-            bench.state.settle_server(key, Health.DOWN, at=2.0)
-            bench.loop.wake(frozenset({key[0]}))
+        bench.report(FAILED)
+        for woken, _ in bench.state.servers:
+            bench.requests.wake(frozenset({woken}))
         await bench.until(lambda: bench.state.reconcile.rounds == 2)
 
     assert set(bench.kernel.read_scopes[0] or ()) == {WEB.service.key, DNS.service.key}
@@ -220,7 +227,7 @@ async def test_dry_run_says_what_it_would_do_once() -> None:
     assert bench.kernel.read_table() == Table()
     assert [line["event"] for line in lines].count("operation_planned") == 4
     assert len(bench.state.reconcile.pending) == 4
-    assert not bench.state.reconcile.right_once
+    assert not bench.state.reconcile.converged_once
 
 
 @trial
@@ -229,8 +236,8 @@ async def test_service_that_left_is_deleted_and_then_no_longer_ours() -> None:
     bench = Bench()
     async with bench.running():
         await bench.until(lambda: bench.state.reconcile.rounds == 1)
-        bench.state.adopt(intent(services=[WEB]))
-        bench.loop.wake()
+        bench.state.configuration_adopted(bench.state.prepare(intent(services=[WEB]), config_status()))
+        bench.requests.wake()
         await bench.until(lambda: bench.right)
         await bench.until(lambda: bench.state.owned == {WEB.service.key})
 
@@ -259,17 +266,17 @@ async def test_row_that_somebody_deleted_stays_deleted_until_the_server_is_up() 
     key = (web.service.key, server.key)
     bench = Bench(wanted=intent(services=[web]))
     try:
-        bench.state.settle_server(key, Health.DOWN, at=2.0)
+        bench.report(FAILED)
         await bench.loop.round()
         quiesced = bench.kernel.read_table().entries[key[0]].destinations[key[1]]
         bench.kernel.apply(DeleteDestination(*key))
         for _ in range(3):
-            bench.loop.wake()
+            bench.requests.wake()
             await bench.loop.round()
         deleted = bench.kernel.read_table().entries[key[0]].destinations
         memory = bench.state.memory()
-        bench.state.settle_server(key, Health.UP, at=3.0)
-        bench.loop.wake()
+        bench.report(Passed())
+        bench.requests.wake()
         await bench.loop.round()
         up = bench.kernel.read_table().entries[key[0]].destinations[key[1]]
     finally:
@@ -319,7 +326,7 @@ async def rounds(bench: Bench, *steps: Callable[[], object]) -> list[tuple[str, 
         await bench.loop.round()
         for step in steps:
             step()
-            bench.loop.wake()
+            bench.requests.wake()
             await bench.loop.round()
     finally:
         bench.loop.close()
@@ -400,13 +407,12 @@ async def test_journal_tells_of_quorum_and_sorry_server() -> None:
     """The last server goes: the quorum is lost and the sorry server serves; it comes back: the reverse."""
     sorry = destination(address="10.0.0.99")
     web = virtual_service(sorry_server=sorry)
-    key = (web.service.key, web.real_servers[0].key)
     bench = Bench(wanted=intent(services=[web]))
     told = await rounds(
         bench,
-        lambda: bench.state.settle_server(key, Health.DOWN, at=2.0),
+        lambda: bench.report(FAILED),
         lambda: None,
-        lambda: bench.state.settle_server(key, Health.UP, at=3.0),
+        lambda: bench.report(Passed()),
     )
 
     assert [entry for entry in told if entry[0] != "operation_applied"] == [
@@ -428,12 +434,14 @@ async def test_journal_has_no_operations_where_nothing_is_written() -> None:
 @trial
 async def test_quorum_is_known_while_the_table_cannot_be_read() -> None:
     """A server that fails then costs its service the quorum at once, and the event comes once."""
-    bench = Bench()
+    dns = replace(DNS, real_servers=(real_server(checks=["other"]),))
+    bench = Bench(wanted=intent(services=[WEB, dns]))
+    bench.report(Passed(), check="other")
     await bench.loop.round()
     bench.kernel.deaf = True
-    bench.state.settle_server((WEB.service.key, WEB.real_servers[0].key), Health.DOWN, at=2.0)
+    bench.report(FAILED)
     for _ in range(2):
-        bench.loop.wake()
+        bench.requests.wake()
         await bench.loop.round()
     bench.loop.close()
 

@@ -10,11 +10,13 @@ from structlog.testing import capture_logs
 
 from lvs_agent.clock import ManualClock
 from lvs_agent.config import Config, load_config
+from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
 from lvs_agent.control.reloading import Reloading, first_status
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.state import AgentState
-from lvs_agent.core.snapshot import ConfigStatus, EngineStatus
+from lvs_agent.core.snapshot import ConfigStatus
 from lvs_agent.errors import ConfigError
 from lvs_agent.model.event import EventKind, EventQuery
 
@@ -37,19 +39,21 @@ class Bench:
             intent=config.intent,
             config=first_status(config, path=self.path, clock=clock),
             memory=Memory(),
-            engine=EngineStatus,
-            log_messages=dict,
         )
         self.journal = Journal(clock=clock)
         self.reloading = Reloading(
             path=self.path,
             load=load_config,
-            adopt=self.adopted.append,
+            adopt=self._adopt,
             state=self.state,
-            journal=self.journal,
+            reporter=Reporter(self.journal),
             clock=clock,
             look_s=0.02,
         )
+
+    def _adopt(self, config: Config, status: ConfigStatus) -> None:
+        self.state.configuration_adopted(self.state.prepare(config.intent, status))
+        self.adopted.append(config)
 
     async def watch(self, *steps: Callable[[], object]) -> None:
         """Run the loop, take each step and give the loop time to notice it."""
@@ -177,6 +181,39 @@ def test_only_configuration_errors_are_refusals(bench: Bench, tmp_path: Path) ->
     assert asyncio.run(bench.reloading.reload(cause="sighup")) is False
     with pytest.raises(ConfigError):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["load", "adopt"])
+def test_what_nobody_foresaw_is_a_refusal_and_the_old_configuration_stays(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Any exception while a file is read or put in force is told with a traceback, and the loop goes on."""
+
+    def fail(*_: object) -> Config:
+        raise OverflowError("the repetition number is too large")
+
+    def load(path: Path) -> Config:
+        with unexpected_is_refused(path):
+            return fail() if part == "load" else load_config(path)
+
+    bench.replace(TWO)
+    before = bench.state.intent
+    monkeypatch.setattr(bench.reloading, "_load", load)
+    if part == "adopt":
+        monkeypatch.setattr(bench.reloading, "_adopt", fail)
+    with capture_logs() as lines:
+        accepted = asyncio.run(bench.reloading.reload(cause="sighup"))
+
+    assert not accepted
+    assert bench.state.intent is before
+    assert (bench.state.config.last_reload_successful, bench.state.config.reload_failures) == (False, 1)
+    assert "internal error: OverflowError" in bench.state.config.problems[0]
+    assert [line["event"] for line in lines] == [
+        "configuration_internal_error",
+        "configuration_problem",
+        "configuration_refused",
+    ]
+    assert isinstance(lines[0]["exc_info"], OverflowError)
 
 
 def test_reloads_and_refusals_are_events(bench: Bench) -> None:

@@ -182,7 +182,7 @@ def test_what_was_applied_is_known_even_when_it_cannot_be_read_back(kernel: Flak
     assert result.left is None
     assert result.failed
     assert status.operations == {"add_service": 1, "add_destination": 1}
-    assert (status.errors, status.right_once, status.last_success_at) == (1, False, None)
+    assert (status.errors, status.converged_once, status.last_success_at) == (1, False, None)
 
 
 def test_scoped_result_changes_only_its_part_of_the_status(kernel: FlakyIpvs) -> None:
@@ -196,7 +196,7 @@ def test_scoped_result_changes_only_its_part_of_the_status(kernel: FlakyIpvs) ->
 
     assert after.left == kernel.read_table()
     assert set(after.pools) == {WEB.service.key, DNS.service.key}
-    assert (after.rounds, after.last_success_at, after.right_once) == (2, 2.0, True)
+    assert (after.rounds, after.last_success_at, after.converged_once) == (2, 2.0, True)
     assert after.operations == {"add_service": 2, "add_destination": 3, "delete_destination": 1}
 
 
@@ -210,7 +210,7 @@ def test_refused_operations_are_counted_by_errno(kernel: FlakyIpvs) -> None:
     assert status.operation_errors == {("add_service", "EPERM"): 2}
     assert "EPERM" in status.last_error
     assert {one.kind for one in status.drift} == {DriftKind.MISSING}
-    assert not status.right_once
+    assert not status.converged_once
 
 
 def operations(kernel: FlakyIpvs) -> list[type[Operation]]:
@@ -245,4 +245,4 @@ def test_table_is_right_for_good_only_after_every_check_has_run(kernel: FlakyIpv
     )
     after = account_round(before, late, perform(kernel, late), duration_s=0.1, now=2.0)
 
-    assert (before.right_once, after.right_once) == (False, True)
+    assert (before.converged_once, after.converged_once) == (False, True)

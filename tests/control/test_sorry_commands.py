@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from lvs_agent.clock import SystemClock
 from lvs_agent.control.journal import Journal
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.sorry_commands import SorryCommands
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
 from lvs_agent.model.event import EventKind, EventQuery
@@ -36,14 +37,15 @@ class Bench:
         self.journal = Journal(clock=SystemClock())
         self.commands = SorryCommands(
             clock=SystemClock(),
-            journal=self.journal,
+            reporter=Reporter(self.journal),
             started=started,
-            remember=self._remember,
+            changed=self._remember,
             concurrency=concurrency,
         )
 
     def _remember(self) -> None:
-        self.remembered.append(self.commands.started)
+        if self.remembered[-1:] != [self.commands.started]:
+            self.remembered.append(self.commands.started)
 
     def command(self, script: str = "", *, timeout_s: float = 10.0) -> SorryCommand:
         """A program that notes its arguments, does ``script`` and notes that it has ended."""
@@ -199,8 +201,8 @@ def test_command_that_hangs_is_killed_with_its_group_and_the_next_call_is_made(t
         asyncio.run(scenario())
     assert bench.written == ["start 192.0.2.1:80 tcp", "stop 192.0.2.1:80 tcp", "end stop 192.0.2.1:80"]
     assert [(line["event"], line["action"], line["outcome"]) for line in lines] == [
-        ("sorry_command_failed", START, SorryOutcome.TIMEOUT),
-        ("sorry_command_ended", STOP, SorryOutcome.SUCCEEDED),
+        ("sorry_command", START, SorryOutcome.TIMEOUT),
+        ("sorry_command", STOP, SorryOutcome.SUCCEEDED),
     ]
     assert bench.commands.counts[WEB, START, SorryOutcome.TIMEOUT] == 1
 
@@ -237,7 +239,7 @@ def test_failure_is_logged_and_counted_by_what_it_was(
 ) -> None:
     """The attempt counts as made: nothing is called again before the service turns."""
     commands = SorryCommands(
-        clock=SystemClock(), journal=Journal(clock=SystemClock()), remember=lambda: None, user=OURSELVES
+        clock=SystemClock(), reporter=Reporter(Journal(clock=SystemClock())), changed=lambda: None, user=OURSELVES
     )
 
     async def scenario() -> None:
@@ -251,7 +253,7 @@ def test_failure_is_logged_and_counted_by_what_it_was(
     assert commands.counts == {(WEB, START, outcome): 1}
     assert commands.started == {WEB}
     (line,) = lines
-    assert line["event"] == "sorry_command_failed"
+    assert line["event"] == "sorry_command"
     assert line["virtual_service"] == "web"
     assert line["duration_s"] >= 0
     assert facts.items() <= line.items()

@@ -9,9 +9,10 @@ from lvs_agent.clock import ManualClock
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.health import Health
-from lvs_agent.core.snapshot import EngineStatus, ServerStatus
+from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus, ServerStatus, Snapshot
 from lvs_agent.model.check import CheckId, CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from lvs_agent.model.event import EventKind, EventQuery
 from lvs_agent.model.intent import Intent, PassWhen
@@ -45,24 +46,33 @@ class Bench:
             intent=wanted or intent(services=[WEB], checks=[check_spec(rise=2, fall=2)]),
             config=config_status(),
             memory=memory or Memory(),
-            engine=EngineStatus,
-            log_messages=dict,
         )
         self.downs: list[tuple[CheckId, bool]] = []
         self.woken: list[frozenset[ServiceKey]] = []
         self.journal = Journal(clock=self.clock)
-        self.checking = Checking(
-            state=self.state,
-            journal=self.journal,
-            set_down=lambda check, down: self.downs.append((check, down)),
-            wake=self.woken.append,
-        )
+        self.checking = Checking(state=self.state, reporter=Reporter(self.journal), wake=self.woken.append)
 
     def tell(self, *results: CheckResult, check: str = "check") -> None:
         """One report for each of ``results``, a second apart."""
         for result in results:
             self.clock.advance(1.0)
-            self.checking.take([report(check=check, result=result, ended_at=self.clock.now())])
+            self.downs += self.checking.take([report(check=check, result=result, ended_at=self.clock.now())])
+
+    def adopt(self, wanted: Intent) -> None:
+        """Put ``wanted`` in force."""
+        self.state.configuration_adopted(self.state.prepare(wanted, config_status()))
+
+    def converge(self) -> None:
+        """End a round that has left the table in sync."""
+        self.end_round(replace(self.state.reconcile, converged_once=True))
+
+    def end_round(self, reconcile: ReconcileStatus, *, deleted: frozenset[ServiceKey] = frozenset()) -> None:
+        """End a round of no service."""
+        self.state.round_ended(reconcile, decided=(), withdrawn=frozenset(), deleted=deleted)
+
+    def snapshot(self) -> Snapshot:
+        """What readers see."""
+        return self.state.snapshot(engine=EngineStatus(), log_messages={})
 
 
 @pytest.fixture
@@ -204,10 +214,10 @@ def test_new_intent_keeps_what_is_the_same_in_it(bench: Bench) -> None:
         name="new", service=service(key=fwmark_key()), real_servers=[real_server(checks=["new"])]
     )
 
-    bench.state.adopt(intent(services=[WEB, newcomer], checks=[check_spec(rise=2, fall=2), check_spec(name="new")]))
+    bench.adopt(intent(services=[WEB, newcomer], checks=[check_spec(rise=2, fall=2), check_spec(name="new")]))
     kept = bench.state.servers[KEY]
     changed = virtual_service(real_servers=[real_server(checks=["other"])])
-    bench.state.adopt(intent(services=[changed]))
+    bench.adopt(intent(services=[changed]))
 
     assert kept == before
     assert bench.state.servers == {KEY: replace(before, health=Health.UNKNOWN, since=bench.clock.now())}
@@ -235,7 +245,7 @@ def test_memory_of_a_server_not_settled_yet_is_handed_on() -> None:
 
 def test_disowned_service_stays_ours_when_it_is_wanted_again(bench: Bench) -> None:
     """A service that came back while its deletion was under way is not forgotten."""
-    bench.state.disown(frozenset({WEB.service.key, fwmark_key()}))
+    bench.end_round(ReconcileStatus(), deleted=frozenset({WEB.service.key, fwmark_key()}))
 
     assert bench.state.owned == {WEB.service.key}
 
@@ -243,11 +253,11 @@ def test_disowned_service_stays_ours_when_it_is_wanted_again(bench: Bench) -> No
 def test_snapshot_is_ready_after_every_check_and_one_right_table(bench: Bench) -> None:
     """Readiness wants both."""
     bench.tell(PASS)
-    checked = bench.state.snapshot()
-    bench.state.reconcile = replace(bench.state.reconcile, right_once=True)
+    checked = bench.snapshot()
+    bench.converge()
 
-    assert (checked.all_checked, checked.ready) == (True, False)
-    assert bench.state.snapshot().ready
+    assert (checked.vitals.unreported, checked.ready) == (0, False)
+    assert bench.snapshot().ready
 
 
 def test_first_result_of_a_check_wakes_the_loop_even_where_it_settles_nothing(bench: Bench) -> None:

@@ -43,7 +43,7 @@ def test_bounds_ascend(bounds: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("checks", "right_once", "ready"),
+    ("checks", "converged_once", "ready"),
     [
         pytest.param({}, True, True, id="all-checked-and-right"),
         pytest.param({CheckId("check"): CheckStatus()}, True, False, id="a-check-has-not-run"),
@@ -51,9 +51,11 @@ def test_bounds_ascend(bounds: tuple[float, ...]) -> None:
     ],
 )
 def test_agent_is_ready_when_all_is_checked_and_the_table_was_right(
-    *, checks: dict[CheckId, CheckStatus], right_once: bool, ready: bool
+    *, checks: dict[CheckId, CheckStatus], converged_once: bool, ready: bool
 ) -> None:
     """Both are needed, and once is enough."""
-    taken = snapshot(services=[virtual_service()], checks=checks, reconcile=ReconcileStatus(right_once=right_once))
+    taken = snapshot(
+        services=[virtual_service()], checks=checks, reconcile=ReconcileStatus(converged_once=converged_once)
+    )
 
     assert taken.ready is ready

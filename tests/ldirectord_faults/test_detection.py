@@ -88,9 +88,9 @@ def test_command_that_hangs_delays_no_check(
     agent.until(lambda: len(other.since(began)) >= 3)
 
     assert called.exists()
-    assert agent.lines("sorry_command_ended") == []
+    assert agent.lines("sorry_command") == []
     called.unlink()
-    agent.wait_for("sorry_command_ended")
+    agent.wait_for("sorry_command")
 
 
 @pytest.mark.fault(6)

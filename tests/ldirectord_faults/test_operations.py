@@ -32,7 +32,7 @@ def test_fallback_command_is_told_of_the_end(
             f"    fallbackcommand={script} here\n"
         )
     )
-    agent.wait_for("sorry_command_ended")
+    agent.wait_for("sorry_command")
 
     assert agent.end() == 0
     assert calls.read_text().splitlines() == ["here start 192.0.2.1:80 tcp", "here stop 192.0.2.1:80 tcp"]

@@ -13,7 +13,7 @@ from tests.process.conftest import ConfigFile, StartAgent, StartServers
 
 def told(agent: Agent, log: Path, *, count: int) -> list[str]:
     """The calls of the sorry command that wrote ``log``, once ``count`` of them have ended."""
-    agent.wait_for("sorry_command_ended", count=count)
+    agent.wait_for("sorry_command", count=count)
     return log.read_text().splitlines()
 
 

@@ -294,7 +294,7 @@ def showcase_snapshot(sites: Iterable[Site] = SITES, *, writes: bool = True, at:
             left=table(*(service_entry(service=site.row, destinations=_rows(site)) for site in wanted)),
             pools=pools,
             drift_repairs=1,
-            right_once=True,
+            converged_once=True,
         ),
         config=config_status(digest="9f2c41d07be3a856", loaded_at=at - 93_000),
         started_at=at - 1_036_900,

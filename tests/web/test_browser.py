@@ -56,7 +56,11 @@ class Director:
         events = showcase_events()
         self._server = WebServer(
             listener=self._listener or bind(self._where),
-            sources=Sources(snapshot=lambda: self.shown, events=lambda query: choose(events, query)),
+            sources=Sources(
+                snapshot=lambda: self.shown,
+                vitals=lambda: self.shown.vitals,
+                events=lambda query: choose(events, query),
+            ),
             backend=self._backend,
             clock=SystemClock(),
         )

@@ -42,7 +42,7 @@ class Night:
         self.clock.advance(1_800.0)
         self.server = WebServer(
             listener=bind(("127.0.0.1", 0)),
-            sources=Sources(snapshot=snapshot, events=self.journal.select),
+            sources=Sources(snapshot=snapshot, vitals=lambda: snapshot().vitals, events=self.journal.select),
             backend=world_backend(),
             clock=self.clock,
         )

@@ -79,7 +79,9 @@ def world_page() -> str:
 
 def page_of(shown: Snapshot) -> str:
     """The page of ``shown`` as it is served, with what happened in the showcase."""
-    sources = Sources(snapshot=lambda: shown, events=lambda query: choose(showcase_events(), query))
+    sources = Sources(
+        snapshot=lambda: shown, vitals=lambda: shown.vitals, events=lambda query: choose(showcase_events(), query)
+    )
     return Shown(sources, world_backend().read_statistics()).page([])
 
 

@@ -84,7 +84,9 @@ def agent() -> Iterator[Agent]:
     agent = Agent()
     server = WebServer(
         listener=bind(("127.0.0.1", 0)),
-        sources=Sources(snapshot=agent.snapshot, metrics=lambda: agent.settings),
+        sources=Sources(
+            snapshot=agent.snapshot, vitals=lambda: agent.snapshot().vitals, metrics=lambda: agent.settings
+        ),
         backend=agent.kernel,
         clock=SystemClock(),
     )

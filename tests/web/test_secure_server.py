@@ -59,7 +59,7 @@ class Site:
         """Serve, and give address and port."""
         self._server = WebServer(
             listener=bind(("127.0.0.1", 0)),
-            sources=Sources(snapshot=world_snapshot),
+            sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
             backend=world_backend(),
             clock=self.clock,
             web_config_file=self.file,
@@ -392,7 +392,7 @@ def test_broken_file_is_no_start(site: Site) -> None:
     with bind(("127.0.0.1", 0)) as listener, pytest.raises(ConfigError, match=r"web\.yml: basic_auth_users\.ann: must"):
         WebServer(
             listener=listener,
-            sources=Sources(snapshot=world_snapshot),
+            sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
             backend=world_backend(),
             clock=SystemClock(),
             web_config_file=site.file,

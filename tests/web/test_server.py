@@ -16,7 +16,7 @@ import structlog
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from lvs_agent.clock import SystemClock
-from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus, Snapshot
+from lvs_agent.core.snapshot import EngineStatus, ReconcileStatus, Snapshot, Vitals
 from lvs_agent.errors import Refused, StartError
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.model.statistics import KernelInfo, Statistics
@@ -72,7 +72,7 @@ def serve(kernel: Kernel) -> Iterator[Serve]:
     def start(shown: Snapshot) -> str:
         server = WebServer(
             listener=bind(("127.0.0.1", 0)),
-            sources=Sources(snapshot=lambda: shown),
+            sources=Sources(snapshot=lambda: shown, vitals=lambda: shown.vitals),
             backend=kernel,
             clock=SystemClock(),
         )
@@ -242,8 +242,35 @@ def test_readyz_says_what_is_missing(serve: Serve) -> None:
     assert (ready.status_code, ready.json()) == (200, {"ready": True, "missing": []})
     assert (waiting.status_code, waiting.json()) == (
         503,
-        {"ready": False, "missing": ["the table has not been right yet"]},
+        {"ready": False, "missing": ["the table has not been in sync yet"]},
     )
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_liveness_takes_no_snapshot(kernel: Kernel, path: str) -> None:
+    """Whether the agent lives and is ready is answered from facts of constant size: no walk over the checks, no
+    kernel, no thread that renders.
+    """
+
+    def no_snapshot() -> Snapshot:
+        raise AssertionError("a snapshot was built")
+
+    vitals = Vitals(checks=10_000, unreported=0, converged_once=True, last_turn_age_s=0.5)
+    server = WebServer(
+        listener=bind(("127.0.0.1", 0)),
+        sources=Sources(snapshot=no_snapshot, vitals=lambda: vitals),
+        backend=kernel,
+        clock=SystemClock(),
+    )
+    server.start()
+    try:
+        server.wait_until_serving(PATIENCE_S)
+        answer = httpx.get(f"http://{server.address}{path}")
+    finally:
+        server.stop()
+
+    assert answer.status_code == 200
+    assert kernel.readings == 0
 
 
 def test_status_is_json(url: str) -> None:
@@ -318,7 +345,10 @@ def test_requests_leave_nothing_on_standard_output(url: str, capfd: pytest.Captu
 def server_of(kernel: Kernel) -> WebServer:
     """A server on a free port of loopback, started."""
     server = WebServer(
-        listener=bind(("127.0.0.1", 0)), sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock()
+        listener=bind(("127.0.0.1", 0)),
+        sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
+        backend=kernel,
+        clock=SystemClock(),
     )
     server.start()
     server.wait_until_serving(PATIENCE_S)
@@ -384,7 +414,10 @@ def test_kernel_that_recovers_is_logged(url: str, kernel: Kernel) -> None:
 def test_server_that_never_started_gives_its_port_back(kernel: Kernel) -> None:
     """A start that fails elsewhere leaves no socket behind."""
     server = WebServer(
-        listener=bind(("127.0.0.1", 0)), sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock()
+        listener=bind(("127.0.0.1", 0)),
+        sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
+        backend=kernel,
+        clock=SystemClock(),
     )
     server.stop()
     server.stop()
@@ -436,7 +469,10 @@ def test_address_is_written_as_in_a_url() -> None:
             pytest.skip("this host has no IPv6")
         raise
     server = WebServer(
-        listener=listener, sources=Sources(snapshot=world_snapshot), backend=MemoryIpvs(), clock=SystemClock()
+        listener=listener,
+        sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
+        backend=MemoryIpvs(),
+        clock=SystemClock(),
     )
     server.start()
 
@@ -450,7 +486,12 @@ def test_address_is_written_as_in_a_url() -> None:
 def test_server_that_cannot_serve_ends_with_the_reason(kernel: Kernel) -> None:
     """Who runs it is told, and who waits for it does not wait in vain."""
     listener = bind(("127.0.0.1", 0))
-    server = WebServer(listener=listener, sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock())
+    server = WebServer(
+        listener=listener,
+        sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
+        backend=kernel,
+        clock=SystemClock(),
+    )
     listener.close()
 
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -465,7 +506,7 @@ def test_server_may_be_stopped_before_it_serves(kernel: Kernel) -> None:
     for _ in range(5):
         server = WebServer(
             listener=bind(("127.0.0.1", 0)),
-            sources=Sources(snapshot=world_snapshot),
+            sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
             backend=kernel,
             clock=SystemClock(),
         )
@@ -479,7 +520,10 @@ def test_server_may_be_stopped_before_it_serves(kernel: Kernel) -> None:
 def test_request_waits_until_it_is_served(kernel: Kernel) -> None:
     """A scrape that comes too early is answered late, not refused."""
     server = WebServer(
-        listener=bind(("127.0.0.1", 0)), sources=Sources(snapshot=world_snapshot), backend=kernel, clock=SystemClock()
+        listener=bind(("127.0.0.1", 0)),
+        sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
+        backend=kernel,
+        clock=SystemClock(),
     )
     with ThreadPoolExecutor(1) as pool:
         scrape = pool.submit(httpx.get, f"http://{server.address}/livez")

@@ -226,12 +226,12 @@ def test_ready_needs_every_check_and_a_right_table() -> None:
         services=[virtual_service()], checks={CheckId("check"): check_status()}, reconcile=ReconcileStatus()
     )
 
-    assert what_is_missing(waiting) == ["1 of 1 checks have not run yet", "the table has not been right yet"]
+    assert what_is_missing(waiting.vitals) == ["1 of 1 checks have not run yet", "the table has not been in sync yet"]
     assert not waiting.ready
-    assert what_is_missing(snapshot(services=[virtual_service()])) == []
+    assert what_is_missing(snapshot(services=[virtual_service()]).vitals) == []
 
 
 @pytest.mark.parametrize(("age_s", "live"), [(0.0, True), (5.0, True), (5.1, False)])
 def test_live_means_that_the_check_loop_turned_lately(age_s: float, live: bool) -> None:  # noqa: FBT001 - a table
     """Five seconds without a turn of the check loop are too many."""
-    assert is_live(snapshot(engine=EngineStatus(last_turn_age_s=age_s))) is live
+    assert is_live(snapshot(engine=EngineStatus(last_turn_age_s=age_s)).vitals) is live

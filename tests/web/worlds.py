@@ -126,7 +126,7 @@ def world_snapshot() -> Snapshot:
             pending=(UpdateDestination(shop, SHOP.real_servers[0].destination, ("weight",)),),
             drift=(Drift(DriftKind.UNEXPECTED, shop, destination_key(address="10.0.0.77")),),
             drift_repairs=3,
-            right_once=True,
+            converged_once=True,
         ),
         config=config_status(
             problems=("service.shop: no real server",), warnings=("old key",), last_reload_successful=False

@@ -87,15 +87,18 @@ class Engine:
     def configure(self, specs: Collection[CheckSpec]) -> None:
         """Replace the set of checks.  Equal ids go on untouched, with phase, state and running probe; those whose
         result cannot change are not reported again.
+
+        Whatever this raises about a check, nothing has changed then.
         """
         wanted = {spec.id: spec for spec in specs}
+        settled = self._settled & wanted.keys()
+        fresh = [self._made(wanted[new]) for new in wanted.keys() - self._checks.keys() - settled]
+        self._settled = settled
         for gone in self._checks.keys() - wanted.keys():
             self._drop(self._checks.pop(gone))
         now = self._clock.monotonic()
-        self._settled &= wanted.keys()
-        fresh = wanted.keys() - self._checks.keys() - self._settled
         for new in fresh:
-            self._add(wanted[new], now=now, together=len(fresh))
+            self._add(new, now=now, together=len(fresh))
         self._arm()
 
     def set_down(self, check: CheckId, down: bool) -> None:  # noqa: FBT001 - the state is the message
@@ -169,9 +172,9 @@ class Engine:
 
     # -- checks come and go --------------------------------------------------------------------------------------
 
-    def _add(self, spec: CheckSpec, *, now: float, together: int) -> None:
+    def _made(self, spec: CheckSpec) -> RunningCheck:
         fraction = schedule.fraction_of(spec.id)
-        check = RunningCheck(
+        return RunningCheck(
             spec,
             checker=self._kinds[spec.kind],
             fraction=fraction,
@@ -179,8 +182,11 @@ class Engine:
             finished=self._finished,
             run_early=self._run_early,
         )
+
+    def _add(self, check: RunningCheck, *, now: float, together: int) -> None:
+        spec = check.spec
         self._checks[spec.id] = check
-        first = schedule.first_run(fraction=fraction, interval_s=spec.interval_s, now=now, together=together)
+        first = schedule.first_run(fraction=check.fraction, interval_s=spec.interval_s, now=now, together=together)
         self._plan(check, first)
 
     def _drop(self, check: RunningCheck) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from lvs_agent.clock import Clock
 from lvs_agent.config import AgentSettings
-from lvs_agent.control.journal import Journal
 from lvs_agent.control.maintenance import Maintenance
 from lvs_agent.control.monitor_files import MonitorFiles
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.sorry_commands import SorryCommands
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.maintenance import checked_servers
 from lvs_agent.core.pool import Pool, in_distress
 from lvs_agent.core.snapshot import ServerKey
-from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckId, CheckReport
 from lvs_agent.model.event import EventKind
+from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import ServiceKey
-
-log = get_logger()
 
 FINISH_S = 5.0
 """How long sorry commands may take altogether when the agent stops."""
@@ -28,7 +28,33 @@ CLOSE_S = 1.0
 """How long the last lines of monitor files may take then."""
 
 
-class Attending:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookedConfig:
+    """A configuration, ready to be put in force.  ``servers``: those that may be in maintenance, with the ports that
+    their checks go to.  ``monitored``: the checks whose results go into monitor files.
+    """
+
+    maintenance_dir: Path | None
+    servers: Mapping[ServerKey, Collection[int]]
+    monitored: frozenset[CheckId]
+
+
+def prepare(intent: Intent, settings: AgentSettings) -> HookedConfig:
+    """What the hooks need of a configuration.  Whatever this raises, nothing has changed yet."""
+    return HookedConfig(
+        maintenance_dir=settings.maintenance_dir,
+        servers=checked_servers(intent),
+        monitored=frozenset(
+            check
+            for service in intent.services
+            if service.monitor_file is not None
+            for server in service.real_servers
+            for check in server.all_checks
+        ),
+    )
+
+
+class OperatorHooks:
     """Follows the configuration in ``state``; every method is called on the loop.
 
     ``wake(services)`` tells the reconcile loop whose pools may have changed, ``remember`` that what outlives the
@@ -39,45 +65,42 @@ class Attending:
         self,
         *,
         state: AgentState,
-        journal: Journal,
+        reporter: Reporter,
         settings: AgentSettings,
+        maintained_before: frozenset[ServerKey],
         clock: Clock,
         wake: Callable[[frozenset[ServiceKey]], None],
         remember: Callable[[], None],
     ) -> None:
         self._state = state
-        self._journal = journal
-        self._told_before = state.maintained_before
+        self._reporter = reporter
+        self._reported_before = maintained_before
+        self._remember = remember
         self._wake = wake
         self._maintenance = Maintenance(changed=self._maintain, clock=clock)
         self._commands = SorryCommands(
             clock=clock,
-            journal=journal,
-            started=state.sorry_started(),
-            remember=remember,
+            reporter=reporter,
+            started=state.sorry_started,
+            changed=self._sorry_commands_called,
             user=settings.command_user,
         )
         self._files = MonitorFiles()
         self._monitored: frozenset[CheckId] = frozenset()
-        state.sorry_started = lambda: self._commands.started
-        state.sorry_calls = lambda: self._commands.counts
-        self.adopt(settings)
+        self.adopt(prepare(state.intent, settings))
 
-    def adopt(self, settings: AgentSettings) -> None:
-        """Take over a configuration that ``state`` has adopted."""
-        intent = self._state.intent
-        self._maintenance.adopt(directory=settings.maintenance_dir, servers=checked_servers(intent))
-        monitored = [service for service in intent.services if service.monitor_file is not None]
-        self._monitored = frozenset(
-            check for service in monitored for server in service.real_servers for check in server.all_checks
-        )
+    def adopt(self, configuration: HookedConfig) -> None:
+        """Put in force what ``prepare`` has made of a configuration; this cannot fail."""
+        self._maintenance.adopt(directory=configuration.maintenance_dir, servers=configuration.servers)
+        self._monitored = configuration.monitored
 
     async def first(self) -> None:
         """What must be known before the first round."""
         await self._maintenance.first()
-        for key in sorted(self._told_before - self._state.maintained, key=str):
-            self._record(EventKind.MAINTENANCE_ENDED, key)
-        self._told_before = frozenset()
+        for key in sorted(self._reported_before - self._state.maintained, key=str):
+            service, server = self._names(key)
+            self._reporter.report(EventKind.MAINTENANCE_ENDED, virtual_service=service, real_server=server)
+        self._reported_before = frozenset()
 
     async def run(self) -> None:
         """Follow the maintenance directory and write monitor files until cancelled."""
@@ -92,7 +115,7 @@ class Attending:
                 self._files.take(
                     report,
                     self._state.intent.checks[report.check],
-                    users=self._state.users[report.check],
+                    users=self._state.users_of(report.check),
                     in_maintenance=self._state.maintained,
                 )
 
@@ -114,15 +137,24 @@ class Attending:
         self._maintenance.close()
 
     def _maintain(self, servers: frozenset[ServerKey]) -> None:
-        before, self._state.maintained = self._state.maintained, servers
-        for key in sorted(servers ^ before, key=str):
-            kind = EventKind.MAINTENANCE_BEGUN if key in servers else EventKind.MAINTENANCE_ENDED
-            log.info(kind.value, virtual_service=self._state.names.get(key[0], key[0]), real_server=key[1])
-            if key not in self._told_before:
-                self._record(kind, key)
-        self._wake(frozenset(service for service, _ in servers ^ before))
+        changed = servers ^ self._state.maintained
+        self._state.maintenance_changed(servers)
+        for key in sorted(changed, key=str):
+            service, server = self._names(key)
+            self._reporter.report(
+                EventKind.MAINTENANCE_BEGUN if key in servers else EventKind.MAINTENANCE_ENDED,
+                virtual_service=service,
+                real_server=server,
+                news=key not in self._reported_before,
+            )
+        self._wake(frozenset(service for service, _ in changed))
 
-    def _record(self, kind: EventKind, key: ServerKey) -> None:
+    def _names(self, key: ServerKey) -> tuple[str, str]:
         service, server = key
-        name = self._state.names.get(service) or str(service)
-        self._journal.record(kind, virtual_service=name, real_server=str(server))
+        return self._state.name_of(service), str(server)
+
+    def _sorry_commands_called(self) -> None:
+        is_new = self._commands.started != self._state.sorry_started
+        self._state.sorry_commands_called(started=self._commands.started, calls=self._commands.counts)
+        if is_new:
+            self._remember()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from lvs_agent.clock import SystemClock
 from lvs_agent.config import load_config
-from lvs_agent.control.attending import Attending
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Memory
+from lvs_agent.control.operator_hooks import OperatorHooks
+from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.state import AgentState
-from lvs_agent.core.snapshot import EngineStatus
 from lvs_agent.model.event import EventQuery
 from tests.builders import config_status
 
@@ -40,17 +40,21 @@ def events_of(directory: Path, memory: Memory, *steps: Callable[[], object]) -> 
         intent=config.intent,
         config=config_status(),
         memory=memory,
-        engine=EngineStatus,
-        log_messages=dict,
     )
     journal = Journal(clock=clock)
 
     async def scenario() -> None:
-        attending = Attending(
-            state=state, journal=journal, settings=config.agent, clock=clock, wake=lambda _: None, remember=lambda: None
+        hooks = OperatorHooks(
+            state=state,
+            reporter=Reporter(journal),
+            settings=config.agent,
+            maintained_before=memory.maintained,
+            clock=clock,
+            wake=lambda _: None,
+            remember=lambda: None,
         )
-        await attending.first()
-        task = asyncio.create_task(attending.run())
+        await hooks.first()
+        task = asyncio.create_task(hooks.run())
         for step in steps:
             before = state.maintained
             step()
@@ -59,7 +63,7 @@ def events_of(directory: Path, memory: Memory, *steps: Callable[[], object]) -> 
                     await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])
-        await attending.finish(frozenset())
+        await hooks.finish(frozenset())
 
     asyncio.run(scenario())
     told = [(event.kind.value, event.real_server) for event in journal.select(EventQuery())]

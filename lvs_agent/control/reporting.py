@@ -1,0 +1,99 @@
+"""Reports what happened, once: one call writes the line in the log and the event in the journal, in the same words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import PurePath
+
+from lvs_agent.control.journal import Journal
+from lvs_agent.log import get_logger
+from lvs_agent.model.event import EventKind, Fact
+
+log = get_logger()
+
+Told = Fact | Enum | PurePath | BaseException | None
+"""A fact as who reports it has it."""
+
+Subject = tuple[str, str]
+"""Names of a virtual service and of a real server; empty where the event is about none."""
+
+_WARNINGS = frozenset(
+    {
+        EventKind.SERVER_DOWN,
+        EventKind.QUORUM_LOST,
+        EventKind.SORRY_SERVER_BEGUN,
+        EventKind.OPERATION_WITHOUT_EFFECT,
+        EventKind.TABLE_CHANGED_BY_OTHERS,
+    }
+)
+_ERRORS = frozenset(
+    {
+        EventKind.CONFIGURATION_REFUSED,
+        EventKind.OPERATION_REFUSED,
+        EventKind.TABLE_NOT_READ,
+        EventKind.CHECK_NOT_POSSIBLE,
+    }
+)
+
+
+def level_of(kind: EventKind) -> int:
+    """How important the log line of an event is."""
+    if kind in _ERRORS:
+        return logging.ERROR
+    return logging.WARNING if kind in _WARNINGS else logging.INFO
+
+
+class Reporter:
+    """Every method is called on the loop."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def report(
+        self,
+        kind: EventKind,
+        /,
+        *,
+        virtual_service: str = "",
+        real_server: str = "",
+        at: float | None = None,
+        failed: bool = False,
+        log_only: Mapping[str, object] | None = None,
+        news: bool = True,
+        **facts: Told,
+    ) -> None:
+        """Report an event about a service, a server of it, or neither.
+
+        ``failed`` makes an error of what usually is none; ``log_only`` is context that the journal does not keep;
+        ``news`` False writes the line only: the event is in the journal of an earlier process.  ``at``: see
+        ``Journal.record``.  Facts that are None are left out.
+        """
+        subject = {"virtual_service": virtual_service, "real_server": real_server}
+        self.log(
+            kind, failed=failed, **{key: name for key, name in subject.items() if name}, **(log_only or {}), **facts
+        )
+        if news:
+            self.record(kind, [(virtual_service, real_server)], at=at, **facts)
+
+    def log(self, kind: EventKind, /, *, failed: bool = False, **facts: object) -> None:
+        """Write the line alone."""
+        log.log(logging.ERROR if failed else level_of(kind), kind.value, **facts)
+
+    def record(
+        self, kind: EventKind, subjects: Iterable[Subject], /, *, at: float | None = None, **facts: Told
+    ) -> None:
+        """Note the event alone, once for each of ``subjects``."""
+        kept = {name: _fact(fact) for name, fact in facts.items()}
+        for service, server in subjects:
+            self._journal.record(kind, virtual_service=service, real_server=server, at=at, **kept)
+
+
+def _fact(told: Told) -> Fact | None:
+    """``told`` as the journal keeps it."""
+    if isinstance(told, Enum):
+        return str(told.value)
+    if isinstance(told, PurePath | BaseException):
+        return str(told)
+    return told

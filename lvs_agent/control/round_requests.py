@@ -1,0 +1,39 @@
+"""Requests for a round: made by whoever changes what the table should be, and taken by the reconcile loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lvs_agent.model.ipvs import ServiceKey
+
+
+class RoundRequests:
+    """For one event loop; every method is called on it."""
+
+    def __init__(self) -> None:
+        self._scope: frozenset[ServiceKey] | None = frozenset()
+        self._made = asyncio.Event()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a round was asked for since ``take`` was called last."""
+        return self._made.is_set()
+
+    def wake(self, services: frozenset[ServiceKey] | None = None) -> None:
+        """Ask for a round for ``services`` (None: for all) as soon as possible."""
+        self._scope = None if services is None or self._scope is None else self._scope | services
+        self._made.set()
+
+    def take(self) -> frozenset[ServiceKey] | None:
+        """The services that a round was asked for since the last call; None for all."""
+        scope, self._scope = self._scope, frozenset()
+        self._made.clear()
+        return scope
+
+    async def wait(self, *, seconds: float) -> None:
+        """Wait for a request, but no longer than ``seconds``."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._made.wait()
+        except TimeoutError:
+            return
