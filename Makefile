@@ -64,6 +64,7 @@ bench: $(VENV)/.dev  ## compare the speed with the peers, in one run
 	scripts/setup bench $(PYTHON) $(VENV)
 	$(BIN)/python -m benchmarks.checks
 	$(BIN)/python -m benchmarks.scrape
+	$(BIN)/python -m benchmarks.liveness
 
 lab: $(VENV)/.dev  ## download a kernel with IPVS, if the running kernel has none
 	tests/lab/lab fetch

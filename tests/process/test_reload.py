@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +121,44 @@ def test_key_that_only_a_start_reads_is_named(at_work: tuple[Agent, RealServer],
     agent.send(signal.SIGHUP)
 
     assert agent.wait_for("configuration_needs_restart")["keys"] == "agent.state_dir, log.level"
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    ['body_regex = "a{99999999999999999}"', f'body_regex = "{"(" * 5_000}{")" * 5_000}"', f"rise = {'9' * 5_000}"],
+    ids=["count", "nesting", "number"],
+)
+def test_absurd_value_does_not_end_the_agent(
+    at_work: tuple[Agent, RealServer], config: ConfigFile, absurd: str
+) -> None:
+    """A file that Python's own libraries stumble over is refused like any other, and the checks go on."""
+    agent, server = at_work
+    good = config.path.read_text(encoding="utf-8")
+    config.replace(good + f'[defaults.check]\ntype = "http"\n{absurd}\n')
+    agent.send(signal.SIGHUP)
+    agent.wait_for("configuration_refused")
+    begun = time.monotonic()
+    agent.until(lambda: len(server.since(begun)) > 2)
+    config.replace(good)
+    agent.send(signal.SIGHUP)
+    agent.wait_for("configuration_reloaded")
+
+    assert agent.lines("real_server_down") == []
+
+
+@pytest.mark.parametrize("command", ["run", "check-config", "plan"])
+def test_absurd_value_at_the_start_is_a_clear_message(tmp_path: Path, command: str) -> None:
+    """Exit status 2 and a line with the place, not a traceback."""
+    path = tmp_path / "config.toml"
+    path.write_text('[defaults.check]\ntype = "http"\nbody_regex = "a{99999999999999999}"\n')
+    ended = subprocess.run(
+        [sys.executable, "-m", "lvs_agent", command, "--config", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {path}: ")
+    assert "Traceback" not in ended.stderr
