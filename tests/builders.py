@@ -360,7 +360,7 @@ def with_conditions(
         healths={key: server.health for key, server in servers.items()},
         maintained=maintained,
         pools=status.pools,
-        table=status.left,
+        table=status.last_table,
     )
     return replace(status, conditions=conditions)
 
@@ -369,7 +369,7 @@ def _settled(wanted: Intent, *, at: float) -> ReconcileStatus:
     return ReconcileStatus(
         rounds=1,
         last_success_at=at,
-        left=table_of(*wanted.services),
+        last_table=table_of(*wanted.services),
         pools={one.service.key: pool(service=one) for one in wanted.services},
         converged_once=True,
     )

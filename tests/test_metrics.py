@@ -402,7 +402,7 @@ def test_sorry_server_is_active_where_it_was_decided_and_is_in_the_table(
     pools = {web.service.key: pool(service=web, memberships={"10.0.0.1:80": membership})}
     rows = [web.sorry_server] if in_table and web.sorry_server else []
     left = table(service_entry(service=web.service, destinations=rows))
-    found = of(snapshot(services=[web], reconcile=ReconcileStatus(pools=pools, left=left)))
+    found = of(snapshot(services=[web], reconcile=ReconcileStatus(pools=pools, last_table=left)))
 
     assert found[f"lvs_virtual_service_sorry_server_active{{{WEB}}}"] == active
 

@@ -59,7 +59,7 @@ class Checking:
                 self._report_error(noted, noted.report.result)
         elif before is not None and isinstance(before.result, Errored):
             self._reporter.record(
-                EventKind.CHECK_POSSIBLE_AGAIN, self._subjects(noted), at=noted.report.ended_at, check=noted.spec.kind
+                EventKind.CHECK_RECOVERED, self._subjects(noted), at=noted.report.ended_at, check=noted.spec.kind
             )
         for turn in noted.servers:
             self._report_turn(noted, turn)

@@ -94,7 +94,7 @@ class Journal:
         self._last = ending.number
         if not ending.orderly:
             self._last += LEAP
-            self.record(EventKind.AGENT_VANISHED)
+            self.record(EventKind.PREVIOUS_RUN_CRASHED)
 
     def _add(self, kind: EventKind, service: str, server: str, at: float, facts: dict[str, Fact]) -> None:
         event = Event(number=self._last + 1, at=at, kind=kind, virtual_service=service, real_server=server, facts=facts)

@@ -142,7 +142,7 @@ class OperatorHooks:
         for key in sorted(changed, key=str):
             service, server = self._names(key)
             self._reporter.report(
-                EventKind.MAINTENANCE_BEGUN if key in servers else EventKind.MAINTENANCE_ENDED,
+                EventKind.MAINTENANCE_STARTED if key in servers else EventKind.MAINTENANCE_ENDED,
                 virtual_service=service,
                 real_server=server,
                 news=key not in self._reported_before,

@@ -103,7 +103,7 @@ class Reconciling:
 
     async def _table_was_changed(self) -> bool:
         """Whether /proc shows an owned service differently from how it was left."""
-        left = self._state.reconcile.left
+        left = self._state.reconcile.last_table
         if left is None:
             return True
         if self._outline[0] is not left:
@@ -180,8 +180,8 @@ def round_input(state: AgentState, *, scope: frozenset[ServiceKey] | None) -> Ro
         history=state.history(),
         shares=state.shares(),
         owned=state.owned,
-        left=state.reconcile.left,
-        scope=scope if state.reconcile.left is not None else None,
+        last_table=state.reconcile.last_table,
+        scope=scope if state.reconcile.last_table is not None else None,
         writes=state.writes,
         all_checked=state.all_checked,
     )

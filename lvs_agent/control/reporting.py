@@ -23,7 +23,7 @@ _WARNINGS = frozenset(
     {
         EventKind.SERVER_DOWN,
         EventKind.QUORUM_LOST,
-        EventKind.SORRY_SERVER_BEGUN,
+        EventKind.SORRY_SERVER_ACTIVATED,
         EventKind.OPERATION_WITHOUT_EFFECT,
         EventKind.TABLE_CHANGED_BY_OTHERS,
     }

@@ -31,7 +31,7 @@ class RoundInput:
     """Everything that a round starts from.
 
     ``scope`` None means every service; ``history`` is what was done with real servers before, ``shares`` the
-    percent of their weights that they are to have; ``left`` is the table as
+    percent of their weights that they are to have; ``last_table`` is the table as
     the last round left it; ``writes`` False plans and applies nothing; ``all_checked`` False says that a check has not
     run yet, so that right is not yet for good.
     """
@@ -41,7 +41,7 @@ class RoundInput:
     history: History
     shares: Mapping[ServerKey, int] = field(default_factory=dict)
     owned: frozenset[ServiceKey]
-    left: Table | None
+    last_table: Table | None
     scope: frozenset[ServiceKey] | None = None
     writes: bool = True
     all_checked: bool = True
@@ -59,13 +59,13 @@ class Applied:
 class RoundResult:
     """What a round found and did.
 
-    ``left`` is the table read back, or None where that was not possible after something had been applied (``unread``
-    says why); ``desired`` the one that was decided, as far as it is in scope; ``pending`` the operations that would
-    still make ``left`` like it; ``drift`` what had been changed by others since the round before, ``repaired`` how many
-    of those rows are again as they were; ``wrong`` how the owned services in scope differ from what is desired now.
+    ``last_table`` is the table read back, or None if it could not be read after something had been applied
+    (``unread`` says why); ``desired`` the desired table, as far as it is in scope; ``pending`` the operations that are
+    still needed; ``drift`` what others have changed since the round before, ``repaired`` how many of those rows were
+    repaired; ``wrong`` how the owned services in scope differ from the desired table.
     """
 
-    left: Table | None
+    last_table: Table | None
     desired: Table
     pools: Mapping[ServiceKey, Pool]
     applied: tuple[Applied, ...]
@@ -85,9 +85,9 @@ class RoundResult:
 def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
     """Make one round.  Raises IpvsError where the table cannot be read; nothing has been applied then."""
     concerned = given.owned if given.scope is None else given.owned & given.scope
-    before = given.left or Table()
+    before = given.last_table or Table()
     observed = backend.read_table(given.scope)
-    drift = find_drift(left=before, observed=observed, owned=concerned)
+    drift = find_drift(last_table=before, observed=observed, owned=concerned)
     decision = _decide(given, observed, drift)
     operations = plan(desired=decision.desired, observed=observed, owned=concerned)
     applied = _apply(backend, operations) if given.writes else ()
@@ -95,7 +95,7 @@ def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
         left = _read_back(backend, observed, applied)
     except IpvsError as error:
         return RoundResult(
-            left=None,
+            last_table=None,
             desired=decision.desired,
             pools=decision.pools,
             applied=applied,
@@ -106,14 +106,14 @@ def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
             unread=error,
         )
     return RoundResult(
-        left=left,
+        last_table=left,
         desired=decision.desired,
         pools=decision.pools,
         applied=applied,
         pending=plan(desired=decision.desired, observed=left, owned=concerned),
         drift=drift,
-        repaired=len(set(drift).difference(find_drift(left=before, observed=left, owned=concerned))),
-        wrong=find_drift(left=decision.desired, observed=left, owned=concerned),
+        repaired=len(set(drift).difference(find_drift(last_table=before, observed=left, owned=concerned))),
+        wrong=find_drift(last_table=decision.desired, observed=left, owned=concerned),
     )
 
 
@@ -164,7 +164,7 @@ def account_round(
     """The status of the reconcile loop after a round; what the round did not look at stays as it was."""
     merged = replace(
         _merge(status, given.scope, result),
-        conditions=new_conditions(status.conditions, given, pools=result.pools, table=result.left),
+        conditions=new_conditions(status.conditions, given, pools=result.pools, table=result.last_table),
     )
     problems = [f"{operation_name(one.operation)}: {one.error}" for one in result.applied if one.error]
     problems += [str(result.unread)] if result.unread else []
@@ -205,11 +205,13 @@ def new_conditions(
 
 
 def _merge(status: ReconcileStatus, scope: frozenset[ServiceKey] | None, result: RoundResult) -> ReconcileStatus:
-    if scope is None or status.left is None or result.left is None:
-        return replace(status, left=result.left, pools=result.pools, pending=result.pending, drift=result.wrong)
+    if scope is None or status.last_table is None or result.last_table is None:
+        return replace(
+            status, last_table=result.last_table, pools=result.pools, pending=result.pending, drift=result.wrong
+        )
     return replace(
         status,
-        left=replace_services(status.left, result.left, scope),
+        last_table=replace_services(status.last_table, result.last_table, scope),
         pools={**status.pools, **result.pools},
         pending=(*(one for one in status.pending if service_of(one) not in scope), *result.pending),
         drift=(*(one for one in status.drift if one.service not in scope), *result.wrong),

@@ -21,7 +21,7 @@ from lvs_agent.model.ipvs import Operation, ServiceKey
 
 log = get_logger()
 
-_ABOUT_SORRY = frozenset({EventKind.SORRY_SERVER_BEGUN, EventKind.SORRY_SERVER_ENDED})
+_ABOUT_SORRY = frozenset({EventKind.SORRY_SERVER_ACTIVATED, EventKind.SORRY_SERVER_DEACTIVATED})
 
 
 class RoundEvents:

@@ -147,9 +147,9 @@ def events_between(
     if after.quorum_lost and not before.quorum_lost:
         yield EventKind.QUORUM_LOST
     if after.sorry_active and was_active is False:
-        yield EventKind.SORRY_SERVER_BEGUN
+        yield EventKind.SORRY_SERVER_ACTIVATED
     if was_active and after.sorry_active is False:
-        yield EventKind.SORRY_SERVER_ENDED
+        yield EventKind.SORRY_SERVER_DEACTIVATED
     if before.quorum_lost and not after.quorum_lost:
         yield EventKind.QUORUM_REGAINED
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from math import isfinite
+from types import MappingProxyType
 from typing import Any
 
 from lvs_agent.core.instant import LAST_INSTANT
@@ -11,8 +12,18 @@ from lvs_agent.model.event import Event, EventKind, Fact
 
 SCHEMA = 1
 """Grows when a key changes its meaning or goes away."""
+RENAMED = MappingProxyType(
+    {
+        "vanished": EventKind.PREVIOUS_RUN_CRASHED,
+        "check_possible_again": EventKind.CHECK_RECOVERED,
+        "maintenance_begun": EventKind.MAINTENANCE_STARTED,
+        "sorry_server_begun": EventKind.SORRY_SERVER_ACTIVATED,
+        "sorry_server_ended": EventKind.SORRY_SERVER_DEACTIVATED,
+    }
+)
+"""Kinds by the names that earlier versions have written."""
 MAX_LINE = 65_536
-"""Bytes; a longer line is none of ours."""
+"""Bytes; a longer line was not written by this program."""
 _MAX_NUMBER = 2**63 - 1
 
 
@@ -35,15 +46,15 @@ def parse_event_line(line: bytes) -> Event:
     try:
         entry = json.loads(line)
     except RecursionError:
-        raise ValueError("too deep") from None
+        raise ValueError("nested too deeply") from None
     if not isinstance(entry, dict):
         raise ValueError("not an object")  # noqa: TRY004 - the text is what is wrong
     if entry.get("schema") != SCHEMA:
-        raise ValueError("a form that is not known")
+        raise ValueError("the schema is not known")
     return Event(
         number=_number(entry.get("number")),
         at=_instant(entry.get("at")),
-        kind=EventKind(entry.get("kind")),
+        kind=_kind(entry.get("kind")),
         virtual_service=_text(entry.get("virtual_service", "")),
         real_server=_text(entry.get("real_server", "")),
         facts=_facts(entry.get("facts", {})),
@@ -52,25 +63,29 @@ def parse_event_line(line: bytes) -> Event:
 
 def _number(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= _MAX_NUMBER:
-        raise ValueError("no number")
+        raise ValueError("the number must be an integer")
     return value
+
+
+def _kind(value: Any) -> EventKind:
+    return RENAMED[value] if isinstance(value, str) and value in RENAMED else EventKind(value)
 
 
 def _instant(value: Any) -> float:
     if type(value) not in {int, float} or not 0 <= value <= LAST_INSTANT:
-        raise ValueError("no instant")
+        raise ValueError("the time must be a number of seconds")
     return float(value)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("no text")  # noqa: TRY004 - the line is what is wrong
+        raise ValueError("must be a text")  # noqa: TRY004 - the line is what is wrong
     return value
 
 
 def _facts(value: Any) -> dict[str, Fact]:
     if not isinstance(value, dict) or not all(map(_is_fact, value.values())):
-        raise ValueError("no facts")
+        raise ValueError("the facts must be texts and numbers")
     return value
 
 

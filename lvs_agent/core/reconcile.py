@@ -99,40 +99,40 @@ class DriftKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One row of an owned service that is not as we left it; ``destination`` None means the service's own row."""
+    """One row of an owned service that others have changed; ``destination`` None means the row of the service."""
 
     kind: DriftKind
     service: ServiceKey
     destination: DestinationKey | None = None
 
 
-def find_drift(*, left: Table, observed: Table, owned: AbstractSet[ServiceKey]) -> tuple[Drift, ...]:
-    """What differs in the owned services between the table as we last left it and the table that is now.
+def find_drift(*, last_table: Table, observed: Table, owned: AbstractSet[ServiceKey]) -> tuple[Drift, ...]:
+    """What differs in the owned services between the table after our last round and the observed table.
 
-    A service that is gone counts once: its destinations went with it.  A service that ``left`` does not have is
+    A service that is gone counts once: its destinations went with it.  A service that ``last_table`` does not have is
     ours to add, not somebody's to have removed.
     """
     return tuple(
         drift
-        for key, entry in left.entries.items()
+        for key, entry in last_table.entries.items()
         if key in owned
         for drift in _drift_of(entry, observed.entries.get(key))
     )
 
 
-def _drift_of(left: ServiceEntry, present: ServiceEntry | None) -> Iterator[Drift]:
-    key = left.service.key
+def _drift_of(last: ServiceEntry, present: ServiceEntry | None) -> Iterator[Drift]:
+    key = last.service.key
     if present is None:
         yield Drift(DriftKind.MISSING, key)
         return
-    if present.service != left.service:
+    if present.service != last.service:
         yield Drift(DriftKind.MODIFIED, key)
-    for row_key, row in left.destinations.items():
+    for row_key, row in last.destinations.items():
         now = present.destinations.get(row_key)
         if now is None:
             yield Drift(DriftKind.MISSING, key, row_key)
         elif now != row:
             yield Drift(DriftKind.MODIFIED, key, row_key)
     for row_key in present.destinations:
-        if row_key not in left.destinations:
+        if row_key not in last.destinations:
             yield Drift(DriftKind.UNEXPECTED, key, row_key)

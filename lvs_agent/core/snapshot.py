@@ -86,7 +86,7 @@ SorryCalls = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
 class ReconcileStatus:
     """The work of the reconcile loop.
 
-    ``left`` is the table as it was read back after the last round, ``pools`` and ``conditions`` what was decided,
+    ``last_table`` is the table as it was read back after the last round, ``pools`` and ``conditions`` what was decided,
     ``pending`` what the last round could not or, in a dry run, would not do.
     ``converged_once``: after every check had run, the table was in sync after a round.
     """
@@ -96,7 +96,7 @@ class ReconcileStatus:
     last_error: str = ""
     last_success_at: float | None = None
     durations: Histogram = _NO_ROUNDS
-    left: Table | None = None
+    last_table: Table | None = None
     pools: Mapping[ServiceKey, Pool] = field(default_factory=dict)
     conditions: Mapping[ServiceKey, ServiceCondition] = field(default_factory=dict)
     pending: tuple[Operation, ...] = ()

@@ -13,7 +13,7 @@ class EventKind(Enum):
 
     AGENT_STARTED = "started"
     AGENT_STOPPED = "stopped"
-    AGENT_VANISHED = "vanished"
+    PREVIOUS_RUN_CRASHED = "previous_run_crashed"
     """The process before this one ended without a word: killed, or its machine was."""
     CONFIGURATION_RELOADED = "configuration_reloaded"
     CONFIGURATION_REFUSED = "configuration_refused"
@@ -22,10 +22,10 @@ class EventKind(Enum):
     SERVER_UNKNOWN = "real_server_unknown"
     QUORUM_LOST = "quorum_lost"
     QUORUM_REGAINED = "quorum_regained"
-    MAINTENANCE_BEGUN = "maintenance_begun"
+    MAINTENANCE_STARTED = "maintenance_started"
     MAINTENANCE_ENDED = "maintenance_ended"
-    SORRY_SERVER_BEGUN = "sorry_server_begun"
-    SORRY_SERVER_ENDED = "sorry_server_ended"
+    SORRY_SERVER_ACTIVATED = "sorry_server_activated"
+    SORRY_SERVER_DEACTIVATED = "sorry_server_deactivated"
     SORRY_COMMAND = "sorry_command"
     OPERATION_APPLIED = "operation_applied"
     OPERATION_REFUSED = "operation_refused"
@@ -34,7 +34,7 @@ class EventKind(Enum):
     TABLE_NOT_READ = "table_not_read"
     TABLE_READ_AGAIN = "table_read_again"
     CHECK_NOT_POSSIBLE = "check_not_possible"
-    CHECK_POSSIBLE_AGAIN = "check_possible_again"
+    CHECK_RECOVERED = "check_recovered"
 
     __hash__ = object.__hash__
     """Each member is one object.  Enum's own, in Python, would be a third of what it costs to note an event."""
@@ -46,10 +46,10 @@ TRANSITIONS = frozenset(
         EventKind.SERVER_DOWN,
         EventKind.QUORUM_LOST,
         EventKind.QUORUM_REGAINED,
-        EventKind.MAINTENANCE_BEGUN,
+        EventKind.MAINTENANCE_STARTED,
         EventKind.MAINTENANCE_ENDED,
-        EventKind.SORRY_SERVER_BEGUN,
-        EventKind.SORRY_SERVER_ENDED,
+        EventKind.SORRY_SERVER_ACTIVATED,
+        EventKind.SORRY_SERVER_DEACTIVATED,
     }
 )
 """What changes whom clients reach, or how many are there for them."""

@@ -138,7 +138,7 @@ def _changed_by_others(event: Event) -> str:
 _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.AGENT_STARTED: _started,
     EventKind.AGENT_STOPPED: _stopped,
-    EventKind.AGENT_VANISHED: lambda _: "the lvs-agent before this one ended without a word",
+    EventKind.PREVIOUS_RUN_CRASHED: lambda _: "the lvs-agent before this one ended without a word",
     EventKind.CONFIGURATION_RELOADED: _reloaded,
     EventKind.CONFIGURATION_REFUSED: _refused_configuration,
     EventKind.SERVER_UP: _up,
@@ -146,10 +146,10 @@ _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.SERVER_UNKNOWN: lambda event: f"{_who(event)} is neither up nor down: its checks do not tell",
     EventKind.QUORUM_LOST: _quorum_lost,
     EventKind.QUORUM_REGAINED: _quorum_regained,
-    EventKind.MAINTENANCE_BEGUN: lambda event: f"{_who(event)} was taken out for maintenance",
+    EventKind.MAINTENANCE_STARTED: lambda event: f"{_who(event)} was taken out for maintenance",
     EventKind.MAINTENANCE_ENDED: lambda event: f"{_who(event)} is back from maintenance",
-    EventKind.SORRY_SERVER_BEGUN: lambda event: f"sorry server {_who(event)} serves now: no real server can",
-    EventKind.SORRY_SERVER_ENDED: lambda event: f"sorry server {_who(event)} serves no longer",
+    EventKind.SORRY_SERVER_ACTIVATED: lambda event: f"sorry server {_who(event)} serves now: no real server can",
+    EventKind.SORRY_SERVER_DEACTIVATED: lambda event: f"sorry server {_who(event)} serves no longer",
     EventKind.SORRY_COMMAND: _sorry_command,
     EventKind.OPERATION_APPLIED: _applied,
     EventKind.OPERATION_REFUSED: _refused,
@@ -162,5 +162,5 @@ _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.CHECK_NOT_POSSIBLE: lambda event: (
         f"{_check(event)} of {_who(event)} is not possible{_because(_why(event))}"
     ),
-    EventKind.CHECK_POSSIBLE_AGAIN: lambda event: f"{_check(event)} of {_who(event)} is possible again",
+    EventKind.CHECK_RECOVERED: lambda event: f"{_check(event)} of {_who(event)} is possible again",
 }

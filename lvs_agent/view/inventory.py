@@ -109,7 +109,7 @@ class Inventory:
 
 def inventory_of(snapshot: Snapshot, statistics: Statistics | None) -> Inventory:
     """Every service and server; without ``statistics`` with the rows that the last round left."""
-    table = statistics.table if statistics else snapshot.reconcile.left
+    table = statistics.table if statistics else snapshot.reconcile.last_table
     return take_inventory(snapshot, table=table, statistics=statistics)
 
 

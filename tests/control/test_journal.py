@@ -212,7 +212,7 @@ def test_process_that_was_killed_is_missed(tmp_path: Path) -> None:
     asyncio.run(lived(tmp_path, started, went_down))
     after = asyncio.run(lived(tmp_path, started, stopped))
 
-    assert kinds(after) == [STARTED, DOWN, EventKind.AGENT_VANISHED, STARTED, STOPPED]
+    assert kinds(after) == [STARTED, DOWN, EventKind.PREVIOUS_RUN_CRASHED, STARTED, STOPPED]
     assert numbers(after) == [1, 2, *range(LEAP + 3, LEAP + 6)]
 
 
@@ -227,7 +227,7 @@ def test_last_word_comes_after_what_was_held_back(tmp_path: Path) -> None:
     asyncio.run(lived(tmp_path, flap, stopped))
     after = asyncio.run(lived(tmp_path, started, stopped))
 
-    assert EventKind.AGENT_VANISHED not in kinds(after)
+    assert EventKind.PREVIOUS_RUN_CRASHED not in kinds(after)
     assert [event.facts.get("repeated") for event in after.select(EVERYTHING)[BURST : BURST + 2]] == [4, None]
 
 
@@ -239,7 +239,7 @@ def test_torn_last_line_costs_that_event_only(tmp_path: Path) -> None:
     with capture_logs() as lines:
         after = asyncio.run(lived(tmp_path, started, stopped))
 
-    assert kinds(after) == [STARTED, DOWN, EventKind.AGENT_VANISHED, STARTED, STOPPED]
+    assert kinds(after) == [STARTED, DOWN, EventKind.PREVIOUS_RUN_CRASHED, STARTED, STOPPED]
     assert read_journal(tmp_path).events == after.select(EVERYTHING)
     assert read_journal(tmp_path).damaged == 0
     assert lines == []

@@ -83,7 +83,7 @@ def test_maintenance_is_told_when_it_begins_and_ends_not_when_the_agent_does(tmp
     other, memory = events_of(tmp_path, memory)
     last, _ = events_of(tmp_path, memory, two.unlink)
 
-    assert first == [("maintenance_begun", "10.0.0.1:80")]
+    assert first == [("maintenance_started", "10.0.0.1:80")]
     assert same == []
-    assert sorted(other) == [("maintenance_begun", "10.0.0.2:80"), ("maintenance_ended", "10.0.0.1:80")]
+    assert sorted(other) == [("maintenance_ended", "10.0.0.1:80"), ("maintenance_started", "10.0.0.2:80")]
     assert last == [("maintenance_ended", "10.0.0.2:80")]

@@ -417,8 +417,8 @@ async def test_journal_tells_of_quorum_and_sorry_server() -> None:
 
     assert [entry for entry in told if entry[0] != "operation_applied"] == [
         ("quorum_lost", "web", "0"),
-        ("sorry_server_begun", "10.0.0.99:80", ""),
-        ("sorry_server_ended", "10.0.0.99:80", ""),
+        ("sorry_server_activated", "10.0.0.99:80", ""),
+        ("sorry_server_deactivated", "10.0.0.99:80", ""),
         ("quorum_regained", "web", "1"),
     ]
 

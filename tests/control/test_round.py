@@ -47,7 +47,7 @@ def given(
     *services: VirtualService,
     health: Health = Health.UP,
     healths: Mapping[ServerKey, Health] | None = None,
-    left: Table | None = None,
+    last_table: Table | None = None,
     scope: Iterable[ServiceKey] | None = None,
     owned: Iterable[ServiceKey] = (),
     writes: bool = True,
@@ -60,7 +60,7 @@ def given(
         healths=every | dict(healths or {}),
         history=History(seen=frozenset(every)),
         owned=frozenset(owned) | {one.service.key for one in services},
-        left=left,
+        last_table=last_table,
         scope=None if scope is None else frozenset(scope),
         writes=writes,
     )
@@ -116,12 +116,12 @@ def test_refused_operation_holds_back_the_rest_of_its_service_only(kernel: Flaky
 
 def test_repair_is_counted_once_for_each_touched_row(kernel: FlakyIpvs) -> None:
     """What others changed is found, put right and counted."""
-    left = perform(kernel, given(WEB)).left
+    left = perform(kernel, given(WEB)).last_table
     first, second = (server.destination for server in WEB.real_servers)
     super(FlakyIpvs, kernel).apply(UpdateDestination(WEB.service.key, replace(first, weight=9)))
     super(FlakyIpvs, kernel).apply(DeleteDestination(WEB.service.key, second.key))
 
-    result = perform(kernel, given(WEB, left=left))
+    result = perform(kernel, given(WEB, last_table=left))
 
     assert {drift.kind for drift in result.drift} == {DriftKind.MODIFIED, DriftKind.MISSING}
     assert result.repaired == 2
@@ -130,10 +130,10 @@ def test_repair_is_counted_once_for_each_touched_row(kernel: FlakyIpvs) -> None:
 
 def test_own_changes_are_no_drift(kernel: FlakyIpvs) -> None:
     """A server that goes down, and a service that the configuration gains, are nobody else's doing."""
-    left = perform(kernel, given(WEB)).left
+    left = perform(kernel, given(WEB)).last_table
     down = {(WEB.service.key, WEB.real_servers[0].key): Health.DOWN}
 
-    result = perform(kernel, given(WEB, DNS, healths=down, left=left))
+    result = perform(kernel, given(WEB, DNS, healths=down, last_table=left))
 
     assert (result.drift, result.repaired) == ((), 0)
     assert len(result.applied) == 3
@@ -141,11 +141,11 @@ def test_own_changes_are_no_drift(kernel: FlakyIpvs) -> None:
 
 def test_scoped_round_reads_and_writes_only_its_services(kernel: FlakyIpvs) -> None:
     """A change of health of one service neither reads nor repairs another."""
-    left = perform(kernel, given(WEB, DNS)).left
+    left = perform(kernel, given(WEB, DNS)).last_table
     super(FlakyIpvs, kernel).apply(DeleteService(DNS.service.key))
     kernel.read_scopes.clear()
 
-    result = perform(kernel, given(WEB, DNS, left=left, scope=[WEB.service.key]))
+    result = perform(kernel, given(WEB, DNS, last_table=left, scope=[WEB.service.key]))
 
     assert [set(scope or ()) for scope in kernel.read_scopes] == [{WEB.service.key}]
     assert (result.applied, set(result.pools)) == ((), {WEB.service.key})
@@ -179,7 +179,7 @@ def test_what_was_applied_is_known_even_when_it_cannot_be_read_back(kernel: Flak
     result = perform(kernel, given(DNS))
     status = account_round(ReconcileStatus(), given(DNS), result, duration_s=0.1, now=1.0)
 
-    assert result.left is None
+    assert result.last_table is None
     assert result.failed
     assert status.operations == {"add_service": 1, "add_destination": 1}
     assert (status.errors, status.converged_once, status.last_success_at) == (1, False, None)
@@ -190,11 +190,11 @@ def test_scoped_result_changes_only_its_part_of_the_status(kernel: FlakyIpvs) ->
     whole = given(WEB, DNS)
     status = account_round(ReconcileStatus(), whole, perform(kernel, whole), duration_s=0.1, now=1.0)
     down = {(WEB.service.key, WEB.real_servers[0].key): Health.DOWN}
-    scoped = given(WEB, DNS, healths=down, left=status.left, scope=[WEB.service.key])
+    scoped = given(WEB, DNS, healths=down, last_table=status.last_table, scope=[WEB.service.key])
 
     after = account_round(status, scoped, perform(kernel, scoped), duration_s=0.1, now=2.0)
 
-    assert after.left == kernel.read_table()
+    assert after.last_table == kernel.read_table()
     assert set(after.pools) == {WEB.service.key, DNS.service.key}
     assert (after.rounds, after.last_success_at, after.converged_once) == (2, 2.0, True)
     assert after.operations == {"add_service": 2, "add_destination": 3, "delete_destination": 1}

@@ -301,7 +301,7 @@ def test_check_that_cannot_be_made_is_an_event_and_so_is_its_return(bench: Bench
     events = bench.journal.select(EventQuery())
     assert [(event.kind, event.real_server) for event in events[1:]] == [
         (EventKind.CHECK_NOT_POSSIBLE, WEB.real_servers[0].name),
-        (EventKind.CHECK_POSSIBLE_AGAIN, WEB.real_servers[0].name),
+        (EventKind.CHECK_RECOVERED, WEB.real_servers[0].name),
     ]
     assert events[1].facts == {"check": "http", "reason": "no_route", "detail": "no route"}
 

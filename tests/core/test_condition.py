@@ -130,8 +130,8 @@ def test_sorry_server_is_active_when_it_is_in_the_table() -> None:
 
     assert (refused.sorry_active, active.sorry_active, ended.sorry_active) == (False, True, False)
     assert events(before, refused) == []
-    assert events(refused, active) == [EventKind.SORRY_SERVER_BEGUN]
-    assert events(active, ended) == [EventKind.SORRY_SERVER_ENDED]
+    assert events(refused, active) == [EventKind.SORRY_SERVER_ACTIVATED]
+    assert events(active, ended) == [EventKind.SORRY_SERVER_DEACTIVATED]
 
 
 def test_round_without_a_table_knows_the_quorum_and_nothing_new_of_the_sorry_server() -> None:
@@ -149,7 +149,7 @@ def test_first_round_tells_of_the_sorry_server_what_it_has_done_itself(moved: bo
     before = ServiceCondition(quorum_lost=True)
     after = condition_of(DOWN, DOWN, DOWN, before=before, sorry_in=True)
 
-    assert events(before, after, moved=moved) == ([EventKind.SORRY_SERVER_BEGUN] if moved else [])
+    assert events(before, after, moved=moved) == ([EventKind.SORRY_SERVER_ACTIVATED] if moved else [])
 
 
 def test_services_out_of_scope_keep_their_condition() -> None:

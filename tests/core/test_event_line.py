@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvs_agent.core.event_line import MAX_LINE, SCHEMA, event_line, parse_event_line
+from lvs_agent.core.event_line import MAX_LINE, RENAMED, SCHEMA, event_line, parse_event_line
 from lvs_agent.core.instant import LAST_INSTANT
 from lvs_agent.model.event import Event, EventKind
 
@@ -56,6 +56,15 @@ def test_no_bytes_raise_anything_but_the_one_error(line: bytes) -> None:
     assert parse_event_line(event_line(event)) == event
 
 
+@pytest.mark.parametrize(("name", "kind"), RENAMED.items(), ids=list(RENAMED))
+def test_kind_that_was_renamed_is_still_read(name: str, kind: EventKind) -> None:
+    """The journal of an earlier version is not damaged; the event has its new name."""
+    line = json.dumps({"schema": SCHEMA, "number": 1, "at": 0, "kind": name}).encode()
+
+    assert parse_event_line(line).kind is kind
+    assert name not in {one.value for one in EventKind}
+
+
 GOOD = {"schema": 1, "number": 1, "at": 0, "kind": "started"}
 
 
@@ -84,5 +93,5 @@ def test_line_that_is_not_ours_is_refused(line: object) -> None:
 
 def test_deep_line_is_refused() -> None:
     """Brackets without end are a damaged line like any other."""
-    with pytest.raises(ValueError, match="too deep"):
+    with pytest.raises(ValueError, match="nested too deeply"):
         parse_event_line(b"[" * 60_000)

@@ -197,7 +197,7 @@ def test_drift_names_each_row_that_others_touched() -> None:
         )
     )
 
-    drift = find_drift(left=left, observed=now, owned={SERVICE.key, fwmark_key()})
+    drift = find_drift(last_table=left, observed=now, owned={SERVICE.key, fwmark_key()})
 
     assert set(drift) == {
         Drift(DriftKind.MODIFIED, SERVICE.key),
@@ -211,4 +211,4 @@ def test_drift_names_each_row_that_others_touched() -> None:
 @given(tables, tables, owned_sets)
 def test_drift_of_foreign_services_is_nobodys_business(left: Table, now: Table, owned: set[ServiceKey]) -> None:
     """Only owned services drift."""
-    assert all(drift.service in owned for drift in find_drift(left=left, observed=now, owned=owned))
+    assert all(drift.service in owned for drift in find_drift(last_table=left, observed=now, owned=owned))

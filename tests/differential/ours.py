@@ -57,10 +57,10 @@ class Ours:
                     healths=self._server_healths(),
                     history=History(seen=self._seen, withdrawn=self._withdrawn),
                     owned=self._owned,
-                    left=self._left,
+                    last_table=self._left,
                 ),
             )
-            self._left = result.left
+            self._left = result.last_table
             self._withdrawn = withdrawn_after(self._withdrawn, result.pools)
             self.refused += [str(one.error) for one in result.applied if one.error]
             if not result.applied:

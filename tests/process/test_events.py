@@ -57,7 +57,7 @@ def test_events_outlive_a_kill_and_their_numbers_go_on(
     assert (down["facts"]["detail"], down["facts"]["previous"], down["virtual_service"]) == ("status 503", "up", "web")
     assert down["text"] == f"{server.name} of web went down: http check failed (status 503)"
     assert after[: len(before)] == before
-    assert story(news)[:2] == [("vanished", None), ("started", None)]
+    assert story(news)[:2] == [("previous_run_crashed", None), ("started", None)]
     assert not {"real_server_down", "quorum_lost"} & {kind for kind, _ in story(news)}
     assert [entry["number"] for entry in after] == sorted({entry["number"] for entry in after})
     kept = json.loads(told.stdout)["events"]

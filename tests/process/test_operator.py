@@ -98,7 +98,7 @@ def test_file_takes_a_server_out_for_as_long_as_it_is_there(
     assert 'lvs_virtual_service_real_servers{state="maintenance",virtual_service="web"} 1' in metric
     assert never_in
     assert back == {servers[0].name: "pooled", servers[1].name: "pooled"}
-    assert agent.lines("maintenance_begun", real_server=servers[0].name)
+    assert agent.lines("maintenance_started", real_server=servers[0].name)
     assert agent.lines("maintenance_ended", real_server=servers[0].name)
 
 

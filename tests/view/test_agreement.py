@@ -81,7 +81,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     after = snapshot(
         services=wanted,
         servers={key: ServerStatus(health, NOW) for key, health in healths.items()},
-        reconcile=ReconcileStatus(pools=pools, left=left),
+        reconcile=ReconcileStatus(pools=pools, last_table=left),
     )
     if not draw(st.booleans()):
         return after
@@ -91,7 +91,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     return snapshot(
         services=wanted,
         servers=changed,
-        reconcile=ReconcileStatus(pools=pools, left=left, conditions=known),
+        reconcile=ReconcileStatus(pools=pools, last_table=left, conditions=known),
     )
 
 

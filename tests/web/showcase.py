@@ -291,7 +291,7 @@ def showcase_snapshot(sites: Iterable[Site] = SITES, *, writes: bool = True, at:
         reconcile=ReconcileStatus(
             rounds=104_102,
             last_success_at=at - 2,
-            left=table(*(service_entry(service=site.row, destinations=_rows(site)) for site in wanted)),
+            last_table=table(*(service_entry(service=site.row, destinations=_rows(site)) for site in wanted)),
             pools=pools,
             drift_repairs=1,
             converged_once=True,
@@ -343,12 +343,12 @@ def showcase_events(at: float = NOW) -> tuple[Event, ...]:
     refused = {"check": "http2", "reason": "refused", "detail": _REFUSED.detail}
     broken = {"check": "https", "reason": "status", "detail": _BROKEN.detail}
     told: tuple[tuple[float, EventKind, str, str, Mapping[str, str]], ...] = (
-        (90_000, EventKind.MAINTENANCE_BEGUN, "shop", "web5", {}),
+        (90_000, EventKind.MAINTENANCE_STARTED, "shop", "web5", {}),
         (7_300, EventKind.SERVER_DOWN, "mail", "mx2", {"check": "smtp", "reason": "read_timeout"}),
         (7_240, EventKind.SERVER_UP, "mail", "mx2", {"check": "smtp"}),
         (5_220, EventKind.SERVER_DOWN, "intranet", "wiki1", {**refused, "check": "http"}),
         (5_218, EventKind.SERVER_DOWN, "intranet", "wiki2", {**refused, "check": "http"}),
-        (5_218, EventKind.SORRY_SERVER_BEGUN, "intranet", "", {}),
+        (5_218, EventKind.SORRY_SERVER_ACTIVATED, "intranet", "", {}),
         (754, EventKind.SERVER_DOWN, "shop", "web3", broken),
         (96, EventKind.SERVER_DOWN, "api", "api2", failed),
         (91, EventKind.SERVER_DOWN, "api", "api3", refused),

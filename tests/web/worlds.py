@@ -118,7 +118,7 @@ def world_snapshot() -> Snapshot:
             errors=1,
             last_error="add service tcp/192.0.2.1:80: EPERM",
             last_success_at=NOW - 5,
-            left=world_table(),
+            last_table=world_table(),
             pools={
                 shop: pool(service=SHOP, memberships={"broken": Membership.REMOVED, "unknown": Membership.HELD}),
                 empty: pool(service=EMPTY, memberships={"10.0.1.1:81": Membership.REMOVED}),
