@@ -91,18 +91,11 @@ class Daemon:
         self._backend = options.open_backend()
         self._readers = options.open_backend()
         memory = Memory() if options.observes else recall(agent.state_dir)
-        with unexpected_is_refused(options.path):
-            self.state = AgentState(
-                clock=self._clock,
-                writes=options.writes,
-                intent=options.config.intent,
-                config=first_status(options.config, path=options.path, clock=self._clock),
-                memory=memory,
-            )
+        self.state = _first_state(options, memory=memory, clock=self._clock)
         self._journal = Journal(clock=self._clock, directory=agent.state_dir if options.writes else None)
         self._reporter = Reporter(self._journal)
         self._keeper = Keeper(directory=agent.state_dir, read=self.state.memory)
-        remember = self._keeper.keep if options.writes else _keep_nothing
+        remember: Callable[[], None] = self._keeper.keep if options.writes else lambda: None
         requests = RoundRequests()
         self._hooks = OperatorHooks(
             state=self.state,
@@ -143,10 +136,19 @@ class Daemon:
             feed=partial(systemd.notify, "WATCHDOG=1"),
             watchdog_s=systemd.watchdog_interval(),
         )
-        self.web = WebServer(
-            listener=options.listener,
-            sources=self._sources(),
-            web_config_file=agent.web_config_file,
+        self.web = self._web_server()
+
+    def _web_server(self) -> WebServer:
+        sources = Sources(
+            snapshot=self._snapshot,
+            vitals=lambda: self.state.vitals(last_turn_age_s=self._heart.age_s),
+            events=self._journal.select,
+            metrics=lambda: self._config.agent.metrics,
+        )
+        return WebServer(
+            listener=self._options.listener,
+            sources=sources,
+            web_config_file=self._config.agent.web_config_file,
             backend=self._readers,
             clock=self._clock,
         )
@@ -192,7 +194,7 @@ class Daemon:
                 task.cancel()
 
     async def _take_down(self) -> None:
-        """Stop in this order: the last word to the table, the files, the readers, the sockets."""
+        """Stop in this order: the table, the files, the readers, the sockets."""
         services = self._to_remove() if self._stop.is_set() else frozenset()
         if services:
             await self._reconciling.remove(services)
@@ -250,14 +252,6 @@ class Daemon:
             self._engine.set_down(check, down)
         self._hooks.take(reports)
 
-    def _sources(self) -> Sources:
-        return Sources(
-            snapshot=self._snapshot,
-            vitals=lambda: self.state.vitals(last_turn_age_s=self._heart.age_s),
-            events=self._journal.select,
-            metrics=lambda: self._config.agent.metrics,
-        )
-
     def _snapshot(self) -> Snapshot:
         load, threads = self._engine.load, self._threads.load
         engine = EngineStatus(
@@ -289,10 +283,10 @@ class Daemon:
         await self.web.run()
 
     async def _announce_ready(self) -> None:
-        """Tell the service manager once the first round is over and requests are answered; no more to do then."""
+        """Notify the service manager once the first round is over and requests are answered."""
         await self._reconciling.first_round.wait()
         await self.web.until_serving()
-        gc.freeze()  # what is there now stays: a full collection would stop the checks for tens of milliseconds
+        gc.freeze()  # objects that exist now stay: a full collection would stop the checks for tens of milliseconds
         systemd.notify("READY=1", f"STATUS=serving /metrics on {self.web.address}")
         self._ready.set()
         await asyncio.Event().wait()
@@ -317,12 +311,17 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, partial(self._reloading.request, cause="sighup"))
 
 
-def _keep_nothing() -> None:
-    """What an agent that only observes remembers."""
+def _first_state(options: Options, *, memory: Memory, clock: Clock) -> AgentState:
+    """The state at the start.  Raises ConfigError if the configuration cannot be put in force."""
+    with unexpected_is_refused(options.path):
+        status = first_status(options.config, path=options.path, clock=clock)
+        return AgentState(
+            clock=clock, writes=options.writes, intent=options.config.intent, config=status, memory=memory
+        )
 
 
 def _try_to_read(backend: IpvsBackend) -> None:
-    """Raise what no later round would cure; a kernel that is only slow now is the reconcile loop's business."""
+    """Raise errors that no later round would cure; a kernel that is only slow now is left to the reconcile loop."""
     try:
         backend.read_table()
     except (NotPermitted, ModuleMissing):
@@ -332,7 +331,7 @@ def _try_to_read(backend: IpvsBackend) -> None:
 
 
 async def _root(task: Callable[[], Awaitable[None]]) -> None:
-    """Run a task that must not end by itself."""
+    """Run a task that must not end on its own."""
     try:
         await task()
     except Exception as error:

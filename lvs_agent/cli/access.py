@@ -31,7 +31,7 @@ _WANTS_A_CERTIFICATE = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "UNKNOWN_CA
 class Access:
     """How to speak with an agent.
 
-    ``context`` None: as the system trusts others.  ``user`` None: nobody in particular.
+    ``context`` None: the CAs that the system trusts.  ``user`` None: no login.
     """
 
     context: ssl.SSLContext | None = None
@@ -54,7 +54,7 @@ def without_user(url: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def user_of_environment() -> tuple[str, str] | None:
-    """The name and password that the environment tells.  Raises UsageError where it tells half of them."""
+    """The name and password in the environment.  Raises UsageError if only one of them is set."""
     user, file = os.environ.get(USER_VARIABLE), os.environ.get(PASSWORD_VARIABLE)
     if not user and not file:
         return None

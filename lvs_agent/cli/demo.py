@@ -1,4 +1,4 @@
-"""``lvs-agent demo``: the whole agent at work, on servers of its own that fail and recover by themselves."""
+"""``lvs-agent demo``: the whole agent at work, on servers of its own that fail and recover."""
 
 from __future__ import annotations
 
@@ -100,12 +100,12 @@ def _story(servers: list[DemoServer]) -> Iterator[tuple[str, dict[DemoServer, Mo
     """One round of events, each with what it does to the servers."""
     one, two, three, _sorry = servers
     real = (one, two, three)
-    yield "all three servers are well", dict.fromkeys(real, Mood.WELL)
+    yield "all three servers are up", dict.fromkeys(real, Mood.WELL)
     yield f"{two.name} answers 503", {two: Mood.BROKEN}
-    yield f"{two.name} is well again; {three.name} accepts connections and hangs", {two: Mood.WELL, three: Mood.HANGING}
+    yield f"{two.name} has recovered; {three.name} accepts connections and hangs", {two: Mood.WELL, three: Mood.HANGING}
     yield "every server refuses connections: the sorry server takes over", dict.fromkeys(real, Mood.STOPPED)
-    yield f"{one.name} is back: the sorry server leaves", {one: Mood.WELL}
-    yield "all three servers are well", dict.fromkeys(real, Mood.WELL)
+    yield f"{one.name} has recovered: the service fails back from the sorry server", {one: Mood.WELL}
+    yield "all three servers are up", dict.fromkeys(real, Mood.WELL)
 
 
 @click.command()
@@ -146,7 +146,7 @@ def _listener(wanted: tuple[str, int] | None) -> socket.socket:
 
 
 def _servers(stage: Stage) -> list[DemoServer]:
-    """The real servers and, last, the sorry server, all well."""
+    """The real servers and, last, the sorry server, all up."""
     names = ("web1", "web2", "web3", "sorry")
     servers = [DemoServer(name=name, address=to) for name, to in zip(names, stage.server_addresses, strict=True)]
     for server in servers:
@@ -177,7 +177,7 @@ def _options(
 
 
 async def _play(stage: Stage, servers: list[DemoServer], options: Options, *, rounds: int, step: float) -> None:
-    """Run the agent beside the story until the rounds are over or somebody has seen enough."""
+    """Run the agent beside the story until the rounds are over or the user stops it."""
     daemon = Daemon(options)
     backend = stage.open_backend()
     where = "the kernel's, in a network namespace of its own" if stage.kernel else "in memory"

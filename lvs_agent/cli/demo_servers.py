@@ -1,4 +1,4 @@
-"""The real servers of the demonstration: small HTTP servers that can be told to fail in the ways that servers do."""
+"""The real servers of the demonstration: small HTTP servers that fail on request in the ways that servers do."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "s
 
 
 class _Commands(click.Group):
-    """The commands, each imported when it is wanted."""
+    """The commands, each imported when it is used."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return sorted((*_COMMANDS, *_ELSEWHERE))
@@ -62,7 +62,7 @@ def _without_collection() -> Iterator[None]:
 @click.group(cls=_Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="lvs-agent")
 def cli() -> None:
-    """Keep an IPVS table right: check the real servers, drive the table, tell Prometheus.
+    """Keep an IPVS table in sync: check the real servers, update the table, export metrics to Prometheus.
 
     \b
     lvs-agent demo                        see it work, without root and without IPVS

@@ -53,7 +53,7 @@ from lvs_agent.web.server import bind
 @click.option(
     "--observe",
     is_flag=True,
-    help="Export the table, whoever made it: no checks, no plans, nothing written.  Needs no configuration file.",
+    help="Export the table of another program: no checks, no plans, nothing written.  Needs no configuration file.",
 )
 @click.option(
     "--log-format",
@@ -116,7 +116,7 @@ def run(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """What the command line says in the place of the configuration, at the start and at each reload.
+    """What the command line says instead of the configuration, at the start and at each reload.
 
     ``observes``: there are no virtual services.  ``may_be_missing``: without a file every default holds.
     """

@@ -1,6 +1,6 @@
 """Changes that readers in other threads see whole, or not at all, without a lock.
 
-A writer counts when it begins and when it has ended.  A reader that finds the same even number before and after its
+A writer counts when it starts and when it has finished.  A reader that finds the same even number before and after its
 copying has copied one moment.  So the loop never waits for a reader, however many of them there are.
 """
 
@@ -21,7 +21,7 @@ _PAUSE_S = 0.0005
 class Changes:
     """``with changes:`` around each change, on the thread that made this object and on no other.
 
-    Raises RuntimeError where another thread changes something, or where one change begins inside another.
+    Raises RuntimeError where another thread changes something, or if one change starts inside another.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Changes:
         if threading.get_ident() != self._owner:
             raise RuntimeError("the state is changed by the loop's thread only")
         if self._count % 2:
-            raise RuntimeError("a change of the state cannot begin inside another one")
+            raise RuntimeError("a change of the state cannot start inside another one")
         self._count += 1
 
     def __exit__(

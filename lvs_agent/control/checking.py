@@ -19,7 +19,7 @@ Verdicts = Sequence[tuple[CheckId, bool]]
 
 
 class Checking:
-    """Takes batches of reports.  ``wake(services)`` tells the reconcile loop whose pools may have changed."""
+    """Takes batches of reports.  ``wake(services)`` asks for a round for services whose pools may have changed."""
 
     def __init__(self, *, state: AgentState, reporter: Reporter, wake: Callable[[frozenset[ServiceKey]], None]) -> None:
         self._state = state

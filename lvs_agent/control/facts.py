@@ -71,7 +71,7 @@ class Noted:
 def adoption_of(
     intent: Intent, config: ConfigStatus, *, before: Facts, names: Mapping[ServiceKey, str], at: float
 ) -> Adoption:
-    """``intent`` as what is wanted from ``at`` on; what is the same in it keeps its health and its counters."""
+    """``intent``, to be in force from ``at`` on; what is unchanged in it keeps its health and its counters."""
     users: dict[CheckId, list[tuple[VirtualService, RealServer]]] = {check: [] for check in intent.checks}
     checks = {check: before.checks.get(check) or Ledger() for check in intent.checks}
     servers: dict[ServerKey, ServerStatus] = {}

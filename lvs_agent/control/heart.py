@@ -1,4 +1,4 @@
-"""Signs of life: notes that the loop turns, and feeds the watchdog of the service manager while rounds are made too."""
+"""Signs of life: notes that the loop runs, and notifies the service manager's watchdog while rounds are made too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BEAT_S = 1.0
 
 
 class Heart:
-    """``makes_progress(now)`` says whether the rest of the agent works, ``feed`` tells the watchdog.
+    """``makes_progress(now)`` says whether the reconcile loop works, ``feed`` notifies the watchdog.
 
     ``watchdog_s``: seconds between two feedings that keep the watchdog quiet; None where there is none.
     """

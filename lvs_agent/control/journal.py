@@ -1,7 +1,7 @@
 """What happened, in order: the last events of this process and of those before it.
 
-Where there is no room for another event, the oldest of the most frequent kind goes: many events of one kind, whatever
-causes them, push out none of the others.
+If there is no room for another event, the oldest of the most frequent kind is deleted: many events of one kind do not
+delete others.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Journal:
     ) -> None:
         """Note that something has happened, now unless ``at`` (seconds since 1970) says otherwise.
 
-        Facts that are None are left out, and long ones are cut.  What happens over and over is told together, later.
+        Facts that are None are left out, and long ones are cut.  What repeats often is merged into one event, later.
         """
         when = self._clock.now() if at is None else at
         known = {
@@ -70,7 +70,7 @@ class Journal:
         return choose(self._all(query.kinds), query)
 
     async def run(self) -> None:
-        """Tell what was held back, and keep the file, until cancelled."""
+        """Record what was held back, and keep the file, until cancelled."""
         async with asyncio.TaskGroup() as group:
             if self._file is not None:
                 group.create_task(self._file.run(), name="journal file")
@@ -79,13 +79,13 @@ class Journal:
                 self._tell(self._repeats.release(now=self._clock.monotonic()))
 
     async def close(self, *, timeout_s: float) -> None:
-        """Tell and write what is left to tell; no longer than ``timeout_s``."""
+        """Record what was held back and write everything; no longer than ``timeout_s``."""
         self.tell_held()
         if self._file is not None:
             await self._file.close(timeout_s=timeout_s)
 
     def tell_held(self) -> None:
-        """Tell what was held back, before the last word of the process."""
+        """Record what was held back, before the last event of the process."""
         self._tell(self._repeats.release_all())
 
     def _go_on(self, directory: Path) -> None:

@@ -1,6 +1,6 @@
 """Writes the journal down in a thread of its own, about twice a second where there is something to write.
 
-A disk that is full, gone or hanging costs no event that could be read before, and none that comes while it is not
+A disk that is full, missing or hanging costs no event that could be read before, and none that comes while it is not
 longer than ``KEPT`` events: they wait, and are written when that is possible again.
 """
 

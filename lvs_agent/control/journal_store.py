@@ -49,7 +49,7 @@ class Content:
 def last_word(directory: Path, *, now: float) -> Ending:
     """How the journal in ``directory`` ends, from its last lines alone.
 
-    Where it is there but cannot be read, the seconds since 1970 stand for its last number: surely a larger one.
+    If it cannot be read, the seconds since 1970 stand for its last number: they are larger.
     """
     try:
         if not size_of(directory):
@@ -85,7 +85,7 @@ def read_journal(directory: Path) -> Content:
 def take_over(directory: Path) -> Content:
     """Read the journal of an earlier process, and see that it can be appended to.  Raises OSError.
 
-    A damaged file is set aside, in the place of one that was set aside before.
+    A damaged file is renamed, and replaces one that was renamed before.
     """
     content = read_journal(directory)
     path = directory / FILE_NAME
@@ -127,7 +127,7 @@ def append(directory: Path, text: bytes) -> None:
 
 
 def rewrite(directory: Path, events: Sequence[Event], *, most_bytes: int) -> None:
-    """Put the newest of ``events`` in the place of everything that the file has.  Raises OSError; it stays then."""
+    """Replace the content of the file with the newest of ``events``.  Raises OSError; the file is unchanged then."""
     lines: list[bytes] = []
     for line in encode(reversed(events)):
         most_bytes -= len(line)

@@ -3,10 +3,10 @@
 ``core.maintenance`` says whom a name means.  The directory is read about each second in a thread of its own; host
 names are found in another one, and only where a file is named after a host.
 
-A directory that cannot be read any more (deleted, unmounted, not permitted, hanging) leaves the last answer in force:
-what vanishes with it says nothing about the work on the servers, and a server that comes back by mistake harms users,
-while one that stays out is in the log and on the status page.  Whoever wants the servers back makes the directory
-again, empty.  A directory that could never be read takes nobody out.
+While a directory cannot be read any more (deleted, unmounted, not permitted, hanging), the last answer stays in force:
+its loss says nothing about the work on the servers.  A server that returns to service by mistake harms users; one that
+stays out of service is in the log and on the status page.  To return the servers to service, create the directory
+again, empty.  A directory that could never be read takes no server out of service.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = get_logger()
 LOOK_S = 1.0
 """Seconds between two looks at the directory."""
 MOST_FILES = 4_096
-"""A directory with more entries than this is somebody else's, and counts as unreadable."""
+"""A directory with more entries than this is not a maintenance directory, and counts as unreadable."""
 FIRST_NAMES_S = 2.0
 """How long the start waits for host names, where files are named after hosts."""
 _HANGS_S = 5.0
@@ -41,7 +41,7 @@ _HANGS_S = 5.0
 class Maintenance:
     """Calls ``changed`` on the loop with the servers that are in maintenance, each time that the answer is another.
 
-    ``directory`` None: nobody is in maintenance.  ``servers``: the real servers there are, with the ports that their
+    ``directory`` None: no server is in maintenance.  ``servers``: the real servers there are, with the ports that their
     checks go to.  ``resolver`` gives the names of an address.  ``look_s``: seconds between two looks at the directory.
     """
 
@@ -109,12 +109,12 @@ class Maintenance:
                         await self._woken.wait()
 
     def close(self) -> None:
-        """Let the threads end; nobody waits for one that hangs."""
+        """Let the threads end; do not wait for one that hangs."""
         self._thread.close()
         self._names.close()
 
     async def _look(self) -> bool:
-        """Read the directory and decide; whether host names are wanted."""
+        """Read the directory and decide; whether host names are needed."""
         directory = self._directory
         if directory is None or self._thread.busy:
             return False
@@ -143,8 +143,8 @@ class Maintenance:
                 "maintenance_directory_not_read",
                 directory=directory,
                 error=str(problem) or f"no answer within {_HANGS_S:g} s",
-                consequence="servers in maintenance stay there, and no others go there",
-                remedy="make the directory, or leave out agent.maintenance_dir",
+                consequence="servers in maintenance stay in maintenance, and no others are added",
+                remedy="create the directory, or remove agent.maintenance_dir",
             )
         self._complained = True
 

@@ -29,13 +29,13 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one process leaves to the next.
+    """What one process saves for the next.
 
-    ``owned``: services that this agent, or one before it, has in its hands.  ``servers``: what was last known of
+    ``owned``: services that this agent, or one before it, has configured.  ``servers``: what was last known of
     the real servers that have been part of them; health UNKNOWN where they were never settled.  ``withdrawn``: those
-    of them whose rows somebody else has deleted, to be left at that.  ``sorry``: services whose sorry command was
-    last told to start.  ``maintained`` and ``below_quorum``: servers that were in maintenance, and services that had
-    lost their quorum; nothing is done because of it, but it is no news.
+    of them whose rows others have deleted and which stay deleted.  ``sorry``: services whose sorry command was last
+    called with ``start``.  ``maintained`` and ``below_quorum``: servers that were in maintenance, and services that had
+    lost their quorum; they are known, so that no event is recorded again.
     """
 
     owned: frozenset[ServiceKey] = frozenset()
@@ -54,7 +54,12 @@ def recall(directory: Path) -> Memory:
     except FileNotFoundError:
         return Memory()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        log.warning("state_file_not_read", path=path, error=error, consequence="services of earlier runs are not ours")
+        log.warning(
+            "state_file_not_read",
+            path=path,
+            error=error,
+            consequence="services that only earlier runs had are not changed",
+        )
         return Memory()
 
 

@@ -1,6 +1,6 @@
 """Writes monitor files: lines are collected on the loop, and written about each second in a thread of their own.
 
-A file is opened for each batch, so that it may be rotated at any time.  A disk that is full, gone or hanging costs
+A file is opened for each batch, so that it may be rotated at any time.  A disk that is full, missing or hanging costs
 lines, never a check: what waits is bounded, and the oldest goes first.
 """
 

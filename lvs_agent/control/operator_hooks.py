@@ -120,7 +120,7 @@ class OperatorHooks:
                 )
 
     def decided(self, pools: Mapping[ServiceKey, Pool]) -> None:
-        """Tell sorry commands what a round has decided."""
+        """Pass on to the sorry commands what a round has decided."""
         if not self._state.writes:
             return
         wanted = {service.service.key: service for service in self._state.intent.services if service.sorry_command}
@@ -131,7 +131,7 @@ class OperatorHooks:
                 self._commands.want(key, name=service.name, command=service.sorry_command, active=distress)
 
     async def finish(self, removed: frozenset[ServiceKey]) -> None:
-        """Take everything down; the sorry commands of services that have left the table are told to stop."""
+        """Stop everything; the sorry commands of the ``removed`` services are called with ``stop``."""
         await self._commands.finish(removed, timeout_s=FINISH_S)
         await self._files.close(timeout_s=CLOSE_S)
         self._maintenance.close()

@@ -41,8 +41,8 @@ class Periods:
 class Reconciling:
     """Runs rounds; the only place from which the table is written.
 
-    ``requests`` are made by whoever wants a round.  ``periods`` may be changed at any time.  ``began_at``: monotonic
-    seconds at which the last round began.  ``first_round`` is set once a round has read the table.  ``decided`` is
+    ``requests``: what the other parts have asked for.  ``periods`` may be changed at any time.  ``began_at``: monotonic
+    seconds at which the last round started.  ``first_round`` is set once a round has read the table.  ``decided`` is
     called with the pools of each round, then ``remember``.
     """
 
@@ -155,7 +155,7 @@ class Reconciling:
         self._remember()
 
     def makes_progress(self, now: float) -> bool:
-        """Whether a round has begun within three periods before ``now`` (monotonic seconds)."""
+        """Whether a round has started within three periods before ``now`` (monotonic seconds)."""
         return now - self.began_at <= 3 * self.periods.reconcile_s + 10.0
 
     def close(self) -> None:

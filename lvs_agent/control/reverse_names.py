@@ -1,6 +1,6 @@
 """Host names of addresses, found by reverse look-ups in a thread of their own and remembered.
 
-A name that was found stays until another is found: where the resolver fails, or the name is gone, a server that is
+A name that was found stays until another is found: if the resolver fails, or the name is deleted, a server that is
 known by it stays known by it.
 """
 
@@ -74,7 +74,7 @@ class ReverseNames:
         self._asked.set()
 
     async def run(self) -> None:
-        """Look up what is wanted, until cancelled."""
+        """Look up names as requested, until cancelled."""
         while True:
             await self._asked.wait()
             self._asked.clear()
@@ -107,6 +107,6 @@ class ReverseNames:
             return await self._thread.call(partial(self._resolver, address), limit_s=self._look_up_s)
         except TimeoutError:
             log.warning("reverse_lookup_hangs", address=address, limit_s=self._look_up_s)
-        except (OSError, ValueError) as problem:  # ValueError: a name that is no text
+        except (OSError, ValueError) as problem:  # ValueError: a name that is not a text
             log.debug("reverse_lookup_failed", address=address, error=problem)
         return ()

@@ -77,7 +77,7 @@ class RoundResult:
 
     @property
     def failed(self) -> bool:
-        """Whether an operation was refused or had no effect, or nobody could look."""
+        """Whether an operation was refused or had no effect, or the table could not be read."""
         refused = any(one.error for one in self.applied)
         return self.unread is not None or refused or (bool(self.applied) and bool(self.pending))
 

@@ -1,4 +1,4 @@
-"""What rounds have found and done, told once: a line in the log and an event in the journal, with the same words."""
+"""Reports what rounds have found and done: a line in the log and an event in the journal, with the same words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RoundEvents:
         self._unread: tuple[str, float] | None = None
 
     def unread(self, error: IpvsError) -> None:
-        """A round, or a look between two, could not read the table: told again only where the error is another."""
+        """A round, or a look between two, could not read the table: reported again only if the error is another."""
         before = self._unread
         self._unread = (str(error), self._clock.monotonic() if before is None else before[1])
         if before is None or before[0] != str(error):

@@ -1,4 +1,4 @@
-"""Requests for a round: made by whoever changes what the table should be, and taken by the reconcile loop."""
+"""Requests for a round: made by the parts that change the desired table, and taken by the reconcile loop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One thread beside the loop, for calls that may hang: a disk, a directory on a network, a resolver.
 
-Unlike the threads of an executor it is nobody's to wait for: a call that never returns holds up neither the loop nor
-the end of the process.
+Unlike the threads of an executor, nothing waits for it: a call that never returns holds up neither the loop nor the end
+of the process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Call(Generic[_Result]):
     def run(self) -> None:
         try:
             result = self._work()
-        except BaseException as problem:  # noqa: BLE001 - handed on to whoever awaits the call
+        except BaseException as problem:  # noqa: BLE001 - passed on to the caller that awaits it
             self.future.set_exception(problem)
         else:
             self.future.set_result(result)
@@ -43,7 +43,7 @@ class SideThread:
 
     @property
     def busy(self) -> bool:
-        """Whether a call has not ended yet, even where nobody awaits it any more."""
+        """Whether a call has not ended yet, even if no caller awaits it any more."""
         return self._last is not None and not self._last.done()
 
     async def call(self, work: Callable[[], _Result], *, limit_s: float | None = None) -> _Result:
@@ -62,7 +62,7 @@ class SideThread:
         return result.result()
 
     def close(self) -> None:
-        """Let the thread end after what it has been given; nobody waits for it."""
+        """Let the thread end after the calls that it has; do not wait for it."""
         self._calls.put(None)
 
     def _begin(self, work: Callable[[], _Result]) -> Future[_Result]:
@@ -79,6 +79,6 @@ class SideThread:
 
 
 def _heard(result: asyncio.Future[Any]) -> None:
-    """Nobody need be told what a call raised that nobody waited for."""
+    """Drop the exception of a call that no caller waits for any more."""
     if not result.cancelled():
         result.exception()

@@ -1,7 +1,7 @@
-"""Runs sorry commands: ``start`` when the last real server of a service has gone, ``stop`` when the first is back.
+"""Runs sorry commands: ``start`` when the last real server of a service fails, ``stop`` when the first one recovers.
 
-The calls of one service follow one another and never overlap; a wish that was overtaken while a call ran is left out.
-A call is an attempt: one that fails is logged and counted, and the next one is made when the service turns again.
+The calls of one service follow one another and never overlap; a request that was replaced while a call ran is left out.
+A call is an attempt: one that fails is logged and counted, and the next one is made at the next change of the service.
 Nothing waits for a command, and commands have a runner of their own, so that checks do not wait for its places.
 """
 
@@ -24,7 +24,7 @@ from lvs_agent.model.ipvs import ServiceKey
 log = get_logger()
 
 CONCURRENCY = 8
-"""Commands that run at once; those of further services wait, and their time limit does not begin before they run."""
+"""Commands that run at once; those of further services wait, and their time limit starts when they run."""
 
 SorryCounts = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
 """How many calls were made, by service, action and outcome."""
@@ -32,7 +32,7 @@ SorryCounts = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
 
 @dataclass(slots=True)
 class _Lane:
-    """What one service wants of its command, and the task that makes its calls while there are any to make."""
+    """The requested state of one service's command, and the task that makes its calls while there are any."""
 
     service: ServiceKey
     name: str
@@ -55,8 +55,8 @@ class SorryCommands:
     """Every method is called on the loop; the properties may be read from any thread.
 
     ``started``: the services whose last call was ``start``, by this process or an earlier one.  ``changed`` is called
-    when that has changed, before the call is made, and when a call has ended.  ``user``: whom commands run as that
-    name nobody; None as in ``CommandRunner``.
+    when that has changed, before the call is made, and when a call has ended.  ``user``: the user for commands
+    that name none; None as in ``CommandRunner``.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class SorryCommands:
             del self._lanes[lane.service]
 
     async def _calls(self, lane: _Lane) -> None:
-        """Call until the last call is what is wanted."""
+        """Call until the last call is the requested one."""
         try:
             while lane.active is not (lane.service in self._started):
                 action = SorryAction.START if lane.active else SorryAction.STOP
@@ -205,8 +205,8 @@ def _warn_unknown(service: ServiceKey) -> None:
     log.warning(
         "sorry_command_unknown",
         virtual_service=service,
-        consequence="an earlier process has started it, and nothing tells how to stop it",
-        remedy="run it with stop by hand",
+        consequence="an earlier process has started it, and its configuration is no longer known",
+        remedy="run the command with stop yourself",
     )
 
 

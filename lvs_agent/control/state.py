@@ -102,9 +102,9 @@ class AgentState:
     ) -> None:
         """A round has left the table as ``reconcile`` says.
 
-        ``decided``: the real servers that it was about; ``withdrawn``: those whose rows stay deleted, as somebody else
-        has deleted them; ``deleted``: services that the table has no more, which are ours no longer unless they are
-        configured again.
+        ``decided``: the real servers that it was about; ``withdrawn``: those whose rows stay deleted, because
+        others have deleted them; ``deleted``: services that the table has no more, which are no longer ours unless they
+        are configured again.
         """
         with self._changes:
             owned = self._facts.owned - (deleted - self._facts.intent.names.keys()) if deleted else self._facts.owned
@@ -147,7 +147,7 @@ class AgentState:
             self._facts = replace(self._facts, config=refused)
 
     def services_removed(self, services: Collection[ServiceKey]) -> None:
-        """``services`` are not to be in the table any more: the agent stops and is not to leave them behind."""
+        """``services`` are to be deleted from the table, because the agent stops."""
         intent = self._facts.intent
         kept = tuple(service for service in intent.services if service.service.key not in services)
         with self._changes:
@@ -197,7 +197,7 @@ class AgentState:
 
     @property
     def withdrawn(self) -> frozenset[ServerKey]:
-        """The real servers whose rows stay deleted, as somebody else has deleted them."""
+        """The real servers whose rows stay deleted, because others have deleted them."""
         return self._withdrawn
 
     def name_of(self, service: ServiceKey) -> str:
@@ -263,7 +263,7 @@ class AgentState:
     # --- what readers get, in any thread --------------------------------------------------------------------------
 
     def vitals(self, *, last_turn_age_s: float) -> Vitals:
-        """What tells whether the agent lives and is ready, in constant time."""
+        """Whether the agent is live and ready, in constant time."""
         facts = self._facts
         return Vitals(
             checks=len(facts.checks),
@@ -273,7 +273,7 @@ class AgentState:
         )
 
     def snapshot(self, *, engine: EngineStatus, log_messages: Mapping[str, int]) -> Snapshot:
-        """What is known now, all of it of one moment; with what the others give who count for themselves."""
+        """What is known now, all of it of one moment; with the status of the engine and the counts of the log."""
         facts, records, servers = self._changes.read(self._copy)
         return Snapshot(
             taken_at=self._clock.now(),

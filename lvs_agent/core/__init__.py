@@ -6,7 +6,7 @@
 ``reconcile``  two tables to the operations between them
 ``decide``     one round's decision: all of the above in one step
 ``describe``   operations in words
-``tally``      what a verdict adds to the status of a real server
+``tally``      what a change of health adds to the status of a real server
 ``snapshot``   what readers see, frozen
 ``maintenance``, ``sorry_command``, ``monitor_line``   whom a file in the maintenance directory means, what a sorry
                command is called with, a result as a line of a monitor file (with ``http_status``)

@@ -49,7 +49,7 @@ class ServiceCondition:
     """What is known of a virtual service as a whole.
 
     ``up``: real servers that are up and not in maintenance; ``undecided``: those whose checks have not decided.
-    ``quorum_reached``: None while nobody knows.  ``quorum_lost``: it was not reached when it was last known.
+    ``quorum_reached``: None while it is not known.  ``quorum_lost``: it was not reached when it was last known.
     ``sorry_active``: None without a sorry server, and while the table was never read.
     """
 

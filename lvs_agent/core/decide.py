@@ -1,4 +1,4 @@
-"""One round's decision: from what is wanted, known and observed to the pools and the table that should be."""
+"""One round's decision: from the intent, the healths and the observed table to the pools and the desired table."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def decide(
 def withdrawn_after(withdrawn: AbstractSet[ServerKey], pools: Mapping[ServiceKey, Pool]) -> frozenset[ServerKey]:
     """The real servers whose rows stay deleted once the decision ``pools`` holds, where ``withdrawn`` were it before.
 
-    One that waits for its first verdict stays among them: what an earlier process knew still counts.
+    One that waits for its first result stays among them: what an earlier process knew still counts.
     """
     placements = {
         (service, server): place for service, pool in pools.items() for server, place in pool.placements.items()

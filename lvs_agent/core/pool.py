@@ -8,7 +8,7 @@ Rules of this file:
 3. Unknown keeps what the kernel has: in service stays in service, weight 0 stays at weight 0, absent stays absent.
    Only a server that was never seen before follows ``initial``.
 4. A server in maintenance is treated like one that is down, whatever its checks say.
-5. A row at weight 0 that somebody else has deleted is added again, unless the operator leaves that to others
+5. A row at weight 0 that others have deleted is added again, unless the operator leaves that to others
    (``readd_quiesced``); then it stays away until the server is to be in service again.
 6. The sorry server serves exactly while no real server has a weight above 0.  Where it is a real server too, its
    row is the sorry server's for that time.
@@ -37,7 +37,7 @@ class Membership(Enum):
     ADMITTED = "admitted"
     """Unknown and never seen before: in service because ``initial`` is ``up``."""
     WAITING = "waiting"
-    """Unknown and not in the table: waits for its first verdict."""
+    """Unknown and not in the table: waits for its first result."""
     QUIESCED = "quiesced"
     """Down: weight 0."""
     REMOVED = "removed"
@@ -47,7 +47,7 @@ class Membership(Enum):
     DRAINED = "drained"
     """Up, but it has asked for no new connections: weight 0."""
     WITHDRAWN = "withdrawn"
-    """To stand at weight 0, but somebody has deleted its row, which is left at that."""
+    """Should have weight 0, but others have deleted its row, which stays deleted."""
 
 
 UNDECIDED = frozenset({Membership.HELD, Membership.ADMITTED, Membership.WAITING})
@@ -79,7 +79,7 @@ class Past:
     """What was done with the real servers of one service, apart from their health.
 
     ``seen``: they were part of the service before, by this process or an earlier one.  ``maintained``: the operator
-    has taken them out of service.  ``withdrawn``: somebody else has deleted their rows, which stood at weight 0.
+    has taken them out of service.  ``withdrawn``: others have deleted their rows, which had weight 0.
     """
 
     seen: AbstractSet[DestinationKey] = frozenset()
@@ -153,7 +153,7 @@ def _out(server: RealServer, membership: Membership, *, observed: Destination | 
 
 
 def _at_share(server: RealServer, percent: int) -> Destination:
-    """The row with a part of its weight, and never less than 1 unless it is 0 in full or none is wanted."""
+    """The row with a part of its weight, and never less than 1 unless it is 0 in full or the share is 0."""
     row = server.destination
     if percent == FULL or row.weight == 0:
         return row

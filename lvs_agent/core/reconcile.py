@@ -1,4 +1,4 @@
-"""The operations between the table that is and the table that should be, and what somebody else has changed.
+"""The operations between the observed table and the desired table, and what others have changed.
 
 Rules of this file:
 
@@ -7,7 +7,7 @@ Rules of this file:
    to weight 0, then deleted; services are deleted last.  So whatever has been applied when a plan is interrupted,
    a service that had somebody to serve it before and shall have somebody after has somebody now.
 3. Every attribute of a row takes part in the comparison; one row that differs is one update.
-4. A plan is forgotten after its round: the next round begins with what the kernel has then.
+4. A plan is forgotten after its round: the next round starts from what the kernel has then.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _rank(operation: Operation) -> int:
 
 
 class DriftKind(Enum):
-    """What somebody else did to a row of ours."""
+    """What others have done to a row of an owned service."""
 
     MISSING = "missing"
     UNEXPECTED = "unexpected"
@@ -109,8 +109,8 @@ class Drift:
 def find_drift(*, last_table: Table, observed: Table, owned: AbstractSet[ServiceKey]) -> tuple[Drift, ...]:
     """What differs in the owned services between the table after our last round and the observed table.
 
-    A service that is gone counts once: its destinations went with it.  A service that ``last_table`` does not have is
-    ours to add, not somebody's to have removed.
+    A deleted service counts once, not once for each of its destinations.  A service that ``last_table`` does
+    not have is not drift.
     """
     return tuple(
         drift

@@ -66,8 +66,8 @@ class CheckStatus:
 class ServerStatus:
     """One real server of one virtual service.
 
-    ``since``: when its health became what it is (None while it was never known); an earlier process's word counts
-    where this process found the same.  ``ups`` and ``downs`` count the changes between up and down.
+    ``since``: when its health became what it is (None while it was never known); what an earlier process knew
+    counts if this process found the same.  ``ups`` and ``downs`` count the changes between up and down.
     """
 
     health: Health = Health.UNKNOWN
@@ -144,8 +144,8 @@ class EngineStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """What tells whether the agent lives and is ready, of constant size: how many checks there are, how many of them
-    have not run yet, whether the table has been in sync once after every check had run, and seconds since the check
+    """Whether the agent is live and ready, in constant size: how many checks there are, how many of them have not run
+    yet, whether the table has been in sync once after every check had run, and seconds since the check
     loop has turned.
     """
 
@@ -178,7 +178,7 @@ class Snapshot:
 
     @property
     def vitals(self) -> Vitals:
-        """What tells whether the agent lives and is ready; the state has it without a snapshot."""
+        """Whether the agent is live and ready; the state has it without a snapshot."""
         return Vitals(
             checks=len(self.checks),
             unreported=sum(status.last is None for status in self.checks.values()),

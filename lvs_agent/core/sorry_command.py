@@ -8,7 +8,7 @@ from lvs_agent.model.ipvs import AddressKey, FwmarkKey, ServiceKey, address_and_
 
 
 class SorryAction(Enum):
-    """START: the last real server has gone; STOP: the first one is back, or the service leaves the table."""
+    """START: the last real server has failed; STOP: one has recovered, or the service is deleted from the table."""
 
     START = "start"
     STOP = "stop"

@@ -1,4 +1,4 @@
-"""What one verdict adds to the status of a real server."""
+"""What a change of health adds to the status of a real server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lvs_agent.core.snapshot import ServerStatus
 def settle(status: ServerStatus, health: Health, *, at: float, remembered: ServerStatus | None = None) -> ServerStatus:
     """The status of a real server whose health is ``health`` since ``at``.
 
-    ``remembered`` is the word of an earlier process: where it knew the same, the server has been so since then.
-    A first verdict is not a change, so only changes between up and down are counted.
+    ``remembered`` is what an earlier process knew: if the health is the same, ``since`` is kept.
+    The first known health is not a change, so only changes between up and down are counted.
     """
     if health is status.health:
         return status

@@ -1,4 +1,4 @@
-"""The kernel edge: reading and writing IPVS tables.  This package does what it is told and decides nothing.
+"""The kernel edge: reading and writing IPVS tables.  This package applies operations and decides nothing.
 
 ``backend``       the interface that the rest of the program uses
 ``uapi``          numbers of the kernel's header

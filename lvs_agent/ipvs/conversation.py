@@ -23,9 +23,9 @@ class _Interrupted(Exception):
 
 
 class Conversation:
-    """Asks over ``link``, a netlink socket that is connected to the kernel.  Threads take turns.
+    """Asks over ``link``, a netlink socket that is connected to the kernel.  One thread at a time.
 
-    ``timeout_s`` bounds the wait for each answer.  Errors are IpvsError, their message begins with what was ``doing``.
+    ``timeout_s`` bounds the wait for each answer.  Errors are IpvsError, their message starts with what was ``doing``.
     """
 
     def __init__(self, link: socket.socket, *, timeout_s: float) -> None:

@@ -14,7 +14,7 @@ _NO_COUNTERS = Counters()
 _NO_TRAFFIC = Rates()
 _ALL = tuple(Stat)
 _USUAL = struct.Struct("=" + "IQ" * len(_ALL))
-"""An attribute's header and its number by turns."""
+"""Headers of attributes and their numbers, alternating."""
 _USUAL_HEADERS = _USUAL.unpack(b"".join(number(kind, 0, 8) for kind in _ALL))[::2]
 
 

@@ -61,7 +61,7 @@ class _Entry:
 
 
 class MemoryIpvs:
-    """An empty table, to begin with.  ``sysctls`` is what ``read_info`` tells of net.ipv4.vs.
+    """The table starts empty.  ``sysctls`` is what ``read_info`` shows of net.ipv4.vs.
 
     Unlike a connection to a kernel, one object is the table itself, so any number of threads may use it at once.
     """
@@ -219,7 +219,7 @@ def _is_mapped(address: IPv6Address) -> bool:
 
 
 def _as_kept(service: Service) -> Service:
-    """``service`` as the kernel tells it later: no other flags, no empty name of an engine."""
+    """``service`` as the kernel shows it later: no other flags, no empty name of an engine."""
     kept = service.persistence
     return replace(
         service,
@@ -229,7 +229,7 @@ def _as_kept(service: Service) -> Service:
 
 
 def _as_kept_destination(destination: Destination) -> Destination:
-    """``destination`` as the kernel tells it later: encapsulation for tunnels, and nothing else."""
+    """``destination`` as the kernel shows it later: encapsulation for tunnels, and nothing else."""
     if destination.forwarding is not ForwardingMethod.TUNNEL:
         return replace(destination, tunnel=None)
     return replace(destination, tunnel=destination.tunnel or Tunnel())

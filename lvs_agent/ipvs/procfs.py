@@ -1,4 +1,4 @@
-"""What procfs tells about IPVS: the outline of the table, its totals, version, table size and sysctls.
+"""What procfs shows of IPVS: the outline of the table, its totals, version, table size and sysctls.
 
 Everything is found by its meaning, not by its column or line, because kernels differ: 7.2 counts connections in
 other places than 4.18, and neither promises its layout.  Functions that take text are pure.
@@ -75,7 +75,7 @@ class Procfs:
         return parse_totals(self._read_net("ip_vs_stats"))
 
     def read_header(self) -> tuple[str | None, int | None]:
-        """Version and size of the connection table, None where not told.  Raises ModuleMissing, Unavailable."""
+        """Version and size of the connection table, None if not shown.  Raises ModuleMissing, Unavailable."""
         return parse_header(self._read_net("ip_vs"))
 
     def read_sysctls(self) -> dict[str, int]:
@@ -100,10 +100,10 @@ def kernel_ticks() -> int:
 
 
 def parse_header(text: str) -> tuple[str | None, int | None]:
-    """Version and size of the connection table out of /proc/net/ip_vs, None where they are not told."""
+    """Version and size of the connection table out of /proc/net/ip_vs, None if they are not shown."""
     found = _HEADER.match(text)
     if found is None:
-        raise Unavailable("/proc/net/ip_vs does not begin as it should", errno_name="EBADMSG")
+        raise Unavailable("/proc/net/ip_vs has an unknown header", errno_name="EBADMSG")
     return found[1], None if found[2] is None else int(found[2])
 
 

@@ -23,12 +23,12 @@ from lvs_agent.model.ipvs import Destination, Family
 from lvs_agent.model.statistics import DestinationStatistics
 
 Heads = Mapping[tuple[bytes, int], Destination]
-"""Destinations by the head of their rows and the family of their address, which is told among the numbers."""
+"""Destinations by the head of their rows and the family of their address, which is among the numbers."""
 DestinationRow = tuple[Destination, DestinationStatistics]
 
 _STATS32 = 22 * 4
 _TAIL = struct.Struct(f"=II II II IH2x I{_STATS32}s QQ {'IQ' * (len(Stat) - 1)}")
-"""Headers and what is behind them by turns.  The two headers before the first counter are taken as one."""
+"""Headers and their payloads, alternating.  The two headers before the first counter are taken as one."""
 _HEADERS = _TAIL.unpack(
     b"".join(
         (
@@ -85,9 +85,9 @@ class DestinationReader:
 
 
 def _attributes_of_head(payload: bytes, end: int) -> Attributes | None:
-    """A row's attributes before ``end``.  None where they are not whole, so that none begins there.
+    """A row's attributes before ``end``.  None if they are incomplete, so that none starts there.
 
-    The numbers found at ``end`` might as well be the inside of an attribute that nobody knows.  Where an attribute
+    The numbers found at ``end`` might as well be the inside of an unknown attribute.  Where an attribute
     begins there in one row, it does in each that has the same bytes before ``end`` and as many behind it.
     """
     try:

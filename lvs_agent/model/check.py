@@ -51,7 +51,7 @@ class ErrorReason(Enum):
 @dataclass(frozen=True, slots=True)
 class Passed:
     """The server did what was asked.  ``certificate_not_after``: seconds since 1970, where TLS was spoken.
-    ``weight_percent``: how much of its weight the server asks for by itself (0 to 1,000; 0: no new connections).
+    ``weight_percent``: how much of its weight the server asks for (0 to 1,000; 0: no new connections).
     """
 
     detail: str = ""
@@ -70,7 +70,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Errored:
-    """The probe says nothing about the server, because something of ours went wrong."""
+    """The probe says nothing about the server, because of an error of this program or host."""
 
     reason: ErrorReason
     detail: str = ""

@@ -14,7 +14,7 @@ class EventKind(Enum):
     AGENT_STARTED = "started"
     AGENT_STOPPED = "stopped"
     PREVIOUS_RUN_CRASHED = "previous_run_crashed"
-    """The process before this one ended without a word: killed, or its machine was."""
+    """The previous process ended without an orderly stop: it was killed, or the host failed."""
     CONFIGURATION_RELOADED = "configuration_reloaded"
     CONFIGURATION_REFUSED = "configuration_refused"
     SERVER_UP = "real_server_up"
@@ -52,7 +52,7 @@ TRANSITIONS = frozenset(
         EventKind.SORRY_SERVER_DEACTIVATED,
     }
 )
-"""What changes whom clients reach, or how many are there for them."""
+"""What changes which real servers clients reach, or how many."""
 
 KEPT = 10_000
 """How many events can be asked for."""
@@ -64,7 +64,7 @@ Fact = str | int | float | bool
 class Event:
     """Something that happened.
 
-    ``number`` grows with each event of a journal, through restarts as well: by one, but for a leap after a process
+    ``number`` grows with each event of a journal, across restarts: by one, except for a gap after a process
     that was killed.  ``at``: when it was noticed, in seconds since 1970.  ``virtual_service`` and ``real_server`` are
     names as the configuration and the metrics have them, empty where the event is about none.  ``facts`` holds the
     rest in the words of the log; never a secret.
@@ -80,10 +80,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuery:
-    """Which events are wanted: those that satisfy everything given, and of these the ``limit`` newest.
+    """Which events to select: those that satisfy everything given, and of these the ``limit`` newest.
 
     ``since`` and ``until`` are seconds since 1970, both inclusive.  ``after`` is a number, exclusive; with it, the
-    ``limit`` oldest are wanted, so that who asks again and again misses none.  ``real_server`` may be without a port.
+    ``limit`` oldest are selected, so that a client that polls misses none.  ``real_server`` may be without a port.
     """
 
     since: float | None = None

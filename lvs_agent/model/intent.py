@@ -1,4 +1,4 @@
-"""What the operator wants: virtual services, their real servers and sorry servers.
+"""What the operator has configured: virtual services, their real servers and sorry servers.
 
 The configuration is turned into these types once; everything behind it works on them and knows no file format.
 """
@@ -35,7 +35,7 @@ class PassWhen(Enum):
 
 
 class OnStop(Enum):
-    """What becomes of a service in the kernel when the program is stopped."""
+    """What happens to a service in the kernel when the program stops."""
 
     KEEP = "keep"
     REMOVE = "remove"
@@ -43,7 +43,7 @@ class OnStop(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SorryCommand:
-    """A program to run when the last real server of a service has gone, and when the first one is back.
+    """A program to run when the last real server of a service fails, and when the first one recovers.
 
     ``command`` is a full path and arguments; ``user`` None leaves the choice to the program.
     """
@@ -60,8 +60,8 @@ class RealServer:
     ``destination`` is the row that the kernel has while the server is up.  ``name`` is how logs, metrics and the API
     call it.  All of ``checks`` must pass, or any, as ``pass_when`` says; where there is none, nothing is ever known of
     the server and its row stays as the kernel has it.  ``lowering`` are checks that decide nothing: while one is down,
-    the server has only so many percent of its weight.  ``readd_quiesced`` False: a row at weight 0 that somebody else
-    has deleted stays deleted until the server is up.  ``monitor_label`` stands for the server in the service's monitor
+    the server has only so many percent of its weight.  ``readd_quiesced`` False: a row at weight 0 that others
+    have deleted stays deleted until the server is up.  ``monitor_label`` stands for the server in the service's monitor
     file.
     """
 
@@ -87,8 +87,8 @@ class RealServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualService:
-    """One virtual service.  ``sorry_server`` serves while no real server does, and ``sorry_command`` is told of it;
-    ``quorum`` is the number of real servers that must be up for the service to count as healthy (it is reported,
+    """One virtual service.  ``sorry_server`` is active while no real server serves, and ``sorry_command`` is called
+    then; ``quorum`` is the number of real servers that must be up for the service to count as healthy (it is reported,
     nothing depends on it).  ``comment`` is for people.  ``monitor_file``: path of a file that gets a line for each
     result of a check.
     """

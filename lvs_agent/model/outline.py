@@ -25,7 +25,7 @@ from lvs_agent.model.ipvs import (
 )
 
 OutlineKey = tuple[Protocol, DestinationKey] | int
-"""Protocol with address and port, or a firewall mark: /proc does not tell the family of a mark."""
+"""Protocol with address and port, or a firewall mark: /proc does not show the family of a mark."""
 
 
 def outline_key(key: ServiceKey) -> OutlineKey:

@@ -39,7 +39,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationStatistics:
-    """Counters of a destination with its connections at this moment.  ``rates`` None: the kernel tells none."""
+    """Counters of a destination with its connections at this moment.  ``rates`` None: the kernel has none."""
 
     counters: Counters = Counters()
     rates: Rates | None = None
@@ -52,7 +52,7 @@ class DestinationStatistics:
 class Statistics:
     """One reading of the whole table with everything that the kernel counts.
 
-    ``service_rates`` has the services of which the kernel tells rates.
+    ``service_rates`` has the services whose rates the kernel has.
     """
 
     table: Table
@@ -76,7 +76,7 @@ class SyncDaemon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelInfo:
-    """Facts about IPVS as a whole.  None where the running kernel does not tell."""
+    """Facts about IPVS as a whole.  None if the running kernel does not show them."""
 
     version: str | None = None
     connection_table_size: int | None = None
