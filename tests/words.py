@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-EVERYWHERE: tuple[str, ...] = ()
+EVERYWHERE: tuple[str, ...] = (
+    "lvs_agent/control/*",
+    "lvs_agent/core/*",
+    "lvs_agent/daemon.py",
+    "lvs_agent/ipvs/*",
+    "lvs_agent/model/*",
+)
 """Patterns of the paths in which every entry is searched, besides its own ``holds_in``; ``("*",)`` is all files."""
 
 DOCUMENTS = (
@@ -117,22 +123,41 @@ _NAMES = (
     _name(r"\bHOST_NAMES\b", "HOST_NAMES.encode(name)", "IDNA_CODEC.encode(name)"),
 )
 
+_RENAMED_EVENTS = tuple(
+    Word(
+        pattern=rf"(?i)\b{before}\b",
+        before=before,
+        instead=instead,
+        why="the name of an event is plain English",
+        holds_in=ALL,
+        unless=(*RENAMED, "lvs_agent/core/event_line.py"),
+    )
+    for before, instead in {
+        "maintenance_begun": "maintenance_started",
+        "sorry_server_begun": "sorry_server_activated",
+        "sorry_server_ended": "sorry_server_deactivated",
+        "sorry_command_failed": "sorry_command",
+        "sorry_command_ended": "sorry_command",
+    }.items()
+)
+
 _EXPORTED = (
+    *_RENAMED_EVENTS,
     Word(
         pattern=r"(?i)\bcheck_possible_again\b",
         before="check_possible_again",
         instead="check_recovered",
         why=_FIELD,
-        holds_in=(),
-        unless=RENAMED,
+        holds_in=ALL,
+        unless=(*RENAMED, "lvs_agent/core/event_line.py"),
     ),
     Word(
         pattern=r"\bVANISHED\b|[\"`]vanished[\"`]|--kind vanished\b",
         before="`vanished`",
         instead="`previous_run_crashed`",
         why="the name of an event says what has happened",
-        holds_in=(),
-        unless=RENAMED,
+        holds_in=ALL,
+        unless=(*RENAMED, "lvs_agent/core/event_line.py"),
     ),
     Word(
         pattern=r"\b_?fallback_active\b|_fallback_active\b|\bLVSServiceFallbackActive\b",

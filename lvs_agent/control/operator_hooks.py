@@ -15,7 +15,7 @@ from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.sorry_commands import SorryCommands
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.maintenance import checked_servers
-from lvs_agent.core.pool import Pool, in_distress
+from lvs_agent.core.pool import Pool, has_no_serving_server
 from lvs_agent.core.snapshot import ServerKey
 from lvs_agent.model.check import CheckId, CheckReport
 from lvs_agent.model.event import EventKind
@@ -126,7 +126,7 @@ class OperatorHooks:
         wanted = {service.service.key: service for service in self._state.intent.services if service.sorry_command}
         self._commands.retain(wanted.keys())
         for key, service in wanted.items():
-            distress = in_distress(service, pools[key]) if key in pools else None
+            distress = has_no_serving_server(service, pools[key]) if key in pools else None
             if distress is not None and service.sorry_command is not None:
                 self._commands.want(key, name=service.name, command=service.sorry_command, active=distress)
 

@@ -13,8 +13,8 @@ from lvs_agent.model.event import EventKind, Fact
 
 log = get_logger()
 
-Told = Fact | Enum | PurePath | BaseException | None
-"""A fact as who reports it has it."""
+ReportedFact = Fact | Enum | PurePath | BaseException | None
+"""A fact as the caller has it."""
 
 Subject = tuple[str, str]
 """Names of a virtual service and of a real server; empty where the event is about none."""
@@ -39,7 +39,7 @@ _ERRORS = frozenset(
 
 
 def level_of(kind: EventKind) -> int:
-    """How important the log line of an event is."""
+    """The level of the log line of an event."""
     if kind in _ERRORS:
         return logging.ERROR
     return logging.WARNING if kind in _WARNINGS else logging.INFO
@@ -62,7 +62,7 @@ class Reporter:
         failed: bool = False,
         log_only: Mapping[str, object] | None = None,
         news: bool = True,
-        **facts: Told,
+        **facts: ReportedFact,
     ) -> None:
         """Report an event about a service, a server of it, or neither.
 
@@ -82,7 +82,7 @@ class Reporter:
         log.log(logging.ERROR if failed else level_of(kind), kind.value, **facts)
 
     def record(
-        self, kind: EventKind, subjects: Iterable[Subject], /, *, at: float | None = None, **facts: Told
+        self, kind: EventKind, subjects: Iterable[Subject], /, *, at: float | None = None, **facts: ReportedFact
     ) -> None:
         """Note the event alone, once for each of ``subjects``."""
         kept = {name: _fact(fact) for name, fact in facts.items()}
@@ -90,10 +90,10 @@ class Reporter:
             self._journal.record(kind, virtual_service=service, real_server=server, at=at, **kept)
 
 
-def _fact(told: Told) -> Fact | None:
-    """``told`` as the journal keeps it."""
-    if isinstance(told, Enum):
-        return str(told.value)
-    if isinstance(told, PurePath | BaseException):
-        return str(told)
-    return told
+def _fact(value: ReportedFact) -> Fact | None:
+    """``value`` as the journal keeps it."""
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, PurePath | BaseException):
+        return str(value)
+    return value

@@ -5,10 +5,10 @@ Rules of this file:
 1. Everything that can change a state of health is here.
 2. A result of our own fault (``Errored``) changes nothing.
 3. ``fall`` failures in a row take a check down, ``rise`` successes in a row bring it up again.
-4. A state that nobody knows yet is settled by its first success, but not by its first failure: a server that the
-   kernel has in service is not taken out on less evidence after a start than at any other time.
-5. A real server is down as soon as one of its checks is down, and up only when all of them are up; or, where any
-   check is enough, the other way round.  Of one that nobody checks nothing is known.
+4. An unknown state is settled by its first success, but not by its first failure: a server that the kernel has in
+   service is not removed on less evidence after a start than at any other time.
+5. A real server is down as soon as one of its checks is down, and up only when all of them are up; or, if any
+   check is enough, the other way round.  A server without checks stays unknown.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ def judge(state: CheckState, result: CheckResult, *, rise: int, fall: int) -> Ch
     if isinstance(result, Errored):
         return state
     if isinstance(result, Passed):
-        return _believe(state, Health.UP, wanted=rise if state.health is Health.DOWN else 1)
-    return _believe(state, Health.DOWN, wanted=fall)
+        return _believe(state, Health.UP, needed=rise if state.health is Health.DOWN else 1)
+    return _believe(state, Health.DOWN, needed=fall)
 
 
-def _believe(state: CheckState, told: Health, *, wanted: int) -> CheckState:
-    """The state after one more result that says ``told``, where ``wanted`` of them in a row are enough."""
-    if state.health is told:
-        return _SETTLED[told]
+def _believe(state: CheckState, said: Health, *, needed: int) -> CheckState:
+    """The state after one more result that says ``said``, where ``needed`` of them in a row are enough."""
+    if state.health is said:
+        return _SETTLED[said]
     against = state.against + 1
-    return _SETTLED[told] if against >= wanted else CheckState(state.health, against)
+    return _SETTLED[said] if against >= needed else CheckState(state.health, against)
 
 
 def combine(healths: Iterable[Health], *, pass_when: PassWhen = PassWhen.ALL) -> Health:
     """The health of a real server whose checks say ``healths``."""
-    told = set(healths)
+    said = set(healths)
     one, every = (Health.DOWN, Health.UP) if pass_when is PassWhen.ALL else (Health.UP, Health.DOWN)
-    if one in told:
+    if one in said:
         return one
-    return every if told == {every} else Health.UNKNOWN
+    return every if said == {every} else Health.UNKNOWN

@@ -10,8 +10,8 @@ Rules of this file:
 4. A server in maintenance is treated like one that is down, whatever its checks say.
 5. A row at weight 0 that others have deleted is added again, unless the operator leaves that to others
    (``readd_quiesced``); then it stays away until the server is to be in service again.
-6. The sorry server serves exactly while no real server has a weight above 0.  Where it is a real server too, its
-   row is the sorry server's for that time.
+6. The sorry server is active exactly while no real server has a weight above 0.  If it is a real server too, its
+   row is that of the sorry server for that time.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def form_pool(
     return replace(pool, sorry_active=service.sorry_server is not None and not pool.serving)
 
 
-def in_distress(service: VirtualService, pool: Pool) -> bool | None:
-    """Whether no real server can serve; None while a check that could tell has not spoken yet."""
+def has_no_serving_server(service: VirtualService, pool: Pool) -> bool | None:
+    """Whether no real server can serve; None while a check that decides it has not run yet."""
     if pool.serving:
         return False
     checked = {server.key for server in service.real_servers if server.checks}

@@ -5,7 +5,7 @@ Rules of this file:
 1. Only owned services are touched.
 2. Make before break: services are added and changed first, then destinations are added, then raised, then lowered
    to weight 0, then deleted; services are deleted last.  So whatever has been applied when a plan is interrupted,
-   a service that had somebody to serve it before and shall have somebody after has somebody now.
+   a service that had a destination in service before, and will have one after, has one now.
 3. Every attribute of a row takes part in the comparison; one row that differs is one update.
 4. A plan is forgotten after its round: the next round starts from what the kernel has then.
 """

@@ -18,7 +18,7 @@ _OPERATIONS = {
     "update_destination": "{who} was changed in the table{changed}",
     "delete_destination": "{server} was deleted from {service}",
 }
-_CAUSES = {"sighup": "asked for by a signal", "file_changed": "its file has changed"}
+_CAUSES = {"sighup": "requested by a signal", "file_changed": "its file has changed"}
 
 
 def sentence(event: Event) -> str:
@@ -74,9 +74,9 @@ def _stopped(event: Event) -> str:
 
 
 def _reloaded(event: Event) -> str:
-    same = "" if event.facts.get("changed", True) else ", and says the same as before"
+    same = "" if event.facts.get("changed", True) else ", without changes"
     cause = _fact(event, "cause")
-    return f"the configuration was loaded again{_in_brackets(_CAUSES.get(cause, cause))}{same}"
+    return f"the configuration was reloaded{_in_brackets(_CAUSES.get(cause, cause))}{same}"
 
 
 def _refused_configuration(event: Event) -> str:
@@ -93,13 +93,13 @@ def _down(event: Event) -> str:
 
 
 def _quorum_lost(event: Event) -> str:
-    up, wanted = _fact(event, "up"), _fact(event, "quorum")
-    return f"{event.virtual_service} has lost its quorum: {up} up, {wanted} wanted"
+    up, quorum = _fact(event, "up"), _fact(event, "quorum")
+    return f"{event.virtual_service} has lost its quorum: {up} up, the quorum is {quorum}"
 
 
 def _quorum_regained(event: Event) -> str:
-    up, wanted = _fact(event, "up"), _fact(event, "quorum")
-    return f"{event.virtual_service} has its quorum again: {up} up, {wanted} wanted"
+    up, quorum = _fact(event, "up"), _fact(event, "quorum")
+    return f"{event.virtual_service} has regained its quorum: {up} up, the quorum is {quorum}"
 
 
 def _sorry_command(event: Event) -> str:
@@ -128,28 +128,30 @@ def _applied(event: Event) -> str:
 
 def _refused(event: Event) -> str:
     what = f"{_fact(event, 'operation')} {_who(event)}".strip()
-    return f"the kernel did not do {what}{_because(_fact(event, 'error'))}"
+    return f"the kernel refused {what}{_because(_fact(event, 'error'))}"
 
 
 def _changed_by_others(event: Event) -> str:
-    return f"somebody else has {_OTHERS.get(_fact(event, 'kind'), 'changed')} {_who(event)} in the table"
+    return f"another program has {_OTHERS.get(_fact(event, 'kind'), 'changed')} {_who(event)} in the table"
 
 
 _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.AGENT_STARTED: _started,
     EventKind.AGENT_STOPPED: _stopped,
-    EventKind.PREVIOUS_RUN_CRASHED: lambda _: "the lvs-agent before this one ended without a word",
+    EventKind.PREVIOUS_RUN_CRASHED: lambda _: "the previous lvs-agent ended without an orderly stop",
     EventKind.CONFIGURATION_RELOADED: _reloaded,
     EventKind.CONFIGURATION_REFUSED: _refused_configuration,
     EventKind.SERVER_UP: _up,
     EventKind.SERVER_DOWN: _down,
-    EventKind.SERVER_UNKNOWN: lambda event: f"{_who(event)} is neither up nor down: its checks do not tell",
+    EventKind.SERVER_UNKNOWN: lambda event: f"{_who(event)} is neither up nor down: its checks are inconclusive",
     EventKind.QUORUM_LOST: _quorum_lost,
     EventKind.QUORUM_REGAINED: _quorum_regained,
-    EventKind.MAINTENANCE_STARTED: lambda event: f"{_who(event)} was taken out for maintenance",
-    EventKind.MAINTENANCE_ENDED: lambda event: f"{_who(event)} is back from maintenance",
-    EventKind.SORRY_SERVER_ACTIVATED: lambda event: f"sorry server {_who(event)} serves now: no real server can",
-    EventKind.SORRY_SERVER_DEACTIVATED: lambda event: f"sorry server {_who(event)} serves no longer",
+    EventKind.MAINTENANCE_STARTED: lambda event: f"maintenance of {_who(event)} has started",
+    EventKind.MAINTENANCE_ENDED: lambda event: f"maintenance of {_who(event)} has ended",
+    EventKind.SORRY_SERVER_ACTIVATED: lambda event: (
+        f"sorry server {_who(event)} is active: no real server is in service"
+    ),
+    EventKind.SORRY_SERVER_DEACTIVATED: lambda event: f"sorry server {_who(event)} is no longer active",
     EventKind.SORRY_COMMAND: _sorry_command,
     EventKind.OPERATION_APPLIED: _applied,
     EventKind.OPERATION_REFUSED: _refused,
@@ -159,8 +161,6 @@ _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.TABLE_CHANGED_BY_OTHERS: _changed_by_others,
     EventKind.TABLE_NOT_READ: lambda event: f"the table could not be read{_because(_fact(event, 'error'))}",
     EventKind.TABLE_READ_AGAIN: lambda event: f"the table could be read again after {_fact(event, 'after_s')} s",
-    EventKind.CHECK_NOT_POSSIBLE: lambda event: (
-        f"{_check(event)} of {_who(event)} is not possible{_because(_why(event))}"
-    ),
-    EventKind.CHECK_RECOVERED: lambda event: f"{_check(event)} of {_who(event)} is possible again",
+    EventKind.CHECK_NOT_POSSIBLE: lambda event: f"{_check(event)} of {_who(event)} cannot run{_because(_why(event))}",
+    EventKind.CHECK_RECOVERED: lambda event: f"{_check(event)} of {_who(event)} can run again",
 }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lvs_agent.core.desired import desired_table
 from lvs_agent.core.health import Health
-from lvs_agent.core.pool import Membership, Past, Pool, form_pool, in_distress
+from lvs_agent.core.pool import Membership, Past, Pool, form_pool, has_no_serving_server
 from lvs_agent.model.intent import Initial, OnDown, RealServer, VirtualService
 from lvs_agent.model.ipvs import Destination, DestinationKey
 from tests.builders import destination, real_server, virtual_service
@@ -164,7 +164,7 @@ def test_distress_is_declared_only_when_every_check_has_spoken(
     service = virtual_service(real_servers=servers)
     rows = [destination(address=address) for address in observed]
 
-    assert in_distress(service, formed(service, healths=healths, observed=rows)) is distress
+    assert has_no_serving_server(service, formed(service, healths=healths, observed=rows)) is distress
 
 
 @pytest.mark.parametrize(

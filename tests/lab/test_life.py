@@ -169,7 +169,7 @@ def test_what_has_happened_is_told_in_order_and_again_after_a_restart(serving: C
         ("real_server_up", "10.0.0.1:80", None),
         ("operation_applied", "10.0.0.1:80", "add_destination"),
     ]
-    assert told[0]["text"] == "somebody else has deleted 10.0.0.2:80 of web in the table"
+    assert told[0]["text"] == "another program has deleted 10.0.0.2:80 of web in the table"
     assert agent.history(f"?after={start}&limit=6") == told
     since = [entry["kind"] for entry in agent.history(f"?after={told[-1]['number']}")]
     assert since == ["stopped", "started"]

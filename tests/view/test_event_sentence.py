@@ -30,7 +30,7 @@ def said(kind: EventKind, /, **facts: Fact) -> str:
         (
             EventKind.TABLE_CHANGED_BY_OTHERS,
             {"kind": "missing"},
-            "somebody else has deleted 10.0.0.1:80 of web in the table",
+            "another program has deleted 10.0.0.1:80 of web in the table",
         ),
         (
             EventKind.OPERATION_APPLIED,
@@ -45,7 +45,7 @@ def said(kind: EventKind, /, **facts: Fact) -> str:
         (
             EventKind.OPERATION_REFUSED,
             {"operation": "add_destination", "error": "EPERM"},
-            "the kernel did not do add_destination 10.0.0.1:80 of web: EPERM",
+            "the kernel refused add_destination 10.0.0.1:80 of web: EPERM",
         ),
         (
             EventKind.CONFIGURATION_REFUSED,
