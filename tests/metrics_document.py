@@ -34,7 +34,7 @@ _SETTINGS = {
     ServerDetail.OFF: "nothing of single real servers",
 }
 _SOURCES = {
-    "state": "what the agent knows by itself, its configuration, and the process; always answers at once",
+    "state": "what the agent itself knows, its configuration, and the process; always answers at once",
     "netlink": "the kernel's table with its counters, read with each scrape",
     "proc": "facts about IPVS as a whole, from `/proc` and the kernel's own information",
 }

@@ -442,7 +442,7 @@ def test_server_that_is_unknown_again_has_no_last_transition() -> None:
     [(Membership.POOLED, 1), (Membership.QUIESCED, 0), (Membership.REMOVED, None)],
 )
 def test_wanted_weight_is_that_of_the_last_decision(membership: Membership, wanted: int | None) -> None:
-    """Beside the kernel's weight it tells whether the table is right; without a row that is wanted there is none."""
+    """Beside the kernel weight it shows whether the table is in sync; absent without a desired row."""
     web = virtual_service()
     pools = {web.service.key: pool(service=web, memberships={"10.0.0.1:80": membership})}
     found = of(snapshot(services=[web], reconcile=ReconcileStatus(pools=pools)))
@@ -650,7 +650,7 @@ def test_kernel_metrics() -> None:
 
 
 def test_source_that_failed_says_so_and_leaves_the_rest() -> None:
-    """Without the kernel's statistics everything that the agent knows by itself is still there."""
+    """Without the kernel's statistics everything that the agent itself knows is still there."""
     sources = {
         Source.STATE: SourceRun(success=True, duration_s=0.001),
         Source.NETLINK: SourceRun(success=False, duration_s=9.5),

@@ -203,7 +203,7 @@ def test_any_value_and_label_is_written_as_the_library_writes_it(accept: str, ki
 
     try:
         expected = library_text(reading, accept=accept, metrics=[metric])
-    except OverflowError:  # an integer that is no float
+    except OverflowError:  # an integer that does not fit into a float
         return
     assert lines_of(ours) == lines_of(expected)
 

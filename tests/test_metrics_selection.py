@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvs_agent.config import MetricsSettings, ServerDetail, parse_config
-from lvs_agent.metrics.doubts import with_doubts
+from lvs_agent.metrics.config_warnings import with_metric_warnings
 from lvs_agent.metrics.exposition import library_families
 from lvs_agent.metrics.metric import Metric, Scope
 from lvs_agent.metrics.selection import (
@@ -131,9 +131,9 @@ def test_scope_of_a_metric_is_that_of_its_labels() -> None:
     ],
 )
 def test_dropping_what_is_not_there_is_a_warning(name: str, said: str) -> None:
-    """A name that no metric has drops nothing; the nearest one is told."""
+    """A name that no metric has drops nothing; the warning names the nearest one."""
     text = f'[metrics]\ndrop = ["lvs_sysctl", "process_open_fds", "lvs_ipvs", "{name}"]\n'
-    config = with_doubts(parse_config(text, base=Path("/etc")))
+    config = with_metric_warnings(parse_config(text, base=Path("/etc")))
     (warning,) = config.warnings
 
     assert (warning.path, warning.text[: len(said)]) == ("metrics.drop", said)

@@ -27,11 +27,16 @@ DOCUMENTS = (
     "docs/dashboards.md",
     "docs/events.md",
     "docs/ldirectord-differences.md",
+    "docs/metrics.md",
     "docs/migrating-*.md",
     "docs/runbooks/*",
     "docs/status.md",
     "grafana/*",
+    "lvs_agent/metrics/*",
+    "lvs_agent/view/*",
     "packaging/*",
+    "tests/test_metrics*",
+    "tests/view/*",
 )
 """The files in which the list holds already; ``*`` also matches a slash."""
 

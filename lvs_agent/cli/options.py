@@ -16,7 +16,7 @@ from lvs_agent.errors import ConfigError
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.netlink import KernelIpvs
-from lvs_agent.metrics.doubts import with_doubts
+from lvs_agent.metrics.config_warnings import with_metric_warnings
 
 DEFAULT_CONFIG = Path("/etc/lvs-agent/config.toml")
 LISTEN_VARIABLE = "LVS_AGENT_LISTEN"
@@ -59,7 +59,7 @@ def read_config(path: Path, config_format: str | None) -> Config:
     """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
     try:
         with unexpected_is_refused(path):
-            return with_doubts(load_config(path, FORMATS.of(path, config_format)))
+            return with_metric_warnings(load_config(path, FORMATS.of(path, config_format)))
     except ConfigError as error:
         raise error.in_file(path) from error
 

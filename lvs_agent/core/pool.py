@@ -10,8 +10,8 @@ Rules of this file:
 4. A server in maintenance is treated like one that is down, whatever its checks say.
 5. A row at weight 0 that others have deleted is added again, unless the operator leaves that to others
    (``readd_quiesced``); then it stays away until the server is to be in service again.
-6. The sorry server is active exactly while no real server has a weight above 0.  If it is a real server too, its
-   row is that of the sorry server for that time.
+6. The service fails over to its sorry server exactly while no real server has a weight above 0.  Where it is a real
+   server too, its row is the sorry server's for that time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Membership(Enum):
     ADMITTED = "admitted"
     """Unknown and never seen before: in service because ``initial`` is ``up``."""
     WAITING = "waiting"
-    """Unknown and not in the table: waits for its first result."""
+    """Unknown and not in the table: waits for the first results of its checks."""
     QUIESCED = "quiesced"
     """Down: weight 0."""
     REMOVED = "removed"
@@ -47,7 +47,7 @@ class Membership(Enum):
     DRAINED = "drained"
     """Up, but it has asked for no new connections: weight 0."""
     WITHDRAWN = "withdrawn"
-    """Should have weight 0, but others have deleted its row, which stays deleted."""
+    """Desired weight 0, but others have deleted its row, and it is not added again."""
 
 
 UNDECIDED = frozenset({Membership.HELD, Membership.ADMITTED, Membership.WAITING})
@@ -118,7 +118,7 @@ def form_pool(
 
 
 def has_no_serving_server(service: VirtualService, pool: Pool) -> bool | None:
-    """Whether no real server can serve; None while a check that decides it has not run yet."""
+    """Whether no real server has a weight above 0; None while a check that may change that has no result yet."""
     if pool.serving:
         return False
     checked = {server.key for server in service.real_servers if server.checks}

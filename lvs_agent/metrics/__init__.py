@@ -6,5 +6,5 @@
 ``selection``   what of the table is shown
 ``text``        families written as text
 ``exposition``  the answer to a scrape
-``doubts``      what the table says of a configuration
+``config_warnings``   what the table says of a configuration
 """

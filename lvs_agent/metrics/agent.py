@@ -123,12 +123,12 @@ METRICS = (
     ),
     counter(
         "lvs_agent_reconcile_errors_total",
-        "Rounds in which the kernel's table could not be made right.",
+        "Rounds after which the kernel's table was not in sync.",
         _of(lambda snapshot: snapshot.reconcile.errors),
     ),
     gauge(
         "lvs_agent_reconcile_last_success_timestamp_seconds",
-        "When the last round ended that left the table right; absent before the first.",
+        "When the last round ended that left the table in sync; absent before the first.",
         _of(lambda snapshot: snapshot.reconcile.last_success_at),
     ),
     gauge(
@@ -138,7 +138,7 @@ METRICS = (
     ),
     counter(
         "lvs_agent_drift_repairs_total",
-        "Entries put right after somebody else had changed them.",
+        "Entries repaired after somebody else had changed them.",
         _of(lambda snapshot: snapshot.reconcile.drift_repairs),
     ),
     counter(

@@ -55,7 +55,7 @@ Samples = Iterable[tuple[Labels, Value]]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One family: label values, and the value of each beside them.  A value of None is no series.
+    """One family: label values, and the value of each beside them.  A value of None makes no series.
 
     Where the labels are the ones of the last scrape, the same list is best: then nobody has to compare them.
     """
@@ -74,7 +74,7 @@ class Metric:
     ``name`` is the one that is queried (with ``_total`` or ``_info``, without ``_bucket``, ``_sum`` and ``_count``).
     ``sources``: any of them is reason enough to show it; the first one is to blame where it cannot be made.
     ``variants``: the most combinations of labels that one service or server has.  ``vital``: it says whether a real
-    server is in service.  ``last``: it tells of the others.
+    server is in service.  ``last``: it is about the others.
     """
 
     name: str
@@ -106,7 +106,7 @@ SERVER = ("virtual_service", "real_server")
 KERNEL = (Source.NETLINK,)
 PROC = (Source.PROC,)
 BOTH = (Source.NETLINK, Source.STATE)
-"""What is told of the kernel's row where there is one, and of the configured one else."""
+"""For metrics about the kernel's row where there is one, else about the configured one."""
 
 
 def listed(samples: Callable[[Reading], Samples]) -> Read:

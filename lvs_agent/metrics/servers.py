@@ -164,20 +164,20 @@ def _failures(checks: Sequence[CheckStatus]) -> int:
 
 
 def _of_checks(
-    alone: Callable[[CheckStatus], Value | None], together: Callable[[Sequence[CheckStatus]], Value | None]
+    alone: Callable[[CheckStatus], Value | None], of_several: Callable[[Sequence[CheckStatus]], Value | None]
 ) -> Read:
-    """What the checks of each server say: ``alone`` where there is one, as nearly everywhere, for it takes less."""
+    """One value for the checks of each server; ``alone``, which takes less time, where there is one check."""
     return _of_real(
-        lambda columns: [alone(checks[0]) if len(checks) == 1 else together(checks) for checks in columns.checks]
+        lambda columns: [alone(checks[0]) if len(checks) == 1 else of_several(checks) for checks in columns.checks]
     )
 
 
 def _of_reports(
-    alone: Callable[[CheckReport], Value | None], together: Callable[[Sequence[CheckReport]], Value | None]
+    alone: Callable[[CheckReport], Value | None], of_several: Callable[[Sequence[CheckReport]], Value | None]
 ) -> Read:
     """The same of their last reports."""
     return _of_real(
-        lambda columns: [alone(reports[0]) if len(reports) == 1 else together(reports) for reports in columns.reports]
+        lambda columns: [alone(reports[0]) if len(reports) == 1 else of_several(reports) for reports in columns.reports]
     )
 
 
@@ -235,7 +235,7 @@ METRICS = (
     ),
     gauge(
         "lvs_real_server_weight",
-        "Weight in the kernel; absent if the server is not in the table.",
+        "Kernel weight; absent if the server is not in the table.",
         _of_present(lambda row: row.weight),
         **(_OF_KERNEL | _VITAL),
     ),
@@ -247,13 +247,13 @@ METRICS = (
     ),
     gauge(
         "lvs_real_server_wanted_weight",
-        "Weight that the kernel should have now, as decided last; absent if the server should not be in the table.",
+        "Desired weight, as decided last; absent if the server should not be in the table.",
         of_servers(lambda columns: [None if row is None else row.weight for row in columns.wanted]),
         **(_OF_STATE | _VITAL),
     ),
     gauge(
         "lvs_real_server_connection_limit",
-        "Connections from which on the kernel sends no new ones (upper threshold); 0 is no limit.",
+        "Connections from which on the kernel sends no new ones (upper threshold); 0 means no limit.",
         _of_present(lambda row: row.upper_threshold),
         **_OF_KERNEL,
     ),

@@ -65,7 +65,7 @@ def _connections(value: Callable[[DestinationStatistics], int]) -> Read:
 def _weights(columns: ColumnStore) -> list[Value | None]:
     """A configured service that the kernel does not have has the weight 0, not none: an alert must see it.
 
-    A sorry server is no capacity: a heavy one would hide that no real server is left.
+    A sorry server does not count as capacity: a heavy one would hide that no real server is left.
     """
     index = columns.index
     if not columns.table_known:
@@ -272,13 +272,13 @@ METRICS = (
     ),
     gauge(
         "lvs_virtual_service_quorum_up",
-        "1 if as many real servers are up as the quorum says.",
+        "1 if the quorum is reached, 0 if it is not or is not known.",
         of_services(_quorums_up),
         **_OF_STATE,
     ),
     gauge(
         "lvs_virtual_service_sorry_server_active",
-        "1 while the sorry server serves.",
+        "1 while the sorry server is active.",
         of_services(_sorry_servers_active),
         **_OF_STATE,
     ),

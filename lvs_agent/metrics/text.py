@@ -96,7 +96,7 @@ def _head(metric: Metric, *, openmetrics: bool) -> str:
 
 
 def _block(names: tuple[str, ...], values: Labels) -> str:
-    """Labels as they are written, with a space behind them.  What is no text in UTF-8 becomes a question mark."""
+    """Labels as they are written, with a space behind them; what UTF-8 does not have becomes a question mark."""
     if not names:
         return " "
     pairs = sorted(zip(names, values, strict=True))
@@ -128,7 +128,7 @@ def _other_lines(blocks: Sequence[str], values: Sequence[float | None]) -> Itera
 
 
 def _are_ordinary(values: Sequence[float | None]) -> bool:
-    """Whether ``repr`` writes all of them as they are wanted.  One sum tells faster than a look at each."""
+    """Whether ``repr`` writes all of them as both formats need them.  One sum tells faster than a look at each."""
     try:
         return isfinite(sum(cast("Sequence[float]", values)))
     except (TypeError, OverflowError):  # there is a None; numbers too large to tell

@@ -68,7 +68,7 @@ class ColumnStore:
 
     @cached_property
     def states(self) -> list[str | None]:
-        """``"maintenance"``, else what is known of its health; None for what is no real server."""
+        """``"maintenance"``, else what is known of its health; None for servers that are not real servers."""
         found = zip(self.index.real_servers, self.placements, self.statuses, strict=True)
         return [None if server is None else state_of(placement, status) for server, placement, status in found]
 

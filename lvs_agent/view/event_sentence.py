@@ -18,7 +18,7 @@ _OPERATIONS = {
     "update_destination": "{who} was changed in the table{changed}",
     "delete_destination": "{server} was deleted from {service}",
 }
-_CAUSES = {"sighup": "requested by a signal", "file_changed": "its file has changed"}
+_CAUSES = {"sighup": "SIGHUP", "file_changed": "its file has changed"}
 
 
 def sentence(event: Event) -> str:
@@ -74,7 +74,7 @@ def _stopped(event: Event) -> str:
 
 
 def _reloaded(event: Event) -> str:
-    same = "" if event.facts.get("changed", True) else ", without changes"
+    same = "" if event.facts.get("changed", True) else "; nothing has changed"
     cause = _fact(event, "cause")
     return f"the configuration was reloaded{_in_brackets(_CAUSES.get(cause, cause))}{same}"
 
@@ -93,13 +93,15 @@ def _down(event: Event) -> str:
 
 
 def _quorum_lost(event: Event) -> str:
-    up, quorum = _fact(event, "up"), _fact(event, "quorum")
-    return f"{event.virtual_service} has lost its quorum: {up} up, the quorum is {quorum}"
+    return f"{event.virtual_service} has lost its quorum: {_of_quorum(event)}"
 
 
 def _quorum_regained(event: Event) -> str:
-    up, quorum = _fact(event, "up"), _fact(event, "quorum")
-    return f"{event.virtual_service} has regained its quorum: {up} up, the quorum is {quorum}"
+    return f"{event.virtual_service} has regained its quorum: {_of_quorum(event)}"
+
+
+def _of_quorum(event: Event) -> str:
+    return f"{_count(event, 'up', 'real server')} up, the quorum is {_fact(event, 'quorum') or 'not known'}"
 
 
 def _sorry_command(event: Event) -> str:
@@ -138,20 +140,22 @@ def _changed_by_others(event: Event) -> str:
 _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.AGENT_STARTED: _started,
     EventKind.AGENT_STOPPED: _stopped,
-    EventKind.PREVIOUS_RUN_CRASHED: lambda _: "the previous lvs-agent ended without an orderly stop",
+    EventKind.PREVIOUS_RUN_CRASHED: lambda _: "the previous run of lvs-agent crashed",
     EventKind.CONFIGURATION_RELOADED: _reloaded,
     EventKind.CONFIGURATION_REFUSED: _refused_configuration,
     EventKind.SERVER_UP: _up,
     EventKind.SERVER_DOWN: _down,
-    EventKind.SERVER_UNKNOWN: lambda event: f"{_who(event)} is neither up nor down: its checks are inconclusive",
+    EventKind.SERVER_UNKNOWN: lambda event: f"{_who(event)} is unknown: its checks have not decided",
     EventKind.QUORUM_LOST: _quorum_lost,
     EventKind.QUORUM_REGAINED: _quorum_regained,
     EventKind.MAINTENANCE_STARTED: lambda event: f"maintenance of {_who(event)} has started",
     EventKind.MAINTENANCE_ENDED: lambda event: f"maintenance of {_who(event)} has ended",
     EventKind.SORRY_SERVER_ACTIVATED: lambda event: (
-        f"sorry server {_who(event)} is active: no real server is in service"
+        f"{event.virtual_service} has failed over to its sorry server {event.real_server}"
     ),
-    EventKind.SORRY_SERVER_DEACTIVATED: lambda event: f"sorry server {_who(event)} is no longer active",
+    EventKind.SORRY_SERVER_DEACTIVATED: lambda event: (
+        f"{event.virtual_service} no longer uses its sorry server {event.real_server}"
+    ),
     EventKind.SORRY_COMMAND: _sorry_command,
     EventKind.OPERATION_APPLIED: _applied,
     EventKind.OPERATION_REFUSED: _refused,

@@ -63,7 +63,7 @@ def _state(case: Case) -> Iterator[str]:
         if server.maintained:
             yield "The operator has taken it out of service, whatever its checks say."
     if server.is_sorry_server:
-        yield "It is the sorry server, which serves exactly while no real server has a weight above 0."
+        yield "It is the sorry server, which is active while no real server has a weight above 0."
 
 
 def _instant(seconds: float) -> str:
@@ -89,7 +89,7 @@ def explain_service(service: KnownService, *, table_known: bool) -> Iterator[str
     if service.configured.comment:
         yield service.configured.comment
     if service.sorry_active:
-        yield "Its sorry server serves, because no real server has a weight above 0."
+        yield "It has failed over to its sorry server, because no real server has a weight above 0."
     if table_known and service.present is None:
         yield "The kernel does not have it."
     elif service.present is not None and (
@@ -101,15 +101,15 @@ def explain_service(service: KnownService, *, table_known: bool) -> Iterator[str
 # --- the decision ------------------------------------------------------------------------------------------------
 
 _MEMBERSHIPS = {
-    Membership.POOLED: "The pool has it: it is up and in service.",
+    Membership.POOLED: "It is up and in service.",
     Membership.HELD: "Until its checks decide, it stays as the kernel has it.",
-    Membership.ADMITTED: "It was never seen before, and is in service until its checks decide, as its initial says.",
-    Membership.WAITING: "It is not in the table, and waits for the first verdict of its checks.",
+    Membership.ADMITTED: "It is new, and in service until its checks decide, as its initial says.",
+    Membership.WAITING: "It is not in the table, and waits for the first results of its checks.",
     Membership.QUIESCED: "It is down, so it is quiesced: it stays in the table with weight 0.",
-    Membership.REMOVED: "It is down, so it is to be out of the table.",
+    Membership.REMOVED: "It is down, so it is removed from the table.",
     Membership.MAINTENANCE: "It is in maintenance: an entry in the maintenance directory names it.",
     Membership.DRAINED: "It is up, but asks for no new connections: it is drained, with weight 0.",
-    Membership.WITHDRAWN: "It is to have weight 0, but somebody has deleted its row, which is left at that.",
+    Membership.WITHDRAWN: "It should have weight 0, but somebody else has deleted its row, and it is not added again.",
 }
 
 
@@ -119,7 +119,7 @@ def _pool(case: Case) -> Iterator[str]:
         yield "Its service is not in the configuration: it is shown, and the agent never changes it."
         return
     if server.configured is None and not server.is_sorry_server:
-        yield "It is in a service of ours, but the configuration does not know it."
+        yield "Its service is in the configuration, but it is not."
         return
     if server.placement is not None:
         yield _MEMBERSHIPS[server.placement.membership]
@@ -128,11 +128,11 @@ def _pool(case: Case) -> Iterator[str]:
         yield "No round has decided about it yet."
     if server.is_sorry_server:
         yield (
-            "No real server has a weight above 0, so it serves."
+            "No real server has a weight above 0, so the service fails over to it."
             if service.pool is not None and service.pool.sorry_active
-            else "A real server has a weight above 0, so it only stands by."
+            else "A real server has a weight above 0, so it is on standby."
             if service.pool
-            else "No round has decided whether it is to serve."
+            else "No round has decided yet whether the service fails over to it."
         )
 
 
@@ -154,7 +154,7 @@ def _table(case: Case) -> Iterator[str]:
     if case.service.configured is not None and (server.placement is not None or case.service.pool is not None):
         yield _wanted(server.wanted, server.configured)
     if not case.table_known:
-        yield "The kernel's table could not be read, so nobody knows what is in it."
+        yield "The kernel's table could not be read, so its row is not known."
     elif case.service.present is None:
         yield "The kernel does not have its service."
     elif present is None:
@@ -177,7 +177,7 @@ def _wanted(row: Destination | None, configured: RealServer | None) -> str:
     if row is None:
         return "It should have no row in the table."
     if configured is not None and row.weight != configured.destination.weight:
-        return f"It should have weight {row.weight}; configured are {configured.destination.weight}."
+        return f"It should have weight {row.weight}; its configured weight is {configured.destination.weight}."
     return f"It should have weight {row.weight}."
 
 
@@ -222,14 +222,14 @@ def _operation(case: Case) -> Iterator[str]:
     elif server.wanted is not None and server.present is None:
         what = f"add its row with weight {server.wanted.weight}"
     elif server.wanted is not None and server.present is not None and changed_fields(server.present, server.wanted):
-        what = "make its row as it should be"
+        what = "update its row"
     else:
-        yield "There is nothing to do: the table is as it should be."
+        yield "There is nothing to do: the table is in sync."
         return
     if not snapshot.writes:
         yield f"The agent only observes: it would {what}, and does not."
         return
-    yield f"The next round is to {what}; there is one within {about(snapshot.config.reconcile_interval_s)}."
+    yield f"The next round will {what}; it starts within {about(snapshot.config.reconcile_interval_s)}."
     if snapshot.reconcile.last_error:
         yield f"The last round failed: {snapshot.reconcile.last_error}."
 
@@ -252,7 +252,7 @@ def _turn(case: Case, configured: RealServer) -> Iterator[str]:
     if needs and (towards is Health.UP or doubted):
         yield f"{_turning(server)} after {_needed(needs, towards, every=all_must_turn)}."
     if server.maintained:
-        yield "It comes into service again once that entry is gone and its checks say up."
+        yield "It returns to service when that entry is removed and its checks say up."
 
 
 def _turning(server: KnownServer) -> str:
@@ -260,7 +260,7 @@ def _turning(server: KnownServer) -> str:
         case Health.UP:
             return "It goes down"
         case Health.DOWN if not server.maintained:
-            return "It comes back"
+            return "It comes up"
         case _:
             return "It is up"
 

@@ -27,7 +27,7 @@ def check_sentences(
 ) -> Iterator[str]:
     """What each check of ``server`` says, and how many of them must."""
     if not server.checks:
-        yield "No check decides about it: nothing is ever known of it, and its row stays as the kernel has it."
+        yield "It has no check that decides, so its health is never known, and its row stays as the kernel has it."
     elif len(server.checks) > 1:
         counted = "all of them pass" if server.pass_when is PassWhen.ALL else "any of them passes"
         yield f"It has {len(server.checks)} checks, and is up when {counted}."

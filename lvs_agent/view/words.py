@@ -18,7 +18,7 @@ def service_word(service: KnownService) -> ServiceWord:
 
 
 def server_word(server: KnownServer, service: KnownService) -> ServerWord:
-    """Of a real server its health or maintenance, of a sorry server whether it serves, ``foreign`` for the rest."""
+    """Health or maintenance of a real server, ``active`` or ``standby`` of a sorry server, else ``foreign``."""
     if server.configured is not None:
         return cast("ServerWord", server.state)
     if server.is_sorry_server:

@@ -100,7 +100,7 @@ class Row(TypedDict):
 
 
 class RealServer(Row):
-    """``since``: when ``health`` became what it is.  ``membership``: why it has its wanted weight."""
+    """``since``: when ``health`` became what it is.  ``membership``: why it has its desired weight."""
 
     health: HealthWord
     since: str | None
@@ -109,7 +109,7 @@ class RealServer(Row):
 
 
 class SorryServer(Row):
-    """``active``: it serves, because no real server does."""
+    """``active``: the service has failed over to it, because no real server has a weight above 0."""
 
     active: bool
 
@@ -188,7 +188,7 @@ class Drift(TypedDict):
 
 
 class Reconcile(TypedDict):
-    """``repairs`` counts all drift put right since the start; ``pending`` is what remains to be
+    """``repairs`` counts all drift repaired since the start; ``pending`` is what remains to be
     done, with the keys that the log has.
     """
 

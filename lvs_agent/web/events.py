@@ -46,7 +46,7 @@ class BadQuestion(Exception):
 
 
 def event_entry(event: Event) -> EventEntry:
-    """What is told of ``event``; only text that can be written as UTF-8."""
+    """``event`` as the API has it; only text that can be written as UTF-8."""
     return EventEntry(
         number=event.number,
         at=rfc3339(event.at),

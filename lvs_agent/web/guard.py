@@ -18,8 +18,8 @@ from lvs_agent.web.security import Security
 log = get_logger()
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
-"""Who gives no password is told the status there, and nothing else: probes of orchestrators can give none."""
-_TOLD_EVERY_S = 60.0
+"""Answered without a password: probes of orchestrators cannot give one."""
+_LOGGED_EVERY_S = 60.0
 
 
 class Guard:
@@ -32,7 +32,7 @@ class Guard:
         self._clock = clock
         self._refuse = SecureHeaders(_refusal())
         self._refused = 0
-        self._told_at: float | None = None
+        self._logged_at: float | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,19 +61,19 @@ class Guard:
         return await asyncio.get_running_loop().run_in_executor(self._executor, passwords.verify, given)
 
     def _note_refusal(self, scope: Scope) -> None:
-        """Tell of wrong passwords, once a minute at most: neither name nor password, which people mix up."""
+        """Log wrong passwords, once a minute at most, without name and password, which people mix up."""
         self._refused += 1
         now = self._clock.monotonic()
-        if self._told_at is None or now - self._told_at >= _TOLD_EVERY_S:
+        if self._logged_at is None or now - self._logged_at >= _LOGGED_EVERY_S:
             client = scope.get("client")
             log.warning("password_refused", client=client[0] if client else None, refused_since_last=self._refused)
-            self._told_at, self._refused = now, 0
+            self._logged_at, self._refused = now, 0
 
 
 def _refusal() -> Response:
-    """The answer to who may not ask."""
+    """The answer to clients without a valid password."""
     return Response(
-        json.dumps({"error": "a user and its password are wanted"}),
+        json.dumps({"error": "a user and its password are required"}),
         status_code=401,
         headers={"www-authenticate": 'Basic realm="lvs-agent", charset="UTF-8"'},
         media_type="application/json",
@@ -81,7 +81,7 @@ def _refusal() -> Response:
 
 
 def _with_headers(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
-    """Puts the operator's headers in the place of our own of the same name."""
+    """Replaces our own headers by the operator's of the same name."""
     if not headers:
         return send
     names = {name for name, _ in headers}

@@ -1,5 +1,5 @@
 "use strict";
-// Keeps the page up to date by itself.  Without it everything is there too, as of the moment it was asked for.
+// Refreshes the page automatically.  Without it everything is there too, as of the moment it was asked for.
 const PERIOD_MS = 3000;
 const byId = (id) => document.getElementById(id);
 const [filter, pause, gone, held, news] = ["filter", "pause", "gone", "held", "news"].map(byId);
@@ -18,7 +18,7 @@ function stateOf(main) {
 function reopen(main, old, { open }) {
   if (main.dataset.filter !== old.dataset.filter) return;  // what a filter finds is open
   for (const one of main.querySelectorAll("details[id]")) {
-    // A service in which something has gone wrong meanwhile opens by itself; its reader may close it again.
+    // A service in which something has gone wrong meanwhile opens automatically; its reader may close it again.
     const turned = one.classList.contains("wrong") && !byId(one.id)?.classList.contains("wrong");
     if (open.has(one.id) && !turned) one.open = open.get(one.id);
   }

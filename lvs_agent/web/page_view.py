@@ -191,7 +191,7 @@ def _problems(document: StatusDocument) -> Iterator[Problem]:
     for problem in config["problems"]:
         yield Problem("bad", f"The configuration was not loaded: {problem}")
     if reconcile["last_error"]:
-        yield Problem("bad", f"The table could not be made right: {reconcile['last_error']}")
+        yield Problem("bad", f"The last round failed: {reconcile['last_error']}")
     yield from _service_problems(document["services"])
     for service in document["services"]:
         yield from _server_problems(service)
@@ -210,19 +210,21 @@ def _service_problems(services: Iterable[Service]) -> Iterator[Problem]:
     for service in sorted(services, key=lambda one: one["state"] != "down"):
         name, up, count = service["name"], service["up"], len(service["real_servers"])
         sorry = service["sorry_server"]
-        serves = "; its sorry server serves" if sorry and sorry["active"] else ""
+        sorry_active = "; its sorry server is active" if sorry and sorry["active"] else ""
         if service["state"] == "down":
             yield Problem(
-                "bad", f"{name} is down: none of {plural(count, 'real server')} is up{serves}", service["key"]
+                "bad", f"{name} is down: none of {plural(count, 'real server')} is up{sorry_active}", service["key"]
             )
         elif service["state"] == "below_quorum":
-            text = f"{name} is below its quorum: {up} of {count} real servers up, quorum {service['quorum']}{serves}"
+            text = (
+                f"{name} is below its quorum: {up} of {count} real servers up, quorum {service['quorum']}{sorry_active}"
+            )
             yield Problem("bad", text, service["key"])
         elif service["state"] == "unknown" and up:
             up_of = f"{up} of {count} real servers up, quorum {service['quorum']}"
             yield Problem("bad", f"It is not known whether {name} reaches its quorum: {up_of}", service["key"])
-        elif serves:
-            yield Problem("bad", f"{name} has nobody to serve it{serves}", service["key"])
+        elif sorry_active:
+            yield Problem("bad", f"{name} has no real server with a weight above 0{sorry_active}", service["key"])
         if service["in_kernel"] is False:
             yield Problem("bad", f"{name} is not in the kernel's table", service["key"])
 
@@ -264,7 +266,7 @@ def _table_problems(document: StatusDocument) -> Iterator[Problem]:
         text = f"{what} {changed.get(drift['kind'], 'was changed')} in the table by somebody else"
         yield Problem("warn", text, keys.get(name))
     if pending := len(document["reconcile"]["pending"]):
-        what = "Still to be done" if document["agent"]["writes"] else "Not done, because the agent only observes"
+        what = "Pending" if document["agent"]["writes"] else "Not done, because the agent only observes"
         yield Problem("warn", f"{what}: {plural(pending, 'change')} of the table")
 
 
@@ -286,5 +288,5 @@ def _totals(services: Sequence[Service]) -> Totals:
 
 
 def differs(row: Row, *, writes: bool) -> bool:
-    """The kernel has another weight than it should, and the agent would put that right."""
+    """The kernel has another weight than it should, and the agent would repair that."""
     return writes and row["weight"]["wanted"] != row["weight"]["kernel"]

@@ -71,7 +71,7 @@ class Passwords:
         return hmac.digest(self._secret, b"%d:%b:%b" % (len(user), user, given.password), hashlib.sha256)
 
     def _nobody(self, user: str) -> bytes:
-        """A hash for who is no user: always the same cost for the same name, and one that users have."""
+        """A hash for names that are not users: always the same cost for the same name, and one that users have."""
         at = int.from_bytes(hmac.digest(self._secret, user.encode(), hashlib.sha256)[:8])
         return b"$2b$%02d$%b" % (self._costs[at % len(self._costs)], b"." * 53)
 

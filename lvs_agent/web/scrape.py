@@ -27,7 +27,7 @@ from lvs_agent.web.packing import Gzip, takes_gzip
 from lvs_agent.web.sources import Sources
 
 SCRAPE_TIMEOUT_S = 10.0
-"""Prometheus' default, for who does not say how long it waits."""
+"""Prometheus' default, for clients that do not say how long they wait."""
 SCRAPE_RESERVE_S = 0.5
 """What is left of a scrape's time after the kernel, for rendering and the way back."""
 
@@ -37,7 +37,7 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What a client wants: who wants the same gets the same body."""
+    """What a client asks for: clients that ask for the same get the same body."""
 
     accept: str
     compress: bool
@@ -97,7 +97,7 @@ class Scrapes:
         return await self._kernel.read(within_s=within_s, sources=asked) if asked else _NOT_ASKED
 
     def _body(self, wish: _Wish, kernel: KernelReading) -> asyncio.Future[_Body]:
-        """The body that is being made for somebody who wants the same of the same reading, else a new one."""
+        """The body that is being made of the same reading for another client that asks for the same, else a new one."""
         now = self._clock.monotonic()
         making = self._makings.get(wish)
         if making is None or making.kernel is not kernel or not _serves(making, now):

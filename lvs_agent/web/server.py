@@ -92,7 +92,7 @@ class WebServer:
         """The whole life of the thread."""
         try:
             self._serve()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to who waits for the end
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the end is awaited
             self._ended.set_exception(error)
         else:
             self._ended.set_result(None)

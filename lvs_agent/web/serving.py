@@ -19,7 +19,7 @@ from lvs_agent.web.guard import Guard
 from lvs_agent.web.kernel import KernelReader
 from lvs_agent.web.security import Security
 from lvs_agent.web.sources import Sources
-from lvs_agent.web.tls import LivingContext
+from lvs_agent.web.tls import ReloadingSSLContext
 
 _MAX_CONNECTIONS = 256
 _KEEP_ALIVE_S = 130
@@ -66,7 +66,7 @@ class Serving:
         )
         config.load()
         if security is not None and security.encrypts:
-            config.ssl = LivingContext(security.context)
+            config.ssl = ReloadingSSLContext(security.context)
         self._server = _Server(config)
         self._loop = _Loop()
 

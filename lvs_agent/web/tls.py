@@ -34,7 +34,7 @@ class _Admitting(ssl.SSLObject):
             raise ssl.SSLError("the client's certificate has none of the names that are let in")
 
 
-class LivingContext(ssl.SSLContext):
+class ReloadingSSLContext(ssl.SSLContext):
     """Gives each new connection to the context that is in force when it comes."""
 
     _current: Callable[[], ssl.SSLContext]

@@ -36,7 +36,7 @@ def test_server_is_explained_by_name_or_address(url: str) -> None:
     assert "web3 10.0.10.13:443 · down · quiesced" in lines
     assert "state It is down for 12 min, since 2023-11-14 22:00:46 UTC." in lines
     assert any("failed with status (status 503, wanted 200-299)" in line for line in lines)
-    assert lines[-1].startswith("It comes back after 3 more successes in a row of https on 10.0.10.13:443, in about ")
+    assert lines[-1].startswith("It comes up after 3 more successes in a row of https on 10.0.10.13:443, in about ")
 
 
 def test_documentation_shows_what_is_printed(url: str) -> None:

@@ -27,7 +27,7 @@ from lvs_agent.config import Config, load_config
 from lvs_agent.daemon import Daemon, Options
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.log import MessageCounts
-from lvs_agent.metrics.doubts import with_doubts
+from lvs_agent.metrics.config_warnings import with_metric_warnings
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.intent import VirtualService
 from lvs_agent.web.server import bind
@@ -239,7 +239,7 @@ class Bench:
         """What ``lvs-agent run`` reads, made harmless.  The format is told by the first byte that the test adds."""
         suffixed = path.with_suffix(".cf" if path.read_bytes().startswith(b"#cf") else ".toml")
         suffixed.write_bytes(path.read_bytes())
-        config = harmless(with_doubts(load_config(suffixed)), self.directory)
+        config = harmless(with_metric_warnings(load_config(suffixed)), self.directory)
         self.loaded.append(config)
         return config
 

@@ -118,7 +118,9 @@ def test_every_reader_takes_the_condition_that_was_decided(seen: Snapshot) -> No
         assert metrics["lvs_virtual_service_sorry_server_active", one.name] == (condition.sorry_active is True)
         assert (sorry is not None and sorry["active"]) is (condition.sorry_active is True)
         assert sorry is None or sorry["state"] == ("active" if condition.sorry_active else "standby")
-        assert any("Its sorry server" in text for text in explained["sentences"]) is (condition.sorry_active is True)
+        assert any("failed over to its sorry server" in text for text in explained["sentences"]) is (
+            condition.sorry_active is True
+        )
     quorate = sum(one.state is ServiceState.UP for one in map(condition_in(seen), seen.intent.services))
     assert view_page(document).totals.quorate == quorate
     assert page.count('<b class="differs">sorry server active</b>') == sum(

@@ -1,4 +1,4 @@
-"""A director as one may look on a bad night: a service without servers, one below its quorum, and others that are well.
+"""A director on a bad night: a service without servers, one below its quorum, and others that are healthy.
 
 The pictures of the documentation are of it.
 """

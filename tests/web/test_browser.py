@@ -1,4 +1,4 @@
-"""The status page in a real browser: what an operator sees, and what the page does by itself."""
+"""The status page in a real browser: what an operator sees, and what the page does automatically."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ def test_refresh_shows_what_is_new_and_keeps_what_the_reader_did(browser: Browse
 
         expect(mail).to_have_attribute("open", "")
         expect(api).not_to_have_attribute("open", "")
-        expect(why_of(page, "tcp/[2001:db8:10::25]:25 mx1")).to_contain_text("The pool has it")
+        expect(why_of(page, "tcp/[2001:db8:10::25]:25 mx1")).to_contain_text("It is up and in service.")
         assert page.evaluate("[document.activeElement.id, scrollY]") == ["ask tcp/[2001:db8:10::25]:25 mx1", 300]
 
 
@@ -318,7 +318,7 @@ def test_service_in_which_something_goes_wrong_opens(browser: Browser) -> None:
 
         expect(dns).to_have_attribute("open", "")
         expect(page.locator("#news")).to_have_text(
-            "6 problems: intranet is down: none of 2 real servers is up; its sorry server serves"
+            "6 problems: intranet is down: none of 2 real servers is up; its sorry server is active"
         )
         expect(page).to_have_title(re.compile("^6 problems"))
 

@@ -104,12 +104,12 @@ def test_page_shows_services_servers_states_and_reasons() -> None:
         "sorry server active",
         "On call: <web> team",
         "The configuration was not loaded: service.shop: no real server",
-        "The table could not be made right: add service tcp/192.0.2.1:80: EPERM",
+        "The last round failed: add service tcp/192.0.2.1:80: EPERM",
         "not in the configuration: shown, never changed",
         "10.0.0.77:80 of shop was added in the table by somebody else",
-        "Still to be done: 1 change of the table",
+        "Pending: 1 change of the table",
         "web3 of shop went down: https check failed (status 503, wanted 200-299)",
-        "It comes back after 1 more success of http on 10.0.0.2:80, in about 5 s at the earliest.",
+        "It comes up after 1 more success of http on 10.0.0.2:80, in about 5 s at the earliest.",
     ):
         assert words in text
 

@@ -29,7 +29,7 @@ def site(number: int, *servers: Server) -> Site:
 
 
 def up(number: int, of: int = 0) -> Server:
-    """A server that is well."""
+    """A server that is up."""
     return Server(name=f"f{of}-{number}", address=f"10.{of % 250}.{number // 250}.{number % 250 + 1}")
 
 
@@ -120,13 +120,13 @@ def test_problems_are_in_the_order_of_their_weight() -> None:
     assert [(one.gravity, one.text.partition(":")[0]) for one in view_page(document).problems] == [
         ("bad", "The kernel's statistics could not be read; rows are those of the last round, 5.0 s ago"),
         ("bad", "The configuration was not loaded"),
-        ("bad", "The table could not be made right"),
+        ("bad", "The last round failed"),
         ("bad", "empty is down"),
         ("bad", "It is not known whether shop reaches its quorum"),
         ("warn", "broken of shop is down"),
         ("warn", "The tcp check of unknown of shop could not be made, which is not the server's fault"),
         ("warn", "10.0.0.77"),
-        ("warn", "Still to be done"),
+        ("warn", "Pending"),
         ("warn", "Configuration"),
     ]
 

@@ -240,7 +240,7 @@ def test_agent_that_cannot_tell_its_state_shows_the_rest(agent: Agent) -> None:
 
 
 def test_second_prometheus_gets_the_same_body(agent: Agent) -> None:
-    """Within a second, who wants the same gets what the first one got, byte by byte, and nothing is made anew."""
+    """Within a second, clients that ask for the same get the same bytes, and nothing is made anew."""
     first, second = (agent.scrape(encoding="gzip") for _ in range(2))
 
     assert (first.content, agent.snapshots) == (second.content, 1)
@@ -264,7 +264,7 @@ def test_who_wants_something_else_gets_it(agent: Agent, other: dict[str, str]) -
 
 
 def test_filters_are_part_of_what_is_wanted(agent: Agent) -> None:
-    """A filtered page is not given to who wants the whole one, nor the other way round."""
+    """A filtered page is not given to clients that ask for the whole one, nor the other way round."""
     up = agent.families(("name[]", "lvs_real_server_up"))
 
     assert len(agent.families()) > len(up) == 1

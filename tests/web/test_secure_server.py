@@ -178,7 +178,7 @@ def test_who_speaks_no_tls_harms_nobody(site: Site, capfd: pytest.CaptureFixture
 
 
 def test_clients_need_a_certificate_of_the_authority(site: Site) -> None:
-    """Without one, or with one of somebody else, nothing is told."""
+    """Without one, or with one of somebody else, there is no answer."""
     site.write("client_auth_type: RequireAndVerifyClientCert", "client_ca_file: clients.crt")
     url = f"https://{site.start()}/metrics"
 
@@ -219,7 +219,7 @@ def test_only_the_names_that_are_let_in_are(site: Site, name: str) -> None:
 
 
 def test_passwords_protect_everything(site: Site) -> None:
-    """Every path; who gives none, a wrong one or somebody else's is told what is wanted, in the same words."""
+    """Every path; no password, a wrong one and somebody else's get the same answer, which says what is required."""
     site.write(users={"ann": "one", "bob": "two"}, encrypted=False)
     base = f"http://{site.start()}"
 
@@ -228,14 +228,14 @@ def test_passwords_protect_everything(site: Site) -> None:
     assert status(f"{base}/metrics", auth=("ann", "one")) == 200
     answers = [httpx.get(f"{base}/metrics", auth=pair) for pair in (("ann", "two"), ("eve", "one"), ("", ""))]
     assert {(answer.status_code, answer.text) for answer in answers} == {
-        (401, '{"error": "a user and its password are wanted"}')
+        (401, '{"error": "a user and its password are required"}')
     }
     assert answers[0].headers["www-authenticate"] == 'Basic realm="lvs-agent", charset="UTF-8"'
     assert answers[0].headers["x-content-type-options"] == "nosniff"
 
 
 def test_probes_need_no_password_and_learn_the_status_alone(site: Site) -> None:
-    """An orchestrator can give none; what is missing is told to users."""
+    """An orchestrator can give none; only users see what is missing."""
     site.write(users={"ann": "one"}, encrypted=False)
     base = f"http://{site.start()}"
 
@@ -247,7 +247,7 @@ def test_probes_need_no_password_and_learn_the_status_alone(site: Site) -> None:
 
 
 def test_wrong_passwords_are_logged_once_a_minute_without_any_secret(site: Site) -> None:
-    """A name is as secret as a password: people type one in the place of the other."""
+    """A name is as secret as a password: people mix them up."""
     site.write(users={"ann": "one"}, encrypted=False)
     base = f"http://{site.start()}"
 

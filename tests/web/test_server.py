@@ -484,7 +484,7 @@ def test_address_is_written_as_in_a_url() -> None:
 
 
 def test_server_that_cannot_serve_ends_with_the_reason(kernel: Kernel) -> None:
-    """Who runs it is told, and who waits for it does not wait in vain."""
+    """Its end is raised where it is awaited, and nothing waits for ever."""
     listener = bind(("127.0.0.1", 0))
     server = WebServer(
         listener=listener,

@@ -83,7 +83,7 @@ def test_why_says_what_can_be_asked(url: str, query: str, status: int, words: st
 
 
 def test_page_shows_what_its_address_asks_for(url: str) -> None:
-    """A filter, and services by name; nonsense is no error."""
+    """A filter, and services by name; nonsense is not an error."""
     filtered = httpx.get(url, params={"filter": "web3"}).text
     asked = httpx.get(url, params={"service": ["dns", "no such"], "filter": ""}).text
 

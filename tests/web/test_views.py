@@ -86,7 +86,7 @@ def test_document_describes_a_service(document: StatusDocument) -> None:
 
 
 def test_document_describes_a_real_server(document: StatusDocument) -> None:
-    """State and since when, weight wanted and in the kernel, connections, and the last check with its reason."""
+    """State and since when, desired and kernel weight, connections, and the last check with its reason."""
     well, broken, unknown = document["services"][0]["real_servers"]
 
     assert (well["health"], well["membership"]) == ("up", "pooled")

@@ -215,7 +215,7 @@ def test_no_tables_raise_anything_else(tree: object) -> None:
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    """An archive in the file's place is no traceback."""
+    """An archive instead of the file does not end in a traceback."""
     with pytest.raises(ConfigError, match="is not UTF-8 text"):
         parse_web_config(b"\xff\xfe\x00", base=BASE)
 
@@ -254,7 +254,7 @@ def test_every_missing_file_is_told(directory: Path) -> None:
 
 
 def test_files_that_hold_something_else_are_told(directory: Path) -> None:
-    """Neither text nor a certificate in the place of a key is taken for one."""
+    """Neither text nor a certificate instead of a key is taken for one."""
     tls_files = directory / "tls"
     (tls_files / "clients.crt").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     shutil.copy(tls_files / "lvs-agent.crt", tls_files / "lvs-agent.key")

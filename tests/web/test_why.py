@@ -92,7 +92,7 @@ WEIGHT_0 = replace(ROW, weight=0)
 UP, DOWN, UNKNOWN = status(Health.UP), status(Health.DOWN, result=BROKEN), status(Health.UNKNOWN, result=OURS)
 
 
-# --- what each state is told as ----------------------------------------------------------------------------------
+# --- what is said of each state ----------------------------------------------------------------------------------
 
 
 def test_server_in_service_has_nothing_to_wait_for() -> None:
@@ -103,12 +103,12 @@ def test_server_in_service_has_nothing_to_wait_for() -> None:
             "http on 10.0.0.1:80 says up: the last run, 3.0 s ago, passed in 500.0 ms.",
             "2 failures in a row would take it down. It runs again in about 2 s.",
         ],
-        "pool": ["The pool has it: it is up and in service."],
+        "pool": ["It is up and in service."],
         "table": [
             "It should have weight 10.",
             "The kernel has it with weight 10, forwarding direct, 0 active connections and 0 inactive.",
         ],
-        "next": ["There is nothing to do: the table is as it should be."],
+        "next": ["There is nothing to do: the table is in sync."],
     }
 
 
@@ -118,14 +118,14 @@ def test_check_whose_result_cannot_change_promises_nothing() -> None:
     down = explained(checks={"check": final(Health.DOWN, result=BROKEN)}, membership=Membership.REMOVED)
 
     assert up["checks"][1:] == down["checks"][1:] == ["Its result cannot change, so it does not run again."]
-    assert up["next"] == down["next"] == ["There is nothing to do: the table is as it should be."]
+    assert up["next"] == down["next"] == ["There is nothing to do: the table is in sync."]
 
 
 @pytest.mark.parametrize(
     ("pass_when", "text"),
     [
         (PassWhen.ALL, None),
-        (PassWhen.ANY, "It comes back after 3 more successes in a row of http on 10.0.0.1:80"),
+        (PassWhen.ANY, "It comes up after 3 more successes in a row of http on 10.0.0.1:80"),
     ],
 )
 def test_server_comes_back_by_its_other_checks_where_they_are_enough(pass_when: PassWhen, text: str | None) -> None:
@@ -146,11 +146,11 @@ def test_server_that_is_down_is_told_when_it_comes_back() -> None:
     told = explained(checks={"check": down}, membership=Membership.REMOVED)
 
     assert told["checks"][1] == "1 of 3 successes in a row that bring it up. It runs again in about 2 s."
-    assert told["pool"] == ["It is down, so it is to be out of the table."]
+    assert told["pool"] == ["It is down, so it is removed from the table."]
     assert told["table"] == ["It should have no row in the table.", "The kernel has no row for it."]
     assert told["next"] == [
-        "There is nothing to do: the table is as it should be.",
-        "It comes back after 2 more successes in a row of http on 10.0.0.1:80, in about 6 s at the earliest.",
+        "There is nothing to do: the table is in sync.",
+        "It comes up after 2 more successes in a row of http on 10.0.0.1:80, in about 6 s at the earliest.",
     ]
 
 
@@ -180,13 +180,13 @@ def test_fault_of_ours_is_not_laid_on_the_server() -> None:
     [
         (Membership.POOLED, "in service"),
         (Membership.HELD, "stays as the kernel has it"),
-        (Membership.ADMITTED, "never seen before"),
-        (Membership.WAITING, "waits for the first verdict"),
+        (Membership.ADMITTED, "It is new"),
+        (Membership.WAITING, "waits for the first results"),
         (Membership.QUIESCED, "stays in the table with weight 0"),
-        (Membership.REMOVED, "out of the table"),
+        (Membership.REMOVED, "removed from the table"),
         (Membership.MAINTENANCE, "an entry in the maintenance directory names it"),
         (Membership.DRAINED, "asks for no new connections"),
-        (Membership.WITHDRAWN, "somebody has deleted its row"),
+        (Membership.WITHDRAWN, "somebody else has deleted its row"),
     ],
 )
 def test_every_membership_has_its_words(membership: Membership, words: str) -> None:
@@ -208,10 +208,10 @@ def test_maintenance_ends_with_its_entry() -> None:
     well = explained(checks={"check": UP}, membership=Membership.MAINTENANCE, wanted=WEIGHT_0, present=WEIGHT_0)
     broken = explained(checks={"check": DOWN}, membership=Membership.MAINTENANCE)
 
-    assert well["next"][1:] == ["It comes into service again once that entry is gone and its checks say up."]
+    assert well["next"][1:] == ["It returns to service when that entry is removed and its checks say up."]
     assert broken["next"][1].startswith("It is up after 3 more successes")
     assert broken["next"][2:] == well["next"][1:]
-    assert well["table"][0] == "It should have weight 0; configured are 10."
+    assert well["table"][0] == "It should have weight 0; its configured weight is 10."
 
 
 def test_share_of_the_weight_is_told_with_who_asks_for_it() -> None:
@@ -254,8 +254,8 @@ def test_server_without_checks_stays_as_it_is() -> None:
     server = real_server(weight=10, checks=[])
     told = explained(server=server, specs=(), checks={}, membership=Membership.HELD, wanted=ROW, present=ROW)
 
-    assert told["checks"][0].startswith("No check decides about it")
-    assert told["next"] == ["There is nothing to do: the table is as it should be."]
+    assert told["checks"][0].startswith("It has no check that decides")
+    assert told["next"] == ["There is nothing to do: the table is in sync."]
 
 
 # --- the table and what is done about it -------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_server_without_checks_stays_as_it_is() -> None:
     [
         (ROW, None, "add its row with weight 10"),
         (None, ROW, "delete its row"),
-        (ROW, WEIGHT_0, "make its row as it should be"),
+        (ROW, WEIGHT_0, "update its row"),
     ],
 )
 def test_next_round_does_what_differs(wanted: Destination | None, present: Destination | None, words: str) -> None:
@@ -275,7 +275,7 @@ def test_next_round_does_what_differs(wanted: Destination | None, present: Desti
     observing = explained(checks={"check": UP}, wanted=wanted, present=present, writes=False)
 
     assert writing["next"] == [
-        f"The next round is to {words}; there is one within 10 s.",
+        f"The next round will {words}; it starts within 10 s.",
         "The last round failed: add_destination: EPERM.",
     ]
     assert observing["next"] == [f"The agent only observes: it would {words}, and does not."]
@@ -294,7 +294,7 @@ def test_before_the_first_round_nothing_is_decided() -> None:
     told = explained(checks={"check": UP}, membership=None, read=False)
 
     assert told["pool"] == ["No round has decided about it yet."]
-    assert told["table"] == ["The kernel's table could not be read, so nobody knows what is in it."]
+    assert told["table"] == ["The kernel's table could not be read, so its row is not known."]
     assert told["next"] == ["The next round decides."]
 
 
@@ -391,8 +391,10 @@ def test_everything_in_a_service_can_be_asked_for() -> None:
     (foreign,) = asked("fwm/10/inet")["servers"]
 
     assert [one["state"] for one in (sorry, unexpected, foreign)] == ["active", "foreign", "foreign"]
-    assert "No real server has a weight above 0, so it serves." in [one["text"] for one in sorry["sentences"]]
-    assert unexpected["sentences"][-2]["text"] == "The next round is to delete its row; there is one within 10 s."
+    assert "No real server has a weight above 0, so the service fails over to it." in [
+        one["text"] for one in sorry["sentences"]
+    ]
+    assert unexpected["sentences"][-2]["text"] == "The next round will delete its row; it starts within 10 s."
     assert foreign["sentences"][0]["text"].endswith("it is shown, and the agent never changes it.")
 
 
@@ -418,7 +420,10 @@ def test_question_without_an_answer_says_what_could_be_asked(
 
 
 def test_answer_about_a_service_begins_with_the_service() -> None:
-    """How many are up, what the quorum is, whether the sorry server serves."""
+    """How many are up, what the quorum is, whether it has failed over to its sorry server."""
     assert asked("shop")["sentences"] == ["1 of 3 real servers are up; the quorum is 2.", "On call: <web> team"]
-    assert asked("empty")["sentences"][1] == "Its sorry server serves, because no real server has a weight above 0."
+    assert (
+        asked("empty")["sentences"][1]
+        == "It has failed over to its sorry server, because no real server has a weight above 0."
+    )
     assert (asked("shop")["state"], asked("empty")["state"]) == ("unknown", "down")

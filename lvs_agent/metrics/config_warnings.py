@@ -1,4 +1,4 @@
-"""What only the table of metrics can say of a configuration, whose layer is below it."""
+"""Warnings about a configuration that need the table of metrics, whose layer is above the configuration's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lvs_agent.config import Config
 from lvs_agent.errors import Problem
 
 
-def with_doubts(config: Config) -> Config:
+def with_metric_warnings(config: Config) -> Config:
     """``config`` with a warning for each name in ``metrics.drop`` that no metric has."""
     if not config.agent.metrics.drop:
         return config
@@ -16,5 +16,5 @@ def with_doubts(config: Config) -> Config:
     from lvs_agent.metrics.selection import no_metric  # noqa: PLC0415
 
     said = (no_metric(name) for name in sorted(config.agent.metrics.drop))
-    doubts = tuple(Problem("metrics.drop", text) for text in said if text is not None)
-    return replace(config, warnings=(*config.warnings, *doubts))
+    found = tuple(Problem("metrics.drop", text) for text in said if text is not None)
+    return replace(config, warnings=(*config.warnings, *found))
