@@ -1,4 +1,4 @@
-"""Places for what may run at a time: who finds none waits for one, first come, first served."""
+"""A semaphore with two priorities: first come, first served, and high priority before low."""
 
 from __future__ import annotations
 
@@ -7,60 +7,61 @@ from collections import deque
 from contextlib import suppress
 
 
-class Places:
-    """``total`` places.  ``kept`` of them are not for who is in doubt: however many those are, others find a place.
+class PrioritySemaphore:
+    """At most ``limit`` holders at a time.  ``reserved`` of them are not for low priority: however many waiters of low
+    priority there are, others get their turn.
 
     To be used on one loop; ``waiting`` may be read from any thread.
     """
 
-    def __init__(self, total: int, *, kept: int = 0) -> None:
-        self._total = total
-        self._kept = kept
-        self._taken = 0
-        self._queue: deque[asyncio.Future[None]] = deque()
-        self._doubtful: deque[asyncio.Future[None]] = deque()
+    def __init__(self, limit: int, *, reserved: int = 0) -> None:
+        self._limit = limit
+        self._reserved = reserved
+        self._held = 0
+        self._high: deque[asyncio.Future[None]] = deque()
+        self._low: deque[asyncio.Future[None]] = deque()
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
-        return len(self._queue) + len(self._doubtful)
+        """How many waiters there are."""
+        return len(self._high) + len(self._low)
 
-    def take_at_once(self, *, doubtful: bool = False) -> bool:
-        """Take a place, where one is free and nobody waits for it; whether that was so."""
-        if self._queue_of(doubtful=doubtful) or not self._is_free(doubtful=doubtful):
+    def try_acquire(self, *, low_priority: bool = False) -> bool:
+        """Acquire it if that is possible at once and no earlier waiter has the same priority; whether it was."""
+        if self._queue_of(low_priority=low_priority) or not self._is_free(low_priority=low_priority):
             return False
-        self._taken += 1
+        self._held += 1
         return True
 
-    async def take_in_turn(self, *, doubtful: bool = False) -> None:
-        """Wait for a place and take it.  A cancelled call has none."""
-        queue = self._queue_of(doubtful=doubtful)
-        place = asyncio.get_running_loop().create_future()
-        queue.append(place)
+    async def acquire(self, *, low_priority: bool = False) -> None:
+        """Wait until it is free, and acquire it.  A call that is cancelled does not hold it."""
+        queue = self._queue_of(low_priority=low_priority)
+        turn = asyncio.get_running_loop().create_future()
+        queue.append(turn)
         try:
-            await place
+            await turn
         except asyncio.CancelledError:
-            if place.cancelled():
-                with suppress(ValueError):  # passed over already, by a place that became free in the same moment
-                    queue.remove(place)
+            if turn.cancelled():
+                with suppress(ValueError):  # passed over already, by a release in the same moment
+                    queue.remove(turn)
             else:
-                self.give_back()
+                self.release()
             raise
 
-    def give_back(self) -> None:
-        """A place is free: to the first who waits and may have it, or to the next who comes."""
-        self._taken -= 1
-        for doubtful in (False, True):
-            queue = self._queue_of(doubtful=doubtful)
-            while queue and self._is_free(doubtful=doubtful):
-                place = queue.popleft()
-                if not place.done():
-                    self._taken += 1
-                    place.set_result(None)
+    def release(self) -> None:
+        """Pass it on to the first waiter that may have it, or leave it free."""
+        self._held -= 1
+        for low_priority in (False, True):
+            queue = self._queue_of(low_priority=low_priority)
+            while queue and self._is_free(low_priority=low_priority):
+                turn = queue.popleft()
+                if not turn.done():
+                    self._held += 1
+                    turn.set_result(None)
                     return
 
-    def _queue_of(self, *, doubtful: bool) -> deque[asyncio.Future[None]]:
-        return self._doubtful if doubtful else self._queue
+    def _queue_of(self, *, low_priority: bool) -> deque[asyncio.Future[None]]:
+        return self._low if low_priority else self._high
 
-    def _is_free(self, *, doubtful: bool) -> bool:
-        return self._taken < (self._total - self._kept if doubtful else self._total)
+    def _is_free(self, *, low_priority: bool) -> bool:
+        return self._held < (self._limit - self._reserved if low_priority else self._limit)

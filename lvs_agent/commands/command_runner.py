@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
-from lvs_agent.priority_semaphore import Places
+from lvs_agent.priority_semaphore import PrioritySemaphore
 
 CONCURRENCY = 64
 """Programs that run at once, where nobody says otherwise."""
@@ -81,7 +81,7 @@ class CommandRunner:
 
     def __init__(self, *, concurrency: int = CONCURRENCY, user: str | None = None) -> None:
         self._user = user or ("nobody" if os.geteuid() == 0 else None)
-        self._places = Places(concurrency)
+        self._semaphore = PrioritySemaphore(concurrency)
         self._ids = count(1)
         self._awaited: dict[int, asyncio.Future[Ended]] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,15 +95,15 @@ class CommandRunner:
         ``started`` is called when its turn has come, and told whether it had to wait for it.
         Raises OSError (it cannot be started), RunnerLost.
         """
-        waited = not self._places.take_at_once()
+        waited = not self._semaphore.try_acquire()
         if waited:
-            await self._places.take_in_turn()
+            await self._semaphore.acquire()
         identity = next(self._ids)
         try:
             writer = await self._connected()
             answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         except BaseException:
-            self._places.give_back()
+            self._semaphore.release()
             raise
         self._awaited[identity] = answer
         # From here on the place is free again when the runner says that the program has ended, not before.
@@ -180,14 +180,14 @@ class CommandRunner:
 
     def _answered(self, message: dict[str, object]) -> None:
         answer = self._awaited.pop(int(str(message["id"])))
-        self._places.give_back()
+        self._semaphore.release()
         if not answer.done():
             _settle(answer, message)
 
     def _lose_all(self) -> None:
         lost, self._awaited = self._awaited, {}
         for answer in lost.values():
-            self._places.give_back()
+            self._semaphore.release()
             if not answer.done():
                 answer.set_exception(RunnerLost())
 

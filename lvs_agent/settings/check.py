@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from lvs_agent.settings.strict import Strict
 
-HOST_NAMES = "encodings.idna"
+IDNA_CODEC = "encodings.idna"
 """A library: what the interpreter imports when it is first given a name of a host, or its address as a text."""
 
 

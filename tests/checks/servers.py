@@ -46,7 +46,7 @@ async def _instant(target: Target, _: ProbeRun) -> CheckResult:
     return Passed() if settings.passes else Failed(FailureReason.CONTENT)
 
 
-KINDS: Mapping[str, Checker] = {**checkers(), "instant": Checker("instant", InstantSettings, _instant, "", lean=True)}
+KINDS: Mapping[str, Checker] = {**checkers(), "instant": Checker("instant", InstantSettings, _instant, "", inline=True)}
 """Every kind of check, and one for tests of when checks run."""
 
 

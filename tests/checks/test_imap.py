@@ -103,7 +103,7 @@ def test_literals_in_answers_are_read_over() -> None:
         (
             [BANNER, "* CAPABILITY LOGINDISABLED\na1 OK"],
             FailureReason.STATUS,
-            "answer to CAPABILITY: LOGINDISABLED, no login is taken on this connection",
+            "answer to CAPABILITY: LOGINDISABLED, this connection allows no login",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from lvs_agent.checks.kinds.mysql import Settings
 from lvs_agent.checks.kinds.mysql.session import galera, lag
-from lvs_agent.checks.net.dialogue import Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks import sql_servers
 from tests.checks.conftest import Certificates
@@ -131,7 +131,7 @@ def test_lag_is_that_of_the_slowest_source() -> None:
 )
 def test_server_that_does_not_replicate_fails(rows: list[dict[str, Any]], detail: str) -> None:
     """Both threads must run and the lag be known; errors are told, without secrets."""
-    with pytest.raises(Unfit) as raised:
+    with pytest.raises(CheckFailed) as raised:
         lag(rows, wanting())
 
     assert raised.value.result == Failed(FailureReason.CONTENT, detail)
@@ -158,7 +158,7 @@ def test_lag_above_the_limit_fails() -> None:
 )  # fmt: skip
 def test_galera_node_must_be_synced_and_ready(status: dict[str, str], detail: str) -> None:
     """A donor, a node that joins, and one without a primary component are no places for queries."""
-    with pytest.raises(Unfit) as raised:
+    with pytest.raises(CheckFailed) as raised:
         galera([{"Variable_name": name, "Value": value} for name, value in status.items()])
 
     assert raised.value.result == Failed(FailureReason.CONTENT, detail)

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lvs_agent.checks.kinds.pgsql.session import lag
-from lvs_agent.checks.net.dialogue import Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from tests.checks.servers import Handler, descriptors, result_of, run, serving, silent, spec
 from tests.checks.sql_servers import LOGGED_IN, after_startup, message, pgsql, refusal
@@ -124,7 +124,7 @@ def test_lag_is_what_the_standby_says(row: tuple[bytes, ...], expected: float) -
 )
 def test_server_that_does_not_replicate_fails(row: tuple[bytes | None, ...], detail: str) -> None:
     """A primary has no lag, and neither has a standby that has not begun."""
-    with pytest.raises(Unfit) as raised:
+    with pytest.raises(CheckFailed) as raised:
         lag(row)
 
     assert raised.value.result == Failed(FailureReason.CONTENT, detail)

@@ -94,7 +94,7 @@ def test_wrong_password_fails(mail: Mail, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "detail"),
     [
-        ("imap", "answer to CAPABILITY: LOGINDISABLED, no login is taken on this connection"),
+        ("imap", "answer to CAPABILITY: LOGINDISABLED, this connection allows no login"),
         ("pop", "answer to USER: -ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections."),
         ("submission", "answer to EHLO: neither AUTH PLAIN nor AUTH LOGIN is offered"),
     ],

@@ -7,7 +7,7 @@ from lvs_agent.checks.net.connection import connect
 from lvs_agent.model.check import CheckResult, CheckSpec, Passed
 from lvs_agent.settings.check import CheckSettings
 
-_CONNECTION = Checker("tcp", CheckSettings, connect, "", lean=True)
+_CONNECTION = Checker("tcp", CheckSettings, connect, "", inline=True)
 """What a tcp check does without steps, to whatever target there is: the settings of the whole probe do not matter."""
 
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from importlib import import_module
 
 from lvs_agent.model.check import CheckSpec
-from lvs_agent.settings.check import HOST_NAMES, CheckSettings
+from lvs_agent.settings.check import IDNA_CODEC, CheckSettings
 
-TLS = ("cryptography.x509", HOST_NAMES)
+TLS = ("cryptography.x509", IDNA_CODEC)
 """What reads the certificates of servers, and what takes their names."""
 
 

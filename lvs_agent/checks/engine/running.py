@@ -1,6 +1,6 @@
 """One check and its running probe, as the engine keeps them: started, stepped and cancelled here, decided elsewhere.
 
-A probe is driven in one of two ways.  A *lean* one awaits nothing but the poller and is stepped by hand, which saves
+A probe is driven in one of two ways.  An *inline* one awaits nothing but the poller and is stepped by hand, which saves
 the task, the future and two rounds of the loop.  Any other one runs as an asyncio task.
 """
 
@@ -116,7 +116,7 @@ class RunningCheck:
         """Start a probe; ``finished`` is called with its result, possibly before this returns."""
         checker = self._checker if self._alternating is None else self._alternating.next()
         self.run.progress.restart()
-        if not checker.lean:
+        if not checker.inline:
             name = f"probe {self.spec.kind} {self.spec.id}"
             self._task = asyncio.get_running_loop().create_task(self._as_task(checker), name=name)
             self._task.add_done_callback(self._task_done)
@@ -130,7 +130,7 @@ class RunningCheck:
         self._step()
 
     def cancel(self) -> None:
-        """End the running probe without a result.  A lean one is gone at once, a task after it has cleaned up."""
+        """End the running probe without a result.  An inline one is gone at once, a task after it has cleaned up."""
         self.deadline = None
         coroutine, self._coroutine = self._coroutine, None
         if coroutine is not None:
@@ -139,7 +139,7 @@ class RunningCheck:
             self._task.cancel()
 
     def _step(self) -> None:
-        """Run the lean probe until it waits again or ends."""
+        """Run the inline probe until it waits again or ends."""
         coroutine, poller = self._coroutine, self._poller
         if coroutine is None:
             return
@@ -154,7 +154,7 @@ class RunningCheck:
             if awaited is None:
                 return
             coroutine.close()
-            result = Errored(ErrorReason.INTERNAL, f"a lean probe awaited {type(awaited).__name__}")
+            result = Errored(ErrorReason.INTERNAL, f"an inline probe awaited {type(awaited).__name__}")
         finally:
             poller.running = None
         self._coroutine = None

@@ -4,7 +4,7 @@
 - ``async def probe(target: Target, run: ProbeRun) -> CheckResult``: one run.  ``target`` is data and never changes;
   ``run`` has everything else that a probe needs.
 
-A module may say ``LEAN = True``: its probe awaits nothing but a poller's sockets, so the engine can drive it by hand,
+A module may say ``INLINE = True``: its probe awaits nothing but a poller's sockets, so the engine can drive it by hand,
 without the price of an asyncio task.  One that also says ``CONSTANT = True`` depends on nothing but its target: it
 runs until its result is believed, and then never again.
 
@@ -38,7 +38,7 @@ class Checker:
     settings: type[CheckSettings]
     probe: Probe
     summary: str
-    lean: bool = False
+    inline: bool = False
     constant: bool = False
 
     @property
@@ -91,6 +91,6 @@ def _checker(kind: str) -> Checker | None:
         module.Settings,
         module.probe,
         summary,
-        lean=getattr(module, "LEAN", False),
+        inline=getattr(module, "INLINE", False),
         constant=getattr(module, "CONSTANT", False),
     )

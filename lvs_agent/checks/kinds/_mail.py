@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from lvs_agent.checks.net.dialogue import Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import FailureReason
 from lvs_agent.settings.check import CheckSettings
@@ -102,7 +102,7 @@ class StartTlsSettings(LoginSettings):
 
 
 def demand(wanted: str | None, *, offered: Iterable[str], of: str) -> None:
-    """Raise Unfit where ``wanted`` is not among the ``offered`` lines, each a keyword with words behind it."""
+    """Raise CheckFailed where ``wanted`` is not among the ``offered`` lines, each a keyword with words behind it."""
     if wanted is None:
         return
     keyword, *words = wanted.upper().split() or [""]
@@ -110,4 +110,4 @@ def demand(wanted: str | None, *, offered: Iterable[str], of: str) -> None:
         first, *others = line.upper().split() or [""]
         if first == keyword and set(words) <= set(others):
             return
-    raise Unfit(FailureReason.CONTENT, f"{of}: {wanted} is not offered")
+    raise CheckFailed(FailureReason.CONTENT, f"{of}: {wanted} is not offered")

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lvs_agent.checks.net.dialogue import Unfit, printable
+from lvs_agent.checks.net.dialogue import CheckFailed, printable
 from lvs_agent.model.check import Errored, ErrorReason, FailureReason
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Duration, Line, Regex, SecretLine
@@ -63,30 +63,32 @@ class QuerySettings(CheckSettings):
 
 
 def row_fits(settings: QuerySettings, row: tuple[object, ...] | None) -> str:
-    """What the first row of the query says, in words.  Raises Unfit."""
+    """What the first row of the query says, in words.  Raises CheckFailed."""
     if row is None:
-        raise Unfit(FailureReason.CONTENT, "the query gave no row")
+        raise CheckFailed(FailureReason.CONTENT, "the query gave no row")
     if settings.pattern is not None:
         first = row[0] if row else None
         text = first.decode("utf-8", "replace") if isinstance(first, bytes) else "" if first is None else str(first)
         if not settings.pattern.search(text[:ANSWER_LIMIT]):
-            raise Unfit(FailureReason.CONTENT, "expect_regex does not match the first column of the query's first row")
+            raise CheckFailed(
+                FailureReason.CONTENT, "expect_regex does not match the first column of the query's first row"
+            )
     return "the query gave a row"
 
 
 def read_only_fits(expect: Expectations, *, read_only: bool) -> str:
-    """What it means that the server takes no writes, or takes them.  Raises Unfit."""
+    """What it means that the server takes no writes, or takes them.  Raises CheckFailed."""
     words = "the server is read-only" if read_only else "the server takes writes"
     if read_only is not expect.read_only:
-        raise Unfit(FailureReason.CONTENT, words)
+        raise CheckFailed(FailureReason.CONTENT, words)
     return words
 
 
 def lag_fits(expect: Expectations, lag_s: float) -> str:
-    """What it means that the server is ``lag_s`` seconds behind.  Raises Unfit."""
+    """What it means that the server is ``lag_s`` seconds behind.  Raises CheckFailed."""
     words = f"{lag_s:.3g} s behind" if lag_s < 1_000 else f"{lag_s:.0f} s behind"
     if expect.max_lag is not None and lag_s > expect.max_lag:
-        raise Unfit(FailureReason.CONTENT, f"{words}, which is more than {expect.max_lag:g} s")
+        raise CheckFailed(FailureReason.CONTENT, f"{words}, which is more than {expect.max_lag:g} s")
     return words
 
 

@@ -12,7 +12,7 @@ from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 
-LEAN = True
+INLINE = True
 MOST_PERCENT = 256
 """HAProxy takes no larger share (``_srv_parse_agent`` and the weight's limit, configuration manual 5.2)."""
 

@@ -13,7 +13,7 @@ from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.progress import Stage
 from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
-from lvs_agent.settings.check import HOST_NAMES, CheckSettings
+from lvs_agent.settings.check import IDNA_CODEC, CheckSettings
 
 EXAMPLE = """
 type = "idle"
@@ -35,7 +35,7 @@ _RECEIVE_SIZE = 4_096
 class Settings(CheckSettings):
     """Keys of a check with ``type = "idle"``: none of its own."""
 
-    libraries: ClassVar[tuple[str, ...]] = (HOST_NAMES,)
+    libraries: ClassVar[tuple[str, ...]] = (IDNA_CODEC,)
     default_port: ClassVar[int | None] = None
 
 

@@ -10,7 +10,7 @@ from lvs_agent.checks.net.dialogue import converse
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """\
 type = "imaps"

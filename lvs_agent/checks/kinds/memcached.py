@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import ClassVar
 
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, converse
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """
 [virtual_service.check]
@@ -51,8 +51,8 @@ async def _talk(dialogue: Dialogue) -> Passed | Failed:
     answer = (await dialogue.line(of="version")).decode("utf-8", "replace")
     word, _, version = answer.partition(" ")
     if word in _ERRORS:
-        raise Unfit(FailureReason.STATUS, f"version: {dialogue.shown(answer)}")
+        raise CheckFailed(FailureReason.STATUS, f"version: {dialogue.shown(answer)}")
     if word != "VERSION" or not version:
-        raise Unfit(FailureReason.PROTOCOL, f"version: not an answer of memcached: {dialogue.shown(answer)}")
+        raise CheckFailed(FailureReason.PROTOCOL, f"version: not an answer of memcached: {dialogue.shown(answer)}")
     await dialogue.send("quit")
     return Passed(dialogue.shown(f"version {version}"))

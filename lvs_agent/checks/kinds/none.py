@@ -11,7 +11,7 @@ from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 
-LEAN = True
+INLINE = True
 CONSTANT = True
 
 EXAMPLE = """

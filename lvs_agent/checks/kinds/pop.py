@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from lvs_agent.checks.kinds._mail import LoginSettings, StartTlsSettings, demand
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, converse
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """\
 type = "pop"
@@ -101,7 +101,7 @@ async def _capabilities(dialogue: Dialogue) -> tuple[str, ...] | None:
 
 
 async def _ask(dialogue: Dialogue, command: str, *, name: str = "") -> None:
-    """Send ``command``, which is ``name`` to who reads of it.  Raises Unfit where it is refused."""
+    """Send ``command``, which is ``name`` to who reads of it.  Raises CheckFailed where it is refused."""
     await dialogue.send(command)
     await _answer(dialogue, of=f"answer to {name or command}")
 
@@ -115,12 +115,12 @@ async def _line(dialogue: Dialogue, *, of: str) -> str:
 
 
 def _judge(dialogue: Dialogue, answer: str, *, of: str) -> None:
-    """Raise Unfit unless ``answer`` is positive (RFC 1939, 3)."""
+    """Raise CheckFailed unless ``answer`` is positive (RFC 1939, 3)."""
     if answer == "+OK" or answer.startswith("+OK "):
         return
     if _refuses(answer):
-        raise Unfit(FailureReason.STATUS, f"{of}: {dialogue.shown(answer)}")
-    raise Unfit(FailureReason.PROTOCOL, f"{of}: not a reply: {dialogue.shown(answer) or 'an empty line'}")
+        raise CheckFailed(FailureReason.STATUS, f"{of}: {dialogue.shown(answer)}")
+    raise CheckFailed(FailureReason.PROTOCOL, f"{of}: not a reply: {dialogue.shown(answer) or 'an empty line'}")
 
 
 def _refuses(answer: str) -> bool:

@@ -8,14 +8,14 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse, printable
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, converse, printable
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Line, SecretLine
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """
 [virtual_service.check]
@@ -111,7 +111,7 @@ async def _simple(dialogue: Dialogue, *words: str, wanted: str) -> None:
     """A command whose answer must be the status ``wanted``."""
     answer = await _ask(dialogue, *words)
     if answer != f"+{wanted}":
-        raise Unfit(FailureReason.PROTOCOL, f"{words[0]}: not an answer of Redis: {dialogue.shown(answer)}")
+        raise CheckFailed(FailureReason.PROTOCOL, f"{words[0]}: not an answer of Redis: {dialogue.shown(answer)}")
 
 
 async def _replication(dialogue: Dialogue) -> Mapping[str, str]:
@@ -119,7 +119,7 @@ async def _replication(dialogue: Dialogue) -> Mapping[str, str]:
     answer = await _ask(dialogue, "INFO", "replication")
     digits = answer[1:]
     if answer[:1] != "$" or not (digits.isdecimal() and len(digits) <= _LONGEST_NUMBER and int(digits) <= _INFO_LIMIT):
-        raise Unfit(FailureReason.PROTOCOL, f"INFO: not an answer of Redis: {dialogue.shown(answer)}")
+        raise CheckFailed(FailureReason.PROTOCOL, f"INFO: not an answer of Redis: {dialogue.shown(answer)}")
     text = await dialogue.exactly(int(digits) + 2, of="answer to INFO")
     pairs = (line.partition(":") for line in text.decode("utf-8", "replace").splitlines())
     return {key: value for key, _, value in pairs}
@@ -131,7 +131,7 @@ async def _ask(dialogue: Dialogue, *words: str) -> str:
     await dialogue.send_raw(f"*{len(words)}\r\n{parts}".encode())
     answer = (await dialogue.line(of=f"answer to {words[0]}")).decode("utf-8", "replace")
     if answer.startswith("-"):
-        raise Unfit(FailureReason.STATUS, f"{words[0]}: {dialogue.shown(answer[1:])}")
+        raise CheckFailed(FailureReason.STATUS, f"{words[0]}: {dialogue.shown(answer[1:])}")
     return answer
 
 

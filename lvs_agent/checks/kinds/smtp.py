@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from lvs_agent.checks.kinds._mail import StartTlsSettings, demand
-from lvs_agent.checks.net.dialogue import Dialogue, Reply, Unfit, converse
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, Reply, converse
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """\
 type = "smtp"
@@ -91,7 +91,7 @@ async def _greet(dialogue: Dialogue, name: str) -> Reply:
         reply = await dialogue.expect(250, of="answer to HELO")
         return reply._replace(lines=reply.lines[:1])
     if reply.code != 250:
-        raise Unfit(FailureReason.STATUS, f"{_EHLO}: {dialogue.shown(reply.words)}")
+        raise CheckFailed(FailureReason.STATUS, f"{_EHLO}: {dialogue.shown(reply.words)}")
     return reply
 
 
@@ -111,14 +111,14 @@ async def _log_in(dialogue: Dialogue, user: str, password: str, *, offered: tupl
         reply = await dialogue.reply(of=_AUTH)
         lines = [_base64(user), of_password]
     else:
-        raise Unfit(FailureReason.CONTENT, f"{_EHLO}: neither AUTH PLAIN nor AUTH LOGIN is offered")
+        raise CheckFailed(FailureReason.CONTENT, f"{_EHLO}: neither AUTH PLAIN nor AUTH LOGIN is offered")
     for line in lines:
         if reply.code != 334:
             break
         await dialogue.send(line)
         reply = await dialogue.reply(of=_AUTH)
     if reply.code != 235:
-        raise Unfit(FailureReason.STATUS, f"{_AUTH}: {dialogue.shown(reply.words)}")
+        raise CheckFailed(FailureReason.STATUS, f"{_AUTH}: {dialogue.shown(reply.words)}")
 
 
 def _base64(text: str) -> str:

@@ -9,7 +9,7 @@ from lvs_agent.checks.net.dialogue import converse
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Target
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """\
 type = "submission"

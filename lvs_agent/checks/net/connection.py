@@ -1,4 +1,4 @@
-"""One TCP connection of one probe, plain or TLS, on the lean path (``poller``).
+"""One TCP connection of one probe, plain or TLS, on bare sockets (``poller``).
 
 Closing is orderly (no RST unless the server sent what we did not read).  With ``Connection: close`` the server closes
 first and keeps the TIME_WAIT; where we are first it stays on the director for a minute, on a port of its own.

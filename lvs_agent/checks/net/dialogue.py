@@ -2,7 +2,7 @@
 
 ``converse`` opens the connection, lets a probe talk, and turns whatever goes wrong into a result.  What is read is
 capped: a line at ``LINE_LIMIT``, everything of one probe at ``TOTAL_LIMIT`` and ``LINES_LIMIT``.  The deadline is the
-engine's.  Nothing here awaits anything but the poller, so that a checker may be ``LEAN``.
+engine's.  Nothing here awaits anything but the poller, so that a checker may be ``INLINE``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Reply(NamedTuple):
         return f"{self.code} {self.lines[-1]}".rstrip()
 
 
-class Unfit(Exception):
+class CheckFailed(Exception):
     """The server has said something that ends the dialogue.  ``result`` is what the probe has to say about it."""
 
     def __init__(self, reason: FailureReason, detail: str) -> None:
@@ -53,7 +53,7 @@ class Unfit(Exception):
 
 
 class Dialogue:
-    """Lines in both directions.  Every method may raise Unfit, OSError, ssl.SSLError and ContextUnusable.
+    """Lines in both directions.  Every method may raise CheckFailed, OSError, ssl.SSLError and ContextUnusable.
 
     ``certificate_not_after``: when the server's certificate expires, once TLS is spoken.
     """
@@ -88,11 +88,11 @@ class Dialogue:
         self.run.progress.waiting_for = of
         while (end := self._buffer.find(b"\n", 0, LINE_LIMIT + 1)) < 0:
             if len(self._buffer) > LINE_LIMIT:
-                raise Unfit(FailureReason.PROTOCOL, f"{of}: a line is longer than {LINE_LIMIT} bytes")
+                raise CheckFailed(FailureReason.PROTOCOL, f"{of}: a line is longer than {LINE_LIMIT} bytes")
             await self._more(of)
         self._lines += 1
         if self._lines > LINES_LIMIT:
-            raise Unfit(FailureReason.PROTOCOL, f"{of}: more than {LINES_LIMIT} lines")
+            raise CheckFailed(FailureReason.PROTOCOL, f"{of}: more than {LINES_LIMIT} lines")
         return self._taken(end + 1).removesuffix(b"\n").removesuffix(b"\r")
 
     async def exactly(self, count: int, *, of: str) -> bytes:
@@ -114,7 +114,7 @@ class Dialogue:
         first = (await self.line(of=of)).decode("utf-8", "replace")
         code = _code(first)
         if code is None:
-            raise Unfit(FailureReason.PROTOCOL, f"{of}: not a reply: {self.shown(first) or 'an empty line'}")
+            raise CheckFailed(FailureReason.PROTOCOL, f"{of}: not a reply: {self.shown(first) or 'an empty line'}")
         lines = [first[4:]]
         last = first
         while last[3:4] == "-" or _code(last) != code:  # RFC 959, 4.2: the lines between need no code
@@ -126,7 +126,7 @@ class Dialogue:
         """The next reply, whose code (or its first digit, where one is given) must be among ``codes``."""
         reply = await self.reply(of=of)
         if reply.code not in codes and reply.code // 100 not in codes:
-            raise Unfit(refused, f"{of}: {self.shown(reply.words)}")
+            raise CheckFailed(refused, f"{of}: {self.shown(reply.words)}")
         return reply
 
     async def send(self, text: str | bytes) -> None:
@@ -142,7 +142,7 @@ class Dialogue:
         """Say ``command``, so that the server sees an orderly end; whatever it answers, even nothing but its closing,
         is fine.
         """
-        with suppress(Unfit, OSError):
+        with suppress(CheckFailed, OSError):
             await self.send(command)
             await self.line(of="goodbye")
 
@@ -153,7 +153,7 @@ class Dialogue:
     async def start_tls(self, settings: TlsSettings) -> None:
         """Speak TLS from here on.  What the server sent in plain before that is an attack, and ends the dialogue."""
         if self._buffer:
-            raise Unfit(FailureReason.PROTOCOL, "the server sent more than its answer before TLS began")
+            raise CheckFailed(FailureReason.PROTOCOL, "the server sent more than its answer before TLS began")
         self.certificate_not_after = await start_tls(
             self._connection, settings, server_name=settings.server_name, address=self.target.address, alpn=()
         )
@@ -166,14 +166,14 @@ class Dialogue:
 
     async def _more(self, of: str) -> None:
         if not await self._take(of):
-            raise Unfit(FailureReason.PROTOCOL, f"{of}: the server has closed the connection")
+            raise CheckFailed(FailureReason.PROTOCOL, f"{of}: the server has closed the connection")
 
     async def _take(self, of: str) -> bool:
         """Wait for more; whether the server has sent any before it closed."""
         data = await self._connection.receive()
         self._read += len(data)
         if self._read > TOTAL_LIMIT:
-            raise Unfit(FailureReason.PROTOCOL, f"{of}: more than {TOTAL_LIMIT} bytes")
+            raise CheckFailed(FailureReason.PROTOCOL, f"{of}: more than {TOTAL_LIMIT} bytes")
         self._buffer += data
         return bool(data)
 
@@ -207,7 +207,7 @@ async def _outcome(dialogue: Dialogue, talk: Talk, tls: TlsSettings | None) -> C
         if tls is not None:
             await dialogue.start_tls(tls)
         return await talk(dialogue)
-    except Unfit as end:
+    except CheckFailed as end:
         return end.result
     except ContextUnusable as problem:
         return problem.result

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from lvs_agent.checks.net.progress import Progress, Stage
-from lvs_agent.priority_semaphore import Places
+from lvs_agent.priority_semaphore import PrioritySemaphore
 
 CONCURRENCY = 64
 """Calls that run at once, where nobody says otherwise."""
@@ -61,7 +61,7 @@ class Threads:
     """
 
     def __init__(self, *, concurrency: int = CONCURRENCY) -> None:
-        self._places = Places(concurrency, kept=concurrency // 4)
+        self._semaphore = PrioritySemaphore(concurrency, reserved=concurrency // 4)
         self._running: dict[int, _Call[Any]] = {}
 
     @property
@@ -70,7 +70,7 @@ class Threads:
         began = [call.began for call in list(self._running.values())]
         return ThreadLoad(
             busy=len(began),
-            queued=self._places.waiting,
+            queued=self._semaphore.waiting,
             oldest_s=max(0.0, time.monotonic() - min(began)) if began else 0.0,
         )
 
@@ -112,11 +112,11 @@ class Threads:
 
     async def _turn(self, progress: Progress, *, doubtful: bool) -> float:
         """Take a place; how long that took, in seconds."""
-        if self._places.take_at_once(doubtful=doubtful):
+        if self._semaphore.try_acquire(low_priority=doubtful):
             return 0.0
         began = time.monotonic()
         progress.stage, progress.waiting_for = Stage.QUEUED, "a free thread"
-        await self._places.take_in_turn(doubtful=doubtful)
+        await self._semaphore.acquire(low_priority=doubtful)
         return time.monotonic() - began
 
     def _start(self, function: Callable[[], Result], cancel: Callable[[], object]) -> _Call[Result]:
@@ -165,7 +165,7 @@ class Threads:
 
     def _over(self, call: _Call[Any]) -> None:
         del self._running[id(call)]
-        self._places.give_back()
+        self._semaphore.release()
 
 
 def _cancel(call: _Call[Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lvs_agent.checks.kinds.dns import message as dns_message
 from lvs_agent.checks.kinds.dns.message import Message
 from lvs_agent.checks.net.datagram import ask
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, converse
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
@@ -54,11 +54,11 @@ async def _over_tcp(target: Target, run: ProbeRun, settings: Settings) -> CheckR
         await dialogue.send_raw(query.to_wire(prepend_length=True))
         length = int.from_bytes(await dialogue.exactly(2, of=_ANSWER))
         if length > dns_message.LONGEST:
-            raise Unfit(FailureReason.PROTOCOL, f"{_ANSWER} longer than {dns_message.LONGEST} bytes")
+            raise CheckFailed(FailureReason.PROTOCOL, f"{_ANSWER} longer than {dns_message.LONGEST} bytes")
         reply = dns_message.reply_to(query, await dialogue.exactly(length, of=_ANSWER))
         if isinstance(reply, Message):
             return _judge(reply, settings)
-        raise Unfit(FailureReason.PROTOCOL, f"{_ANSWER} {reply}")
+        raise CheckFailed(FailureReason.PROTOCOL, f"{_ANSWER} {reply}")
 
     return await converse(target, run, talk)
 

@@ -16,7 +16,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Line, Regex, SecretLine, Size
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """
 [virtual_service.check]

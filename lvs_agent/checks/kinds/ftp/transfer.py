@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lvs_agent.checks.net.connection import Connection, endpoint_of
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.model.check import Failed, FailureReason
 
@@ -35,7 +35,7 @@ async def fetch(dialogue: Dialogue, path: str, *, limit: int) -> bytes:
     except OSError as problem:
         result = outcome_of(problem)
         if isinstance(result, Failed):
-            raise Unfit(result.reason, f"fetching the file: {result.detail}") from None
+            raise CheckFailed(result.reason, f"fetching the file: {result.detail}") from None
         raise
     await dialogue.expect(*(_COMPLETE if len(body) <= limit else _BROKEN_OFF_BY_US), of="end of the file")
     return body[:limit]
@@ -68,7 +68,7 @@ async def _passive_port(dialogue: Dialogue) -> int:
         found = _CLASSIC.search(reply.lines[-1])
         port = 0 if found is None else int(found[1]) * 256 + int(found[2])
     else:
-        raise Unfit(FailureReason.STATUS, f"EPSV: {dialogue.shown(reply.words)}")
+        raise CheckFailed(FailureReason.STATUS, f"EPSV: {dialogue.shown(reply.words)}")
     if not 0 < port < 65_536:
-        raise Unfit(FailureReason.PROTOCOL, f"passive mode: no port in {dialogue.shown(reply.words)}")
+        raise CheckFailed(FailureReason.PROTOCOL, f"passive mode: no port in {dialogue.shown(reply.words)}")
     return port

@@ -28,7 +28,7 @@ from lvs_agent.model.ipvs import address_and_port
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Secret
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """
 [virtual_service.check]

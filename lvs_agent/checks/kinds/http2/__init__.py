@@ -20,7 +20,7 @@ from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """
 [virtual_service.check]

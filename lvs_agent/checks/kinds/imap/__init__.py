@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from lvs_agent.checks.kinds._mail import LoginSettings, StartTlsSettings, demand
 from lvs_agent.checks.kinds.imap.session import ImapSession, quoted
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, converse
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, FailureReason, Passed, Target
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """\
 type = "imap"
@@ -72,7 +72,7 @@ async def _use(session: ImapSession, dialogue: Dialogue, settings: LoginSettings
     demand(settings.capability, offered=offered, of=_CAPABILITY)
     if settings.login is not None:
         if "LOGINDISABLED" in map(str.upper, offered):
-            raise Unfit(FailureReason.STATUS, f"{_CAPABILITY}: LOGINDISABLED, no login is taken on this connection")
+            raise CheckFailed(FailureReason.STATUS, f"{_CAPABILITY}: LOGINDISABLED, this connection allows no login")
         user, password = settings.login
         dialogue.hide(quoted(password), password)
         await session.command("LOGIN", user, password)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue
 from lvs_agent.model.check import FailureReason
 
 _LITERAL = re.compile(r"\{(\d{1,9})\}$")
@@ -12,7 +12,7 @@ _QUOTABLE = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
 
 
 class ImapSession:
-    """One session.  Every method may raise Unfit, and what ``Dialogue`` raises."""
+    """One session.  Every method may raise CheckFailed, and what ``Dialogue`` raises."""
 
     def __init__(self, dialogue: Dialogue) -> None:
         self._dialogue = dialogue
@@ -25,7 +25,7 @@ class ImapSession:
             case "*", "OK" | "PREAUTH":
                 return
             case "*", "BYE":
-                raise Unfit(FailureReason.STATUS, f"banner: {self._dialogue.shown(line)}")
+                raise CheckFailed(FailureReason.STATUS, f"banner: {self._dialogue.shown(line)}")
         raise self._violation(line, of="banner")
 
     async def capabilities(self) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class ImapSession:
             line = await self._response(of=of)
             match _words(line):
                 case "*", "BYE":
-                    raise Unfit(FailureReason.STATUS, f"{of}: {self._dialogue.shown(line)}")
+                    raise CheckFailed(FailureReason.STATUS, f"{of}: {self._dialogue.shown(line)}")
                 case "*", _:
                     untagged.append(line)
                 case "+", _ if literal:
@@ -64,7 +64,7 @@ class ImapSession:
                 case found, "OK" if found == tag and not literal:
                     return untagged
                 case found, "NO" | "BAD" if found == tag:
-                    raise Unfit(FailureReason.STATUS, f"{of}: {self._dialogue.shown(line.partition(' ')[2])}")
+                    raise CheckFailed(FailureReason.STATUS, f"{of}: {self._dialogue.shown(line.partition(' ')[2])}")
                 case _:
                     raise self._violation(line, of=of)
 
@@ -81,9 +81,9 @@ class ImapSession:
     async def _piece(self, *, of: str) -> str:
         return (await self._dialogue.line(of=of)).decode("utf-8", "replace")
 
-    def _violation(self, line: str, *, of: str) -> Unfit:
+    def _violation(self, line: str, *, of: str) -> CheckFailed:
         words = self._dialogue.shown(line) or "an empty line"
-        return Unfit(FailureReason.PROTOCOL, f"{of}: not a reply: {words}")
+        return CheckFailed(FailureReason.PROTOCOL, f"{of}: not a reply: {words}")
 
 
 def quoted(text: str) -> str:

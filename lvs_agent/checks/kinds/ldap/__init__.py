@@ -17,7 +17,7 @@ from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Ta
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Line, Regex, SecretLine
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """
 [virtual_service.check]

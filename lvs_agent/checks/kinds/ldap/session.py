@@ -6,7 +6,7 @@ from lvs_agent.checks.kinds.ldap import ber
 from lvs_agent.checks.kinds.ldap import messages as ldap_messages
 from lvs_agent.checks.kinds.ldap.ber import Element, Malformed
 from lvs_agent.checks.kinds.ldap.messages import Outcome
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, printable
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, printable
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import FailureReason
 
@@ -48,7 +48,7 @@ class Session:
                     return names
             except Malformed as problem:
                 raise _no_answer(problem, of="search") from None
-        raise Unfit(FailureReason.PROTOCOL, f"search: more than {_MOST_ANSWERS} messages")
+        raise CheckFailed(FailureReason.PROTOCOL, f"search: more than {_MOST_ANSWERS} messages")
 
     async def unbind(self) -> None:
         """Say goodbye; nothing answers it."""
@@ -71,7 +71,7 @@ class Session:
         message = ldap_messages.message_of(await self._element(of=of))
         if message.number == ldap_messages.UNSOLICITED:
             notice = ldap_messages.outcome_in(message.operation, tag=ldap_messages.EXTENDED_RESPONSE)
-            raise Unfit(FailureReason.STATUS, printable(f"{of}: the server ends the session: {notice}"))
+            raise CheckFailed(FailureReason.STATUS, printable(f"{of}: the server ends the session: {notice}"))
         if message.number != self._number:
             raise Malformed(f"an answer to request {message.number} instead of {self._number}")
         return message.operation
@@ -90,8 +90,8 @@ class Session:
 
 def _require(outcome: Outcome, *, of: str) -> None:
     if outcome.code:
-        raise Unfit(FailureReason.STATUS, printable(f"{of}: {outcome}"))
+        raise CheckFailed(FailureReason.STATUS, printable(f"{of}: {outcome}"))
 
 
-def _no_answer(problem: Malformed, *, of: str) -> Unfit:
-    return Unfit(FailureReason.PROTOCOL, f"{of}: not an LDAP answer: {problem}")
+def _no_answer(problem: Malformed, *, of: str) -> CheckFailed:
+    return CheckFailed(FailureReason.PROTOCOL, f"{of}: not an LDAP answer: {problem}")

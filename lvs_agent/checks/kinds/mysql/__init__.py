@@ -11,7 +11,7 @@ from functools import partial
 
 from lvs_agent.checks.kinds.mysql.settings import Question, Settings
 from lvs_agent.checks.net.connection import Connection, endpoint_of
-from lvs_agent.checks.net.dialogue import Unfit, printable
+from lvs_agent.checks.net.dialogue import CheckFailed, printable
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.progress import Progress
@@ -68,7 +68,7 @@ async def probe(target: Target, run: ProbeRun) -> CheckResult:
             name = None if settings.tls is None else settings.tls.server_name
             question = Question(settings, greeting, context, name or str(target.address), progress)
             return await _ask(opened, question, run)
-    except Unfit as end:
+    except CheckFailed as end:
         return end.result
     except ContextUnusable as problem:
         return problem.result
@@ -96,30 +96,30 @@ def _examined(opened: socket.socket, question: Question) -> CheckResult:
 
 
 async def _greeting(connection: Connection, progress: Progress, settings: Settings) -> bytes:
-    """The server's first packet with its header.  Raises Unfit, OSError."""
+    """The server's first packet with its header.  Raises CheckFailed, OSError."""
     await connection.connected()
     progress.waiting_for = "the server's greeting"
     data = b""
     while len(data) < (_length(data) if len(data) >= _HEADER else _HEADER):
         more = await connection.receive()
         if not more:
-            raise Unfit(FailureReason.PROTOCOL, "the server has closed the connection before its greeting")
+            raise CheckFailed(FailureReason.PROTOCOL, "the server has closed the connection before its greeting")
         data += more
     if len(data) > _length(data):
-        raise Unfit(FailureReason.PROTOCOL, "the server sends more than its greeting")
+        raise CheckFailed(FailureReason.PROTOCOL, "the server sends more than its greeting")
     kind = data[_HEADER] if len(data) > _HEADER else None
     if kind == _ERROR:
         number, text = int.from_bytes(data[5:7], "little"), data[7:].decode("utf-8", "replace")
-        raise Unfit(FailureReason.STATUS, settings.words(f"{number}: {text}"))
+        raise CheckFailed(FailureReason.STATUS, settings.words(f"{number}: {text}"))
     if kind != _PROTOCOL:
-        raise Unfit(FailureReason.PROTOCOL, "the greeting is not that of MySQL's protocol 10")
+        raise CheckFailed(FailureReason.PROTOCOL, "the greeting is not that of MySQL's protocol 10")
     return data
 
 
 def _length(data: bytes) -> int:
-    """How long the first packet in ``data`` is with its header.  Raises Unfit."""
+    """How long the first packet in ``data`` is with its header.  Raises CheckFailed."""
     length = int.from_bytes(data[:3], "little")
     if length > _GREETING_LIMIT or data[3] != 0:
         start = printable(data[:40].decode("latin-1"))
-        raise Unfit(FailureReason.PROTOCOL, f"the greeting is not MySQL's; it begins with {start}")
+        raise CheckFailed(FailureReason.PROTOCOL, f"the greeting is not MySQL's; it begins with {start}")
     return _HEADER + length

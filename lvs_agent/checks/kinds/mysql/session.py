@@ -20,7 +20,7 @@ from pymysql.cursors import Cursor, DictCursor, SSCursor
 
 from lvs_agent.checks.kinds._sql import ANSWER_LIMIT, lag_fits, read_only_fits, row_fits
 from lvs_agent.checks.kinds.mysql.settings import Question, Settings
-from lvs_agent.checks.net.dialogue import Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed
 from lvs_agent.checks.net.tls import failure_of, not_after
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 
@@ -45,7 +45,7 @@ def examine(opened: socket.socket, question: Question) -> CheckResult:
     try:
         session.connect(opened)
         result: CheckResult = Passed(", ".join(_answers(session, question)))
-    except Unfit as end:
+    except CheckFailed as end:
         result = end.result
     except err.Error as problem:
         result = _failure(problem, question)
@@ -66,7 +66,7 @@ class _NoPlainPassword:
 
     def authenticate(self, packet: object) -> NoReturn:
         del packet
-        raise Unfit(FailureReason.STATUS, "the server asks for the password in plain, which needs a tls table")
+        raise CheckFailed(FailureReason.STATUS, "the server asks for the password in plain, which needs a tls table")
 
 
 class _Session(_Connection):
@@ -110,7 +110,7 @@ class _Session(_Connection):
         """Every byte that PyMySQL reads comes through here."""
         self._left -= count
         if self._left < 0:
-            raise Unfit(FailureReason.PROTOCOL, f"the answer has more than {ANSWER_LIMIT} bytes")
+            raise CheckFailed(FailureReason.PROTOCOL, f"the answer has more than {ANSWER_LIMIT} bytes")
         if self._greeting:
             data, self._greeting = self._greeting[:count], self._greeting[count:]
             return data
@@ -138,7 +138,7 @@ class _Session(_Connection):
 
 
 def _answers(session: _Session, question: Question) -> list[str]:
-    """What the server said, in words.  Raises Unfit, and whatever PyMySQL raises."""
+    """What the server said, in words.  Raises CheckFailed, and whatever PyMySQL raises."""
     settings, progress = question.settings, question.progress
     expect, words = settings.expect, []
     if expect.read_only is not None:
@@ -178,9 +178,9 @@ def _replication(session: _Session) -> list[Row]:
 
 
 def lag(rows: Sequence[Row], settings: Settings) -> float:
-    """Seconds behind the source that is farthest ahead.  Raises Unfit where one of them is not replicated."""
+    """Seconds behind the source that is farthest ahead.  Raises CheckFailed where one of them is not replicated."""
     if not rows:
-        raise Unfit(FailureReason.CONTENT, "the server is no replica")
+        raise CheckFailed(FailureReason.CONTENT, "the server is no replica")
     return max(_lag_of(row, settings) for row in rows)
 
 
@@ -194,7 +194,7 @@ def _lag_of(row: Row, settings: Settings) -> float:
         words.append(settings.words(str(row["Last_IO_Error"])))
     if row.get("Last_SQL_Errno", "0") != "0":
         words.append(f"error {row['Last_SQL_Errno']}")  # its text has the whole statement, with whatever is in it
-    raise Unfit(FailureReason.CONTENT, ": ".join(words))
+    raise CheckFailed(FailureReason.CONTENT, ": ".join(words))
 
 
 def _either(row: Row, name: str) -> str:
@@ -203,15 +203,15 @@ def _either(row: Row, name: str) -> str:
 
 
 def galera(rows: Sequence[Row]) -> str:
-    """What the status of a node means.  Raises Unfit."""
+    """What the status of a node means.  Raises CheckFailed."""
     status = {str(row["Variable_name"]): str(row["Value"]) for row in rows}
     state, ready = status.get("wsrep_local_state"), status.get("wsrep_ready", "OFF")
     if state is None:
-        raise Unfit(FailureReason.CONTENT, "the server is no Galera node")
+        raise CheckFailed(FailureReason.CONTENT, "the server is no Galera node")
     comment = status.get("wsrep_local_state_comment", "")
     words = f"wsrep_local_state {state} ({comment}), wsrep_ready {ready}"
     if state != _SYNCED or ready != "ON":
-        raise Unfit(FailureReason.CONTENT, words)
+        raise CheckFailed(FailureReason.CONTENT, words)
     return words
 
 

@@ -15,7 +15,7 @@ import oracledb
 
 from lvs_agent.checks.kinds._sql import row_fits
 from lvs_agent.checks.kinds.oracle.settings import Settings
-from lvs_agent.checks.net.dialogue import Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.progress import Stage
@@ -46,7 +46,7 @@ async def examine(target: Target, run: ProbeRun) -> CheckResult:
             with suppress(oracledb.Error, OSError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
                     await connection.close()
-    except Unfit as end:
+    except CheckFailed as end:
         return end.result
     except ContextUnusable as problem:
         return problem.result

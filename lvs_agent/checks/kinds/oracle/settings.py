@@ -8,14 +8,14 @@ from pydantic import model_validator
 
 from lvs_agent.checks.kinds._sql import QuerySettings
 from lvs_agent.checks.net.tls import TlsSettings
-from lvs_agent.settings.check import HOST_NAMES
+from lvs_agent.settings.check import IDNA_CODEC
 from lvs_agent.settings.scalars import Line
 
 
 class Settings(QuerySettings):
     """Keys of a check with ``type = "oracle"``."""
 
-    libraries: ClassVar[tuple[str, ...]] = ("lvs_agent.checks.kinds.oracle.session", HOST_NAMES)
+    libraries: ClassVar[tuple[str, ...]] = ("lvs_agent.checks.kinds.oracle.session", IDNA_CODEC)
     extra_library: ClassVar[str | None] = "oracledb"
     default_port: ClassVar[int | None] = 1521
 

@@ -23,7 +23,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PollingStatus
 
 from lvs_agent.checks.kinds._sql import lag_fits, read_only_fits, row_fits
 from lvs_agent.checks.kinds.pgsql.settings import Settings
-from lvs_agent.checks.net.dialogue import Unfit
+from lvs_agent.checks.net.dialogue import CheckFailed
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.poller import READ, READ_WRITE
 from lvs_agent.checks.net.probe_run import ProbeRun
@@ -74,7 +74,7 @@ async def examine(target: Target, run: ProbeRun) -> CheckResult:
         with _Session(_connection_text(target), run) as session:
             await session.log_in()
             return Passed(", ".join(await _answers(session, settings)))
-    except Unfit as end:
+    except CheckFailed as end:
         return end.result
     except ContextUnusable as problem:
         return problem.result
@@ -134,7 +134,7 @@ class _Session:
         return row or ()
 
     async def first_row(self, statement: str, *, of: str) -> Row | None:
-        """The first row of an answer of any length; the rest is left unread.  Raises _Refused, Unfit, Error."""
+        """The first row of an answer of any length; the rest is left unread.  Raises _Refused, CheckFailed, Error."""
         self._progress.waiting_for = of
         connection = self._connection
         connection.send_query(statement.encode())
@@ -159,7 +159,7 @@ class _Session:
             await self._ready(READ)
             connection.consume_input()
             if connection.is_busy() and _received(connection.socket) > _RECEIVED_LIMIT:
-                raise Unfit(FailureReason.PROTOCOL, f"a row has more than {_RECEIVED_LIMIT} bytes")
+                raise CheckFailed(FailureReason.PROTOCOL, f"a row has more than {_RECEIVED_LIMIT} bytes")
         return connection.get_result()
 
     async def _ready(self, mask: int) -> None:
@@ -196,7 +196,7 @@ def _text(words: bytes) -> str:
 
 
 async def _answers(session: _Session, settings: Settings) -> list[str]:
-    """What the server said, in words.  Raises Unfit, _Refused, Error."""
+    """What the server said, in words.  Raises CheckFailed, _Refused, Error."""
     expect, words = settings.expect, []
     if expect.read_only is not None:
         (found,) = await session.value(_READ_ONLY, of="read_only") or (None,)
@@ -209,14 +209,14 @@ async def _answers(session: _Session, settings: Settings) -> list[str]:
 
 
 def lag(row: Row) -> float:
-    """Seconds behind.  Raises Unfit where the server is no standby, or has not applied anything yet."""
+    """Seconds behind.  Raises CheckFailed where the server is no standby, or has not applied anything yet."""
     recovering, behind = row if len(row) == 2 else (None, None)
     if recovering != b"t":
-        raise Unfit(FailureReason.CONTENT, "the server is no standby")
+        raise CheckFailed(FailureReason.CONTENT, "the server is no standby")
     with suppress(ValueError):
         if behind is not None:
             return max(0.0, float(behind))
-    raise Unfit(FailureReason.CONTENT, "not replicating: no transaction has been replayed yet")
+    raise CheckFailed(FailureReason.CONTENT, "not replicating: no transaction has been replayed yet")
 
 
 def _failure(refused: _Refused, settings: Settings) -> CheckResult:

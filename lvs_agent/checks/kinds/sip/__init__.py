@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from lvs_agent.checks.kinds.sip import message as sip_message
 from lvs_agent.checks.kinds.sip.message import Options, Response
 from lvs_agent.checks.net.datagram import ask
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse, printable
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, converse, printable
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
@@ -148,7 +148,7 @@ async def _next(dialogue: Dialogue, options: Options) -> Response:
         lines += [line.decode("utf-8", "replace")] if line else []
     response = sip_message.parse_head(lines)
     if response is None or not sip_message.answers(response, options):
-        raise Unfit(FailureReason.PROTOCOL, f"{_ANSWER} {_doubt(response, options)}")
+        raise CheckFailed(FailureReason.PROTOCOL, f"{_ANSWER} {_doubt(response, options)}")
     if response.status < 200:
         await _pass_over_body(dialogue, response.body_length)
     return response
@@ -156,7 +156,7 @@ async def _next(dialogue: Dialogue, options: Options) -> Response:
 
 async def _pass_over_body(dialogue: Dialogue, length: int | None) -> None:
     if length is None or length > _LONGEST_BODY:
-        raise Unfit(FailureReason.PROTOCOL, f"{_ANSWER} with a length that cannot be")
+        raise CheckFailed(FailureReason.PROTOCOL, f"{_ANSWER} with a length that cannot be")
     await dialogue.exactly(length, of=_ANSWER)
 
 

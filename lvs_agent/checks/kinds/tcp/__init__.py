@@ -16,7 +16,7 @@ from lvs_agent.model.check import CheckResult, FailureReason, Target
 from lvs_agent.settings.check import CheckSettings
 from lvs_agent.settings.scalars import Size
 
-LEAN = True
+INLINE = True
 
 EXAMPLE = """
 [virtual_service.check]

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lvs_agent.checks.net.dialogue import Dialogue, Unfit, converse, printable
+from lvs_agent.checks.net.dialogue import CheckFailed, Dialogue, converse, printable
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import TlsSettings
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
@@ -128,16 +128,16 @@ class _Heard:
         self._data = b""
 
     async def until(self, step: Step, *, of: str) -> None:
-        """Read until what ``step`` expects has come.  Raises Unfit."""
+        """Read until what ``step`` expects has come.  Raises CheckFailed."""
         waiting_for = f"{of}: what is expected"
         while (end := step.end_of_match(self._data)) is None:
             if not self._left:
-                raise Unfit(FailureReason.CONTENT, f"{of}: not what is expected within read_limit: {self._shown}")
+                raise CheckFailed(FailureReason.CONTENT, f"{of}: not what is expected within read_limit: {self._shown}")
             data = await self._dialogue.some(of=waiting_for)
             if not data and not self._data:
-                raise Unfit(FailureReason.PROTOCOL, f"{of}: the server has closed the connection")
+                raise CheckFailed(FailureReason.PROTOCOL, f"{of}: the server has closed the connection")
             if not data:
-                raise Unfit(FailureReason.CONTENT, f"{of}: not what is expected: {self._shown}")
+                raise CheckFailed(FailureReason.CONTENT, f"{of}: not what is expected: {self._shown}")
             self._data += data[: self._left]
             self._left -= min(len(data), self._left)
             waiting_for = f"{of}: what is expected, so far {self._shown}"
