@@ -29,6 +29,7 @@ from lvs_agent.control.checking import Checking
 from lvs_agent.control.heart import Heart
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Keeper, Memory, recall
+from lvs_agent.control.monitor_files import MonitorLine
 from lvs_agent.control.operator_hooks import OperatorHooks, prepare
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import Reloading, first_status
@@ -63,7 +64,8 @@ class Options:
 
     ``open_backend`` gives a connection to the table: one for the writer, one for the readers.  ``load`` reads the
     configuration file again.  ``listener`` is bound to where /metrics is served.  ``observes``: nothing in the table is
-    ours, whatever earlier runs left behind, and ``writes`` is False.
+    ours, whatever earlier runs left behind, and ``writes`` is False.  ``monitor_line`` makes the lines of monitor
+    files; without it there are none.
     """
 
     path: Path
@@ -74,6 +76,7 @@ class Options:
     writes: bool
     log_messages: MessageCounts
     observes: bool = False
+    monitor_line: MonitorLine | None = None
 
 
 class Daemon:
@@ -105,6 +108,7 @@ class Daemon:
             clock=self._clock,
             wake=requests.wake,
             remember=remember,
+            monitor_line=options.monitor_line,
         )
         self._reconciling = Reconciling(
             backend=self._backend,
@@ -112,7 +116,7 @@ class Daemon:
             reporter=self._reporter,
             requests=requests,
             clock=self._clock,
-            periods=_periods(options.config),
+            periods=Periods.of(agent),
             remember=remember,
             decided=self._hooks.decided,
         )
@@ -232,7 +236,7 @@ class Daemon:
     def _adopt(self, config: Config, status: ConfigStatus) -> None:
         """Put a new configuration in force, all of it or nothing: what may fail comes first, and changes nothing."""
         adoption = self.state.prepare(config.intent, status)
-        hooks, periods = prepare(config.intent, config.agent), _periods(config)
+        hooks, periods = prepare(config.intent, config.agent), Periods.of(config.agent)
         changes = self._config.restart_only_changes(config)
         self._engine.configure(config.intent.checks.values())  # the last that may fail, and then it has done nothing
         self.state.configuration_adopted(adoption)
@@ -263,7 +267,11 @@ class Daemon:
             threads_queued=threads.queued,
             thread_oldest_s=threads.oldest_s,
         )
-        return self.state.snapshot(engine=engine, log_messages=self._options.log_messages.read())
+        return self.state.snapshot(
+            engine=engine,
+            log_messages=self._options.log_messages.read(),
+            monitor_lines_dropped=self._hooks.monitor_lines_dropped,
+        )
 
     # --- root tasks -----------------------------------------------------------------------------------------------
 
@@ -338,7 +346,3 @@ async def _root(task: Callable[[], Awaitable[None]]) -> None:
         log.critical("task_failed", task=task.__qualname__, error=error, exc_info=True)
         raise
     raise RuntimeError(f"{task.__qualname__} ended")
-
-
-def _periods(config: Config) -> Periods:
-    return Periods(reconcile_s=config.agent.reconcile_interval_s, compare_s=config.agent.compare_interval_s)

@@ -10,6 +10,7 @@ import uvloop
 from click.core import ParameterSource
 
 from lvs_agent.cli.formats import FORMATS
+from lvs_agent.cli.ldirectord import monitor_line  # annex
 from lvs_agent.cli.options import (
     LISTEN_VARIABLE,
     Ipvs,
@@ -110,6 +111,7 @@ def run(
         writes=not (dry_run or observe),
         observes=observe,
         log_messages=counts,
+        monitor_line=monitor_line,  # annex
     )
     uvloop.run(_run(options))
 

@@ -11,11 +11,10 @@ import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
+from typing import Protocol
 
 from lvs_agent.control.side_thread import SideThread
 from lvs_agent.core.snapshot import ServerKey
-from lvs_agent.ldirectord.monitor_line import IN_MAINTENANCE, label_of, monitor_line, told
 from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckReport, CheckSpec
 from lvs_agent.model.intent import RealServer, VirtualService
@@ -31,21 +30,32 @@ _MODE = 0o644
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
+class MonitorLine(Protocol):
+    """Makes the line of a monitor file that a report is, without its end; None where it is none."""
+
+    def __call__(
+        self, report: CheckReport, spec: CheckSpec, *, service: VirtualService, server: RealServer, in_maintenance: bool
+    ) -> str | None: ...
+
+
 class MonitorFiles:
     """Every method is called on the loop; the counts may be read from any thread.
 
-    ``dropped``: lines lost because too many waited; ``lost``: batches of a file that could not be written.
-    ``batch_s``: seconds between two batches.  ``most_lines``: how many may wait.
+    ``line`` makes the lines; without it there are none.  ``dropped``: lines lost because too many waited; ``lost``:
+    batches of a file that could not be written.  ``batch_s``: seconds between two batches.  ``most_lines``: how many
+    may wait.
     """
 
-    def __init__(self, *, batch_s: float = BATCH_S, most_lines: int = MOST_LINES) -> None:
+    def __init__(self, line: MonitorLine | None, *, batch_s: float = BATCH_S, most_lines: int = MOST_LINES) -> None:
         self.dropped = 0
         self.lost = 0
+        self._line = line
         self._batch_s = batch_s
         self._waiting: deque[tuple[str, str]] = deque(maxlen=most_lines)
         self._thread = SideThread(name="monitor-files")
         self._failing: set[str] = set()
         self._drops = False
+        self._noted_no_lines = False
 
     def write(self, path: str, line: str) -> None:
         """Have ``line`` appended to the file at ``path``."""
@@ -62,20 +72,16 @@ class MonitorFiles:
         in_maintenance: AbstractSet[ServerKey],
     ) -> None:
         """Write what ``report`` says of its ``users``, for those whose service has a monitor file."""
-        said = told(spec, report.result)
-        if said is None:
+        if self._line is None:
+            self._note_no_lines()
             return
         for service, server in users:
             if service.monitor_file is None:
                 continue
             resting = (service.service.key, server.key) in in_maintenance
-            line = monitor_line(
-                when=datetime.fromtimestamp(report.ended_at, tz=UTC).astimezone(),
-                pid=os.getpid(),
-                label=label_of(service, server, spec),
-                told=IN_MAINTENANCE if resting else said,
-            )
-            self.write(service.monitor_file, line)
+            line = self._line(report, spec, service=service, server=server, in_maintenance=resting)
+            if line is not None:
+                self.write(service.monitor_file, line)
 
     async def run(self) -> None:
         """Write a batch from time to time, until cancelled."""
@@ -110,6 +116,15 @@ class MonitorFiles:
             path, line = self._waiting.popleft()
             batch.setdefault(path, []).append(f"{line}\n")
         return {path: _append(path, "".join(lines)) for path, lines in batch.items()}
+
+    def _note_no_lines(self) -> None:
+        if not self._noted_no_lines:
+            log.error(
+                "monitor_files_not_written",
+                error="this installation of lvs-agent has no package lvs_agent.ldirectord",
+                consequence="monitor_file has no effect",
+            )
+        self._noted_no_lines = True
 
     def _note_drop(self) -> None:
         self.dropped += 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from lvs_agent.clock import Clock
 from lvs_agent.config import AgentSettings
 from lvs_agent.control.maintenance import Maintenance
-from lvs_agent.control.monitor_files import MonitorFiles
+from lvs_agent.control.monitor_files import MonitorFiles, MonitorLine
 from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.sorry_commands import SorryCommands
 from lvs_agent.control.state import AgentState
@@ -58,7 +58,7 @@ class OperatorHooks:
     """Follows the configuration in ``state``; every method is called on the loop.
 
     ``wake(services)`` tells the reconcile loop whose pools may have changed, ``remember`` that what outlives the
-    process has.
+    process has.  ``monitor_line`` makes the lines of monitor files; without it there are none.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class OperatorHooks:
         clock: Clock,
         wake: Callable[[frozenset[ServiceKey]], None],
         remember: Callable[[], None],
+        monitor_line: MonitorLine | None = None,
     ) -> None:
         self._state = state
         self._reporter = reporter
@@ -85,7 +86,7 @@ class OperatorHooks:
             changed=self._sorry_commands_called,
             user=settings.command_user,
         )
-        self._files = MonitorFiles()
+        self._files = MonitorFiles(monitor_line)
         self._monitored: frozenset[CheckId] = frozenset()
         self.adopt(prepare(state.intent, settings))
 
@@ -93,6 +94,11 @@ class OperatorHooks:
         """Put in force what ``prepare`` has made of a configuration; this cannot fail."""
         self._maintenance.adopt(directory=configuration.maintenance_dir, servers=configuration.servers)
         self._monitored = configuration.monitored
+
+    @property
+    def monitor_lines_dropped(self) -> int:
+        """Lines of monitor files that were lost because too many waited."""
+        return self._files.dropped
 
     async def first(self) -> None:
         """What must be known before the first round."""

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from lvs_agent.clock import Clock
+from lvs_agent.config import AgentSettings
 from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.round import RoundInput, RoundResult, account_round, new_conditions, perform
 from lvs_agent.control.round_events import RoundEvents
@@ -36,6 +37,11 @@ class Periods:
 
     reconcile_s: float
     compare_s: float
+
+    @classmethod
+    def of(cls, agent: AgentSettings) -> Periods:
+        """The configured ones."""
+        return cls(reconcile_s=agent.reconcile_interval_s, compare_s=agent.compare_interval_s)
 
 
 class Reconciling:

@@ -272,7 +272,9 @@ class AgentState:
             last_turn_age_s=last_turn_age_s,
         )
 
-    def snapshot(self, *, engine: EngineStatus, log_messages: Mapping[str, int]) -> Snapshot:
+    def snapshot(
+        self, *, engine: EngineStatus, log_messages: Mapping[str, int], monitor_lines_dropped: int = 0
+    ) -> Snapshot:
         """What is known now, all of it of one moment; with the status of the engine and the counts of the log."""
         facts, records, servers = self._changes.read(self._copy)
         return Snapshot(
@@ -286,6 +288,7 @@ class AgentState:
             reconcile=facts.reconcile,
             engine=engine,
             log_messages=log_messages,
+            monitor_lines_dropped=monitor_lines_dropped,
             sorry_calls=facts.sorry_calls,
         )
 

@@ -175,6 +175,7 @@ class Snapshot:
     engine: EngineStatus
     log_messages: Mapping[str, int] = field(default_factory=dict)
     sorry_calls: SorryCalls = field(default_factory=dict)
+    monitor_lines_dropped: int = 0
 
     @property
     def vitals(self) -> Vitals:

@@ -14,14 +14,24 @@ that scripts that read the file go on working.  Where it is not:
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
 from lvs_agent.core.http_status import reason_phrase
-from lvs_agent.model.check import CheckResult, CheckSpec, Errored, Failed, FailureReason, Passed
+from lvs_agent.model.check import (
+    CheckReport,
+    CheckResult,
+    CheckSpec,
+    Disconnection,
+    Errored,
+    Failed,
+    FailureReason,
+    HttpFacts,
+    Passed,
+)
 from lvs_agent.model.intent import RealServer, VirtualService
 from lvs_agent.model.ipvs import AddressKey, address_and_port
 
@@ -29,35 +39,52 @@ LONGEST_MESSAGE = 1_000
 """Characters that are kept of a message."""
 
 _NONE = "-"
-_STATUS = re.compile(r"status (\d{3})(?: (.+))?")
 
 
-class Told(NamedTuple):
+class MonitorEntry(NamedTuple):
     """What a line says of a server.  ``up`` is this one result's word, whatever came before it."""
 
     up: bool
     message: str = ""
 
 
-IN_MAINTENANCE = Told(up=False, message="Server in maintenance")
-"""What is told of a server in maintenance, whatever its checks say."""
+IN_MAINTENANCE = MonitorEntry(up=False, message="Server in maintenance")
+"""The entry of a server in maintenance, whatever its checks say."""
 
 
-def told(spec: CheckSpec, result: CheckResult) -> Told | None:
-    """What ``result`` of the check ``spec`` tells, or None where it says nothing about the server."""
+def monitor_line(
+    report: CheckReport, spec: CheckSpec, *, service: VirtualService, server: RealServer, in_maintenance: bool
+) -> str | None:
+    """The line that ``report`` of the check ``spec`` makes for ``server`` in ``service``, in local time.
+
+    None where the result says nothing about the server.  This is a ``lvs_agent.control.monitor_files.MonitorLine``.
+    """
+    entry = entry_of(spec, report.result)
+    if entry is None:
+        return None
+    return formatted(
+        when=datetime.fromtimestamp(report.ended_at, tz=UTC).astimezone(),
+        pid=os.getpid(),
+        label=label_of(service, server, spec),
+        entry=IN_MAINTENANCE if in_maintenance else entry,
+    )
+
+
+def entry_of(spec: CheckSpec, result: CheckResult) -> MonitorEntry | None:
+    """The entry of ``result`` of the check ``spec``, or None where it says nothing about the server."""
     match result:
         case Errored():
             return None
         case Passed():
-            return Told(up=True, message=_passed(spec, result))
+            return MonitorEntry(up=True, message=_passed(spec, result))
         case Failed():
-            return Told(up=False, message=_MESSAGES.get(spec.kind, _no_message)(spec, result))
+            return MonitorEntry(up=False, message=_MESSAGES.get(spec.kind, _no_message)(spec, result))
 
 
-def monitor_line(*, when: datetime, pid: int, label: str, told: Told) -> str:
+def formatted(*, when: datetime, pid: int, label: str, entry: MonitorEntry) -> str:
     """The line, without its end.  ``when`` is local time."""
-    message = _escaped(told.message[:LONGEST_MESSAGE]) or _NONE
-    return f"[{when.ctime()}] [{pid}] {_one_line(label)} [{'up' if told.up else 'down'}] {message}"
+    message = _escaped(entry.message[:LONGEST_MESSAGE]) or _NONE
+    return f"[{when.ctime()}] [{pid}] {_one_line(label)} [{'up' if entry.up else 'down'}] {message}"
 
 
 def label_of(service: VirtualService, server: RealServer, spec: CheckSpec) -> str:
@@ -70,8 +97,8 @@ def label_of(service: VirtualService, server: RealServer, spec: CheckSpec) -> st
 
 
 def _passed(spec: CheckSpec, result: Passed) -> str:
-    status = _STATUS.fullmatch(result.detail)
-    return _status_line(status) if status and spec.kind in _HTTP else ""
+    facts = result.http
+    return _status_line(facts.status, facts.phrase) if facts and facts.status and spec.kind in _HTTP else ""
 
 
 def _no_message(_spec: CheckSpec, _result: Failed) -> str:
@@ -84,18 +111,18 @@ def _detail(_spec: CheckSpec, result: Failed) -> str:
 
 def _http(spec: CheckSpec, result: Failed) -> str:
     """What the HTTP library of Perl says of a request, which writes its own failures as answers with status 500."""
+    facts = result.http or _NO_FACTS
     match result.reason:
-        case FailureReason.STATUS:
-            status = _STATUS.fullmatch(result.detail)
-            return _status_line(status) if status else result.detail
+        case FailureReason.STATUS if facts.status:
+            return _status_line(facts.status, facts.phrase)
         case FailureReason.CONNECT_TIMEOUT | FailureReason.READ_TIMEOUT:
             return "500 Timeout Alarm"
         case FailureReason.REFUSED | FailureReason.UNREACHABLE:
-            return f"500 Can't connect to {_place(spec)} ({result.detail.capitalize()})"
+            return f"500 Can't connect to {_place(spec)} ({result.detail[:1].upper()}{result.detail[1:]})"
         case FailureReason.TLS:
             return f"500 Can't connect to {_place(spec)} ({result.detail})"
         case FailureReason.PROTOCOL:
-            return f"500 {_OF_EXCHANGES.get(result.detail, result.detail)}"
+            return f"500 {_DISCONNECTIONS[facts.disconnection] if facts.disconnection else result.detail}"
         case _:
             return result.detail
 
@@ -105,16 +132,17 @@ _MESSAGES: Mapping[str, Callable[[CheckSpec, Failed], str]] = MappingProxyType(
     {"http": _http, "https": _http, "ping": _detail}
 )
 """What a failure of a kind of check is told as; of the others ldirectord tells nothing."""
-_OF_EXCHANGES: Mapping[str, str] = MappingProxyType(
+_DISCONNECTIONS: Mapping[Disconnection, str] = MappingProxyType(
     {
-        "connection closed without a response": "Server closed connection without sending any data back",
-        "connection reset by peer": "Status read failed: Connection reset by peer",
+        Disconnection.CLOSED: "Server closed connection without sending any data back",
+        Disconnection.RESET: "Status read failed: Connection reset by peer",
     }
 )
+_NO_FACTS = HttpFacts()
 
 
-def _status_line(status: re.Match[str]) -> str:
-    return f"{status[1]} {status[2] or reason_phrase(int(status[1]))}"
+def _status_line(status: int, phrase: str) -> str:
+    return f"{status} {phrase or reason_phrase(status)}"
 
 
 def _place(spec: CheckSpec) -> str:

@@ -48,24 +48,50 @@ class ErrorReason(Enum):
     INTERNAL = "internal"
 
 
+class Disconnection(Enum):
+    """How a server ended a connection on which it was to answer."""
+
+    CLOSED = "closed"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFacts:
+    """What decided a result over HTTP, for programs; the result's ``detail`` says the same to people.
+
+    ``status``: the one that was judged.  ``phrase``: what the server calls it, where that is not the registered phrase;
+    printable.  ``disconnection``: how the server ended the connection instead of answering.
+    """
+
+    status: int | None = None
+    phrase: str = ""
+    disconnection: Disconnection | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """The server did what was asked.  ``certificate_not_after``: seconds since 1970, where TLS was spoken.
     ``weight_percent``: how much of its weight the server asks for (0 to 1,000; 0: no new connections).
+    ``http``: None unless one answer over HTTP decided.
     """
 
     detail: str = ""
     certificate_not_after: float | None = None
     weight_percent: int | None = None
+    http: HttpFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The server did not do what was asked.  ``detail`` is one line for a person, without secrets."""
+    """The server did not do what was asked.  ``detail`` is one line for a person, without secrets.
+
+    ``http``: None unless one exchange over HTTP decided.
+    """
 
     reason: FailureReason
     detail: str = ""
     certificate_not_after: float | None = None
+    http: HttpFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,17 @@ from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.clock import SystemClock
-from lvs_agent.model.check import CheckId, CheckReport, CheckResult, CheckSpec, Failed, FailureReason, Passed, Target
+from lvs_agent.model.check import (
+    CheckId,
+    CheckReport,
+    CheckResult,
+    CheckSpec,
+    Failed,
+    FailureReason,
+    HttpFacts,
+    Passed,
+    Target,
+)
 from lvs_agent.settings.check import CheckSettings
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -329,3 +339,13 @@ def threaded(response: bytes, *, after_s: float) -> Iterator[int]:
             yield listener.getsockname()[1]
         finally:
             thread.join()
+
+
+def passed_with(status: int) -> Passed:
+    """The result of an answer with a status that is right."""
+    return Passed(f"status {status}", http=HttpFacts(status))
+
+
+def failed_with(status: int, phrase: str = "") -> Failed:
+    """The result of an answer with a status that is wrong, and a phrase of the server's own."""
+    return Failed(FailureReason.STATUS, f"status {status} {phrase}".rstrip(), http=HttpFacts(status, phrase))

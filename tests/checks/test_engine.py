@@ -29,7 +29,7 @@ from lvs_agent.model.check import (
     Passed,
 )
 from tests.checks import servers
-from tests.checks.servers import KINDS, engine_running, ok, report_of, run, serving, spec, until
+from tests.checks.servers import KINDS, engine_running, ok, passed_with, report_of, run, serving, spec, until
 
 
 @asynccontextmanager
@@ -262,7 +262,7 @@ def test_answers_that_came_while_the_loop_hung_count() -> None:
                 await asyncio.sleep(0.01)
                 time.sleep(0.4)  # noqa: ASYNC251 - the loop is to hang
 
-                assert (await asyncio.wait_for(reports.get(), 2)).result == Passed("status 200")
+                assert (await asyncio.wait_for(reports.get(), 2)).result == passed_with(200)
 
     run(main())
 

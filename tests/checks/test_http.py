@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from lvs_agent import __version__
 from lvs_agent.checks.kinds.http import Settings
 from lvs_agent.checks.kinds.http.exchange import Location, redirected
-from lvs_agent.model.check import Failed, FailureReason, Passed
+from lvs_agent.model.check import Disconnection, Failed, FailureReason, HttpFacts, Passed
 from tests.checks import servers
-from tests.checks.servers import answering, ok, result_of, run, serving, spec
+from tests.checks.servers import answering, failed_with, ok, passed_with, result_of, run, serving, spec
 
 
 async def request_of(address: str = "127.0.0.1", **settings: Any) -> tuple[bytes, int]:
@@ -91,7 +91,7 @@ def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> Non
     ("response", "settings", "failure"),
     [
         pytest.param(
-            b"HTTP/1.1 503 Busy\r\n\r\n", {}, Failed(FailureReason.STATUS, "status 503 Busy"), id="status"
+            b"HTTP/1.1 503 Busy\r\n\r\n", {}, failed_with(503, "Busy"), id="status"
         ),
         pytest.param(
             ok(b"other"), {"body_contains": "test"},
@@ -123,7 +123,14 @@ def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> Non
             Failed(FailureReason.CONTENT, "5 bytes of body without the text wanted"), id="SHA-256 alone is not enough",
         ),
         pytest.param(
-            b"", {}, Failed(FailureReason.PROTOCOL, "connection closed without a response"), id="closed at once"
+            b"",
+            {},
+            Failed(
+                FailureReason.PROTOCOL,
+                "connection closed without a response",
+                http=HttpFacts(disconnection=Disconnection.CLOSED),
+            ),
+            id="closed at once",
         ),
     ],
 )  # fmt: skip
@@ -155,7 +162,7 @@ def test_redirects_are_followed_as_often_as_asked(path: str, follow: int, passes
         async with serving(redirecting) as port:
             result = await result_of(spec("http", port=port, path=path, follow_redirects=follow))
 
-        assert result == (Passed("status 200") if passes else Failed(FailureReason.STATUS, "status 302"))
+        assert result == (passed_with(200) if passes else failed_with(302))
 
     run(main())
 
@@ -174,6 +181,19 @@ async def by_path(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             await servers.silent(reader, writer)
         case _:
             writer.write(ok())
+
+
+def test_reset_is_a_fact_beside_the_words() -> None:
+    """What makes decisions of a result need not read its sentence."""
+
+    async def main() -> None:
+        async with serving(servers.resetting) as port:
+            result = await result_of(spec("http", port=port))
+            assert result == Failed(
+                FailureReason.PROTOCOL, "connection reset by peer", http=HttpFacts(disconnection=Disconnection.RESET)
+            )
+
+    run(main())
 
 
 @pytest.mark.parametrize(
@@ -290,7 +310,7 @@ def test_probe_does_not_outlive_a_flood() -> None:
 
     async def main() -> None:
         async with serving(servers.flooding_body) as port:
-            assert await result_of(spec("http", port=port)) == Passed("status 200")
+            assert await result_of(spec("http", port=port)) == passed_with(200)
 
     run(main())
 
@@ -308,6 +328,6 @@ def test_request_that_does_not_fit_at_once_is_sent_whole() -> None:
 
         async with serving(handler=handle) as port:
             check = spec("http", port=port, timeout_s=10.0, headers={"X-Long": value})
-            assert await result_of(check) == Passed("status 200")
+            assert await result_of(check) == passed_with(200)
 
     run(main())

@@ -14,10 +14,10 @@ from lvs_agent import __version__
 from lvs_agent.checks.kinds.http.response import ProtocolViolation
 from lvs_agent.checks.kinds.http2 import Settings
 from lvs_agent.checks.kinds.http2.exchange import Http2Reader, Request
-from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed
+from lvs_agent.model.check import CheckResult, Failed, FailureReason, HttpFacts, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.http2_servers import Answer, Peer, healthy, http2_context, serving_status, speaking
-from tests.checks.servers import answering, ok, result_of, run, serving, spec, until
+from tests.checks.servers import answering, failed_with, ok, passed_with, result_of, run, serving, spec, until
 
 
 def answered(answer: Answer, **settings: Any) -> CheckResult:
@@ -41,7 +41,7 @@ def test_request_is_in_the_form_of_http2() -> None:
     asked = {"method": "POST", "path": "/a?b", "virtual_host": "www.example.com", "headers": {"X-Check": "1"}}
     result = answered(answer, **asked)
 
-    assert result == Passed("status 200")
+    assert result == passed_with(200)
     assert seen == {
         ":method": "POST",
         ":scheme": "http",
@@ -136,7 +136,7 @@ async def leaving(peer: Peer) -> None:
     ("answer", "settings", "failure"),
     [
         pytest.param(
-            lambda peer: peer.answer(status=503), {}, Failed(FailureReason.STATUS, "status 503"), id="status"
+            lambda peer: peer.answer(status=503), {}, failed_with(503), id="status"
         ),
         pytest.param(
             healthy, {"body_contains": "other"},
@@ -210,7 +210,7 @@ def test_certificate_goes_with_the_result(certificates: Certificates) -> None:
 
     trusted, untrusted = run(main(ca_file=str(good.path))), run(main())
 
-    assert trusted == Passed("status 200", good.not_after)
+    assert trusted == Passed("status 200", good.not_after, http=HttpFacts(200))
     assert untrusted == Failed(FailureReason.TLS, "certificate verify failed: self-signed certificate")
 
 

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from lvs_agent import __version__
 from lvs_agent.checks.kinds.http_proxy import Settings
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, HttpFacts, Passed
 from tests.checks import servers
 from tests.checks.conftest import Certificates
-from tests.checks.servers import Handler, answering, ok, result_of, run, serving, spec
+from tests.checks.servers import Handler, answering, failed_with, ok, passed_with, result_of, run, serving, spec
 
 ROOT = Path(__file__).parents[2]
 URL = "http://www.example.com/a?b"
@@ -63,7 +63,7 @@ def test_proxy_is_asked_for_the_whole_url(address: str) -> None:
     result = checked(handle, address=address, user="check", password="sécret", headers={"X-Check": "1"})
     line, *lines = seen[0].decode().rstrip("\r\n").split("\r\n")
 
-    assert result == Passed("status 200")
+    assert result == passed_with(200)
     assert line == f"GET {URL} HTTP/1.1"
     assert sorted(lines) == [
         "Accept: */*",
@@ -78,16 +78,16 @@ def test_proxy_is_asked_for_the_whole_url(address: str) -> None:
 @pytest.mark.parametrize(
     ("response", "settings", "result"),
     [
-        pytest.param(ok(), {"body_contains": "test"}, Passed("status 200"), id="text"),
-        pytest.param(ok(b"x" * 100_000), {"body_regex": "x{9}", "body_limit": "9B"}, Passed("status 200"), id="limit"),
-        pytest.param(ok(), {"method": "HEAD"}, Passed("status 200"), id="HEAD"),
+        pytest.param(ok(), {"body_contains": "test"}, passed_with(200), id="text"),
+        pytest.param(ok(b"x" * 100_000), {"body_regex": "x{9}", "body_limit": "9B"}, passed_with(200), id="limit"),
+        pytest.param(ok(), {"method": "HEAD"}, passed_with(200), id="HEAD"),
         pytest.param(
             b"HTTP/1.1 503 Out of order\r\nContent-Length: 0\r\n\r\n", {},
-            Failed(FailureReason.STATUS, "status 503 Out of order"), id="status",
+            failed_with(503, "Out of order"), id="status",
         ),
         pytest.param(
             b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", {},
-            Failed(FailureReason.STATUS, "status 407"), id="credentials",
+            failed_with(407), id="credentials",
         ),
         pytest.param(
             ok(b"other"), {"body_contains": "test"},
@@ -143,7 +143,7 @@ def test_redirects_are_followed_through_the_proxy(host: str, follow: int, passes
     """To any host, as often as asked; never past the proxy."""
     result = checked(redirecting, url=f"http://{host}/", follow_redirects=follow)
 
-    assert result == (Passed("status 200") if passes else Failed(FailureReason.STATUS, "status 302"))
+    assert result == (passed_with(200) if passes else failed_with(302))
 
 
 def test_tunnel_ends_at_a_server_with_a_certificate(certificates: Certificates) -> None:
@@ -159,7 +159,7 @@ def test_tunnel_ends_at_a_server_with_a_certificate(certificates: Certificates) 
     untrusted = run(main("127.0.0.1"))
     other = run(main("localhost", ca_file=str(good.path)))
 
-    assert trusted == unverified == Passed("status 200", good.not_after)
+    assert trusted == unverified == Passed("status 200", good.not_after, http=HttpFacts(200))
     assert untrusted == Failed(FailureReason.TLS, "certificate verify failed: self-signed certificate")
     assert isinstance(other, Failed)
     assert "localhost" in other.detail
@@ -201,7 +201,7 @@ def test_environment_chooses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, f"http://127.0.0.1:{servers.unused_port()}")
     monkeypatch.setenv("NO_PROXY", "*")
 
-    assert checked(answering(ok())) == Passed("status 200")
+    assert checked(answering(ok())) == passed_with(200)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from lvs_agent.checks.kinds.https import Settings
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, HttpFacts, Passed
 from tests.checks.conftest import Certificate, Certificates
 from tests.checks.servers import answering, ok, result_of, run, serving, spec
 
@@ -36,21 +36,21 @@ def test_trusted_certificate_passes_with_its_expiry(certificates: Certificates, 
 
     result = checked(good, tls={"ca_file": str(good.path)}, **settings)
 
-    assert result == Passed("status 200", good.not_after)
+    assert result == Passed("status 200", good.not_after, http=HttpFacts(200))
 
 
 def test_expiry_is_told_without_verification(certificates: Certificates) -> None:
     """Who does not verify still sees when the certificate ends, even where that is over."""
     expired = certificates.expired
 
-    assert checked(expired, tls={"verify": False}) == Passed("status 200", expired.not_after)
+    assert checked(expired, tls={"verify": False}) == Passed("status 200", expired.not_after, http=HttpFacts(200))
 
 
 def test_expiry_is_told_with_a_failure(certificates: Certificates) -> None:
     """A wrong status does not hide the certificate."""
     result = checked(certificates.good, tls={"verify": False}, status=[204])
 
-    assert result == Failed(FailureReason.STATUS, "status 200", certificates.good.not_after)
+    assert result == Failed(FailureReason.STATUS, "status 200", certificates.good.not_after, http=HttpFacts(200))
 
 
 def test_certificate_that_nobody_trusts_fails(certificates: Certificates) -> None:

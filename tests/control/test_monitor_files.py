@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import stat
 import threading
 from collections.abc import AsyncIterator
@@ -15,7 +14,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from lvs_agent.control.monitor_files import MonitorFiles
-from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.check import CheckReport, CheckResult, CheckSpec, Errored, ErrorReason, Passed
+from lvs_agent.model.intent import RealServer, VirtualService
 from tests.builders import check_spec, real_server, report, virtual_service
 from tests.checks.servers import until
 
@@ -39,7 +39,7 @@ def test_lines_are_appended_in_order_each_to_its_file(tmp_path: Path) -> None:
     one.write_text("before\n")
 
     async def scenario() -> None:
-        files = MonitorFiles(batch_s=0.02)
+        files = MonitorFiles(_line, batch_s=0.02)
         async with at_work(files):
             files.write(str(one), "a")
             files.write(str(two), "ünïcode")
@@ -59,7 +59,7 @@ def test_file_may_be_rotated_at_any_time(tmp_path: Path) -> None:
     path, rotated = tmp_path / "monitor", tmp_path / "monitor.1"
 
     async def scenario() -> None:
-        files = MonitorFiles(batch_s=0.02)
+        files = MonitorFiles(_line, batch_s=0.02)
         async with at_work(files):
             files.write(str(path), "old")
             await until(path.exists)
@@ -76,7 +76,7 @@ def test_file_that_cannot_be_written_is_said_once_and_costs_the_others_nothing(t
     bad, good = tmp_path / "missing" / "monitor", tmp_path / "good"
 
     async def scenario() -> None:
-        files = MonitorFiles(batch_s=0.01)
+        files = MonitorFiles(_line, batch_s=0.01)
         async with at_work(files):
             for number in range(5):
                 for path in (str(bad), "nul\0byte", str(good)):
@@ -105,7 +105,7 @@ def test_full_disk_ends_nothing() -> None:
     """A monitor file that could not be written was the end of ldirectord; here it is a line in the log."""
 
     async def scenario() -> None:
-        files = MonitorFiles(batch_s=0.01)
+        files = MonitorFiles(_line, batch_s=0.01)
         async with at_work(files):
             files.write("/dev/full", "line")
             await until(lambda: files.lost)
@@ -121,7 +121,7 @@ def test_pipe_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> None:
     os.mkfifo(pipe)
 
     async def scenario() -> None:
-        files = MonitorFiles(batch_s=0.01)
+        files = MonitorFiles(_line, batch_s=0.01)
         async with at_work(files):
             files.write(str(pipe), "lost")
             files.write(str(good), "written")
@@ -137,7 +137,7 @@ def test_disk_that_hangs_loses_the_oldest_lines_and_holds_up_nothing(tmp_path: P
     path = str(tmp_path / "monitor")
 
     async def scenario() -> MonitorFiles:
-        files = MonitorFiles(batch_s=0.01, most_lines=3)
+        files = MonitorFiles(_line, batch_s=0.01, most_lines=3)
         hanging = asyncio.create_task(files._thread.call(end.wait))
         task = asyncio.create_task(files.run())
         for number in range(5):
@@ -157,36 +157,57 @@ def test_disk_that_hangs_loses_the_oldest_lines_and_holds_up_nothing(tmp_path: P
     assert list(files._waiting) == [(path, "2"), (path, "3"), (path, "4")]
 
 
+def _line(
+    report: CheckReport, spec: CheckSpec, *, service: VirtualService, server: RealServer, in_maintenance: bool
+) -> str | None:
+    if isinstance(report.result, Errored):
+        return None
+    return f"{spec.kind} {service.name} {server.name} {'resting' if in_maintenance else 'at work'}"
+
+
 @pytest.mark.parametrize(
     ("result", "resting", "lines"),
     [
-        pytest.param(Passed("status 200"), False, [" web one [up] 200 OK"], id="passed"),
-        pytest.param(Failed(FailureReason.STATUS, "status 404"), False, [" web one [down] 404 Not Found"], id="failed"),
-        pytest.param(Passed("status 200"), True, [" web one [down] Server in maintenance"], id="in maintenance"),
-        pytest.param(Errored(ErrorReason.LATE, "our loop was late"), False, [], id="our own fault"),
+        pytest.param(Passed("status 200"), False, ["http web 10.0.0.1:80 at work"], id="passed"),
+        pytest.param(Passed("status 200"), True, ["http web 10.0.0.1:80 resting"], id="in maintenance"),
+        pytest.param(Errored(ErrorReason.LATE, "our loop was late"), False, [], id="without a line"),
     ],
 )
 def test_report_is_a_line_for_each_user_with_a_file(
     *, tmp_path: Path, result: CheckResult, resting: bool, lines: list[str]
 ) -> None:
-    """Services without a monitor file get none; the time is the probe's, the process ours."""
+    """Services without a monitor file get none."""
     path = tmp_path / "monitor"
-    server = replace(real_server(), monitor_label="web one")
+    server = real_server()
     quiet = virtual_service()
-    loud = replace(quiet, monitor_file=str(path))
-    key = (loud.service.key, server.key)
+    loud = replace(quiet, name="web", monitor_file=str(path))
 
     async def scenario() -> None:
-        files = MonitorFiles()
+        files = MonitorFiles(_line)
         files.take(
             report(result=result),
             check_spec(),
             users=[(quiet, server), (loud, server)],
-            in_maintenance={key} if resting else frozenset(),
+            in_maintenance={(loud.service.key, server.key)} if resting else frozenset(),
         )
         await files.close(timeout_s=5.0)
 
     asyncio.run(scenario())
-    written = path.read_text().splitlines() if path.exists() else []
-    stamp = re.compile(rf"\[(Tue|Wed) Nov 1[45] \d\d:\d\d:20 2023\] \[{os.getpid()}\]")
-    assert [stamp.sub("", line) for line in written] == lines
+    assert (path.read_text().splitlines() if path.exists() else []) == lines
+
+
+def test_files_that_nobody_makes_lines_for_are_reported_once(tmp_path: Path) -> None:
+    """An installation without ldirectord's lines says so, and writes nothing."""
+    path = tmp_path / "monitor"
+    loud = replace(virtual_service(), monitor_file=str(path))
+
+    async def scenario() -> None:
+        files = MonitorFiles(None)
+        for _ in range(3):
+            files.take(report(), check_spec(), users=[(loud, real_server())], in_maintenance=frozenset())
+        await files.close(timeout_s=5.0)
+
+    with capture_logs() as logged:
+        asyncio.run(scenario())
+    assert [line["event"] for line in logged] == ["monitor_files_not_written"]
+    assert not path.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -11,18 +12,21 @@ from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from lvs_agent.checks.kinds.http.response import ProtocolViolation, ResponseReader
+from lvs_agent.checks.kinds.http.response import NoResponse, ProtocolViolation, ResponseReader
 from lvs_agent.checks.kinds.http.settings import AnswerSettings, HttpSettings
 from lvs_agent.checks.net.connection import Connection, Endpoint, endpoint_of
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import failure_of
 from lvs_agent.core.http_status import reason_phrase
-from lvs_agent.model.check import CheckResult, Failed, FailureReason, Passed, Target
+from lvs_agent.model.check import CheckResult, Disconnection, Errored, Failed, FailureReason, HttpFacts, Passed, Target
 from lvs_agent.model.ipvs import IPAddress, address_and_port
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Statuses that lead elsewhere (RFC 9110, 15.4)."""
+
+_CLOSED = HttpFacts(disconnection=Disconnection.CLOSED)
+_RESET = HttpFacts(disconnection=Disconnection.RESET)
 
 Prepare = Callable[[Connection], Awaitable[None]]
 """What is done on a connection before the request is sent."""
@@ -93,7 +97,9 @@ async def check(target: Target, run: ProbeRun, settings: HttpSettings, exchange:
         run.progress.waiting_for = f"connection for {path}"
         question = question_at(first_location(target, settings, path=path), target, settings, of=f" of {path}")
         result = await _asked(question, target, settings, exchange)
-        if not isinstance(result, Passed):
+        if isinstance(result, Failed):  # without facts: they would not say of which path they are
+            return replace(result, detail=f"{path}: {result.detail}", http=None)
+        if isinstance(result, Errored):
             return replace(result, detail=f"{path}: {result.detail}")
     return Passed(f"all paths ({len(settings.paths)})")
 
@@ -117,23 +123,27 @@ async def _asked(question: Question, target: Target, settings: HttpSettings, exc
 def failure(problem: ProtocolViolation | OSError) -> CheckResult:
     """What a failed exchange says."""
     if isinstance(problem, ProtocolViolation):
-        return Failed(FailureReason.PROTOCOL, str(problem))
+        closed = isinstance(problem, NoResponse)
+        return Failed(FailureReason.PROTOCOL, str(problem), http=_CLOSED if closed else None)
     if isinstance(problem, ssl.SSLError):  # an OSError too
         return failure_of(problem)
-    return outcome_of(problem)
+    result = outcome_of(problem)
+    if isinstance(result, Failed) and problem.errno == errno.ECONNRESET:
+        return replace(result, http=_RESET)
+    return result
 
 
 @cache
 def _right_status(status: int) -> Passed:
-    return Passed(f"status {status}")
+    return Passed(f"status {status}", http=HttpFacts(status))
 
 
 def _wrong_status(response: Answer) -> Failed:
     """With the server's own words for its status, where they are not the usual ones."""
-    words = [f"status {response.status}"]
-    if response.phrase not in {"", reason_phrase(response.status)}:
-        words.append(response.phrase)
-    return Failed(FailureReason.STATUS, " ".join(words))
+    status, phrase = response.status, response.phrase
+    if phrase == reason_phrase(status):
+        phrase = ""
+    return Failed(FailureReason.STATUS, f"status {status} {phrase}".rstrip(), http=HttpFacts(status, phrase))
 
 
 def judge(settings: AnswerSettings, response: Answer) -> Passed | Failed:

@@ -29,6 +29,10 @@ class ProtocolViolation(Exception):
     """What the server sent is no HTTP response.  The message is one line for a person."""
 
 
+class NoResponse(ProtocolViolation):
+    """The server closed the connection before the first byte of a response."""
+
+
 class _Part(Enum):
     HEAD = "head"
     SIZED = "sized"
@@ -104,10 +108,9 @@ class ResponseReader:
     def finish(self) -> None:
         """The server has closed.  Raises ProtocolViolation where the response is not over."""
         if self._part is _Part.HEAD:
-            nothing = not self._buffer and not self._seen
-            raise ProtocolViolation(
-                "connection closed without a response" if nothing else "connection closed within the headers"
-            )
+            if not self._buffer and not self._seen:
+                raise NoResponse("connection closed without a response")
+            raise ProtocolViolation("connection closed within the headers")
         if self._part not in (_Part.UNTIL_CLOSE, _Part.DONE):
             raise ProtocolViolation(f"connection closed after {len(self._body)} bytes of a longer body")
         self._part = _Part.DONE
