@@ -287,6 +287,15 @@ def _log() -> list[Panel]:
             ),
             unit="ops",
         ),
+        graph(
+            "Lost lines of monitor files",
+            "Lines per second that were not written because the disk of the monitor files was too slow.",
+            Query(
+                expr=rate(agent("lvs_agent_monitor_lines_dropped_total")),
+                legend=_LEGEND,
+            ),
+            unit="ops",
+        ),
         table(
             "Versions",
             "The versions on each director. Different versions are normal only during an upgrade.",

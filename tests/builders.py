@@ -315,6 +315,7 @@ def snapshot(
     taken_at: float = NOW,
     started_at: float = NOW - 60,
     log_messages: Mapping[str, int] | None = None,
+    monitor_lines_dropped: int = 0,
 ) -> Snapshot:
     """An agent at work for a minute: every real server up since then, every check passed, the table in sync.
 
@@ -340,6 +341,7 @@ def snapshot(
         reconcile=reconcile if reconcile.conditions else with_conditions(reconcile, wanted, up | dict(servers or {})),
         engine=engine or EngineStatus(),
         log_messages=log_messages or {},
+        monitor_lines_dropped=monitor_lines_dropped,
     )
 
 

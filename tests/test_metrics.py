@@ -153,6 +153,7 @@ NAMES = {
     "lvs_agent_hidden_entries": "",
     "lvs_agent_sorry_command_calls_total": "virtual_service action outcome",
     "lvs_agent_log_messages_total": "level",
+    "lvs_agent_monitor_lines_dropped_total": "",
 }
 """Alerts, dashboards and other people's queries rest on these."""
 
@@ -600,6 +601,7 @@ def test_agent_metrics() -> None:
         ),
         writes=False,
         log_messages={"warning": 8},
+        monitor_lines_dropped=9,
     )
     found = of(seen)
 
@@ -626,6 +628,7 @@ def test_agent_metrics() -> None:
     assert found['lvs_agent_check_schedule_delay_seconds_bucket{le="0.1"}'] == 5
     assert found['lvs_agent_log_messages_total{level="warning"}'] == 8
     assert found['lvs_agent_log_messages_total{level="error"}'] == 0
+    assert found["lvs_agent_monitor_lines_dropped_total"] == 9
 
 
 def test_kernel_metrics() -> None:

@@ -206,6 +206,11 @@ METRICS = (
         variants=len(SorryAction) * len(SorryOutcome),
     ),
     counter(
+        "lvs_agent_monitor_lines_dropped_total",
+        "Lines of monitor files lost because too many waited to be written.",
+        _of(lambda snapshot: snapshot.monitor_lines_dropped),
+    ),
+    counter(
         "lvs_agent_log_messages_total", "Lines logged.", listed(_log_messages), labels=("level",), variants=len(LEVELS)
     ),
     gauge(
