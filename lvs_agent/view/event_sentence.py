@@ -108,8 +108,8 @@ def _sorry_command(event: Event) -> str:
     outcome = _fact(event, "outcome").replace("_", " ")
     status = _fact(event, "exit_status") if outcome == "exit status" else _fact(event, "signal")
     ended = f"{outcome} {status}".strip()
-    told = f"{_fact(event, 'command')} {_fact(event, 'action')}".strip()
-    return f"sorry command of {event.virtual_service}, {told}: {ended}{_in_brackets(_fact(event, 'error'))}"
+    call = f"{_fact(event, 'command')} {_fact(event, 'action')}".strip()
+    return f"sorry command of {event.virtual_service}, {call}: {ended}{_in_brackets(_fact(event, 'error'))}"
 
 
 def _applied(event: Event) -> str:

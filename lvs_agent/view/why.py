@@ -25,7 +25,7 @@ About = Literal["state", "checks", "pool", "table", "next"]
 
 
 class Sentence(TypedDict):
-    """``about``: what it tells of: the state, the checks, the decision, the kernel's table, or what comes next."""
+    """``about``: what it is about: the state, the checks, the decision, the kernel's table, or what comes next."""
 
     about: About
     text: str
@@ -58,8 +58,8 @@ def _state(case: Case) -> Iterator[str]:
     if server.configured is not None:
         since = server.status.since
         health = server.status.health
-        told = "Nothing is known of its health" if health is Health.UNKNOWN else f"It is {health.value}"
-        yield told + ("." if since is None else f" for {span(now - since)}, since {_instant(since)}.")
+        text = "Its health is not known" if health is Health.UNKNOWN else f"It is {health.value}"
+        yield text + ("." if since is None else f" for {span(now - since)}, since {_instant(since)}.")
         if server.maintained:
             yield "The operator has taken it out of service, whatever its checks say."
     if server.is_sorry_server:

@@ -69,7 +69,7 @@ def is_final(status: CheckStatus) -> bool:
 
 
 def until_next(spec: CheckSpec, status: CheckStatus, *, now: float) -> float:
-    """Seconds until the next run, as far as the last one tells; 0 before the first."""
+    """Seconds until the next run, as far as the last one shows; 0 before the first."""
     last = status.last
     if last is None:
         return 0.0

@@ -7,7 +7,7 @@
 ``page_view`` what the status page shows and in which order, pure
 ``page``      the status page as HTML
 ``shown``     all of these for one moment
-``kernel``    the kernel's statistics, read once for everybody who asks at the same time
+``kernel``    the kernel's statistics, read once for all requests at the same time
 ``app``       the endpoints
 ``serving``   the server of the thread, with its libraries
 ``server``    socket and thread

@@ -1,4 +1,4 @@
-"""The shape of /api/v1/status, for who writes it, who reads it, and who checks it.
+"""The shape of /api/v1/status.
 
 Times are RFC 3339 in UTC, durations seconds (``_s``), addresses and keys text.  ``null`` means "not known", except
 where a field says otherwise.  Fields may be added; ``schema`` grows when one changes its meaning or goes away.
@@ -82,7 +82,7 @@ class Check(TypedDict):
 
 
 class Row(TypedDict):
-    """What every entry of a service has; ``connections`` is null unless the kernel told them now, and ``rates`` unless
+    """What every entry of a service has; ``connections`` is null unless the kernel was read now, and ``rates`` unless
     it keeps them besides (``net.ipv4.vs.run_estimation``).
 
     ``state``: of a real server its health, or ``maintenance`` where the operator has taken it out of service; of a
@@ -120,7 +120,7 @@ class ServiceRow(TypedDict):
     ``state``: ``up`` where the quorum is reached, ``unknown`` while real servers that are not decided yet may still
     make it up, ``down`` where no real server is up or undecided, else ``below_quorum``; ``foreign`` where it is not
     configured here.
-    ``connections`` are those of all its rows; null unless the kernel told them now.
+    ``connections`` are those of all its rows; null unless the kernel was read now.
     """
 
     name: str

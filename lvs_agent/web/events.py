@@ -138,8 +138,8 @@ def _kind(text: str) -> EventKind:
     except ValueError:
         known = [kind.value for kind in EventKind]
         near = get_close_matches(text[:100], known, n=1)
-        told = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(known)}"
-        raise BadQuestion(f"unknown kind {_quoted(text)}; {told}") from None
+        hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(known)}"
+        raise BadQuestion(f"unknown kind {_quoted(text)}; {hint}") from None
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Who may ask: passwords before the endpoints, and the operator's headers on every answer."""
+"""Access: passwords before the endpoints, and the operator's headers on every answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel's statistics, read when somebody asks, once for everybody who asks at about the same time."""
+"""The kernel's statistics, read on request, once for all requests at about the same time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lvs_agent.metrics.reading import Source, SourceRun
 from lvs_agent.model.statistics import KernelInfo, Statistics
 
 REUSE_S = 1.0
-"""A reading serves everybody who asks within this time of its end."""
+"""A reading answers all requests within this time after its end."""
 KERNEL = frozenset({Source.NETLINK, Source.PROC})
 """What the kernel can be asked for."""
 
@@ -62,7 +62,7 @@ class KernelReader:
         return waiting.result() if done and not waiting.cancelled() else _no_answer(within_s, sources)
 
     def close(self) -> None:
-        """Let everybody who waits give up now, and everybody who comes."""
+        """End the waiting of all requests now, and of all that come later."""
         self._closed = True
         for reading in self._readings.values():
             reading.cancel()

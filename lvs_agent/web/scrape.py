@@ -1,4 +1,4 @@
-"""GET /metrics: who asks for what, what of it has just been made for somebody else, and the body, made beside the loop.
+"""GET /metrics: what a client asks for, bodies that were just made for another client, and new ones, made in a thread.
 
 A body is made family by family, and each is compressed before the next is written.  Compression runs without the
 interpreter's lock, so that the checks never wait for more than one family.
@@ -132,7 +132,7 @@ class Scrapes:
         return _Body(page.content_type, page.body)
 
     def _snapshot(self) -> Snapshot | None:
-        """What the agent knows; None, and a line in the log when that begins, where it cannot tell."""
+        """What the agent knows; None where that fails, with a line in the log the first time."""
         try:
             snapshot = self._sources.snapshot()
         except Exception as error:  # noqa: BLE001 - whatever goes wrong with one source, the others must be seen

@@ -170,7 +170,7 @@ def test_fault_of_ours_is_not_laid_on_the_server() -> None:
     """Nothing is known, and why."""
     told = explained(checks={"check": UNKNOWN}, membership=Membership.HELD, wanted=ROW, present=ROW)
 
-    assert told["state"] == ["Nothing is known of its health for 90 s, since 2023-11-14 22:11:50 UTC."]
+    assert told["state"] == ["Its health is not known for 90 s, since 2023-11-14 22:11:50 UTC."]
     assert "could not be made, which is not the server's fault: no_route (no route to host)" in told["checks"][0]
     assert told["next"][1].startswith("It is up after 1 more success")
 
