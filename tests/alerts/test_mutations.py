@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,14 +19,16 @@ from tests.alerts.rules import (
     ALL_RULES,
     RECORDED_TESTS,
     RECORDS,
-    RULES_FILE,
     Rule,
+    load_yaml,
     recorded_for,
     tool,
     unit_tests_of,
 )
 
 AT_ONCE = 2
+NAMING = ("alert", "record", "expr")
+"""The keys of a rule in which it, or another one, is named."""
 
 _NO_SUCH_MEAN = (
     "1 - x is a multiple of 2**-53 for every x from 0.5 to 1, and the limit is not one, so they never are equal"
@@ -47,37 +52,76 @@ def noticing(original: Rule) -> list[tuple[Path, list[Rule]]]:
     return found if original.is_alert else [*found, (RECORDED_TESTS, list(RECORDS))]
 
 
-def write_tests(mutant: Mutant, original: Rule, folder: Path) -> list[Path]:
-    """The tests that may notice the mutant, on rules with it in the place of its original."""
-    folder.mkdir()
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names for what the rules ``needed`` by a file of tests raise and record, so that it can be there many times."""
+
+    needed: Sequence[Rule]
+
+    def given_to(self, number: int, text: str) -> str:
+        """A name, an expression or a series, with those of the mutant with this number in the place of the usual."""
+        names = "|".join(sorted({re.escape(rule.name) for rule in self.needed}))
+        return re.sub(rf"\b(?:{names})\b", lambda found: f"{found[0]}_mutant{number}", text)
+
+    def rules(self, number: int, *, mutant: Mutant, original: Rule) -> Iterator[dict[str, Any]]:
+        """The sources of the rules with ``mutant`` in the place of its original."""
+        for rule in self.needed:
+            source = (mutant.rule if rule is original else rule).source
+            yield {**source, **{key: self.given_to(number, source[key]) for key in NAMING if key in source}}
+
+    def alert_test(self, number: int, test: dict[str, Any]) -> dict[str, Any]:
+        """What is expected of an alert."""
+        return test | {"alertname": self.given_to(number, test["alertname"])}
+
+    def expression_test(self, number: int, test: dict[str, Any]) -> dict[str, Any]:
+        """What is expected of an expression."""
+        samples = [one | {"labels": self.given_to(number, one["labels"])} for one in test.get("exp_samples", ())]
+        return test | {"expr": self.given_to(number, test["expr"]), "exp_samples": samples}
+
+
+def write_tests(mutants: Sequence[Mutant], original: Rule, folder: Path) -> list[Path]:
+    """The tests that may notice the mutants, on the rules with each of them in the place of its original.
+
+    Every mutant has a copy of the rules in a group of its own, under names of its own, and what a test expects it
+    expects of each.  So promtool sets a test up once for all of them.
+    """
     files = []
+    numbers = range(len(mutants))
     for tests, needed in noticing(original):
+        names = Names(needed)
+        groups = [
+            {"name": f"rules{n}", "rules": list(names.rules(n, mutant=mutants[n], original=original))} for n in numbers
+        ]
         rules = folder / f"{tests.name}.rules.yml"
-        sources = [dict((mutant.rule if rule is original else rule).source) for rule in needed]
-        rules.write_text(json.dumps({"groups": [{"name": "mutant", "rules": sources}]}), encoding="utf-8")
-        text = tests.read_text(encoding="utf-8")
+        rules.write_text(json.dumps({"groups": groups}), encoding="utf-8")
+        document = load_yaml(tests) | {"rule_files": [rules.name]}
+        for case in document["tests"]:
+            alerts, expressions = case.get("alert_rule_test", ()), case.get("promql_expr_test", ())
+            case["alert_rule_test"] = [names.alert_test(n, test) for n in numbers for test in alerts]
+            case["promql_expr_test"] = [names.expression_test(n, test) for n in numbers for test in expressions]
         files.append(folder / tests.name)
-        files[-1].write_text(text.replace(f"../../alerts/{RULES_FILE.name}", rules.name), encoding="utf-8")
+        files[-1].write_text(json.dumps(document), encoding="utf-8")
     return files
 
 
-def noticed(tests: Sequence[Path]) -> set[Path]:
-    """The files among ``tests`` with a test that fails, as promtool tells of many in one run."""
-    told = tool("promtool", "test", "rules", *tests).stdout.split("Unit Testing:")[1:]
-    verdicts = {Path(lines.split("\n", 1)[0].strip()): lines for lines in told}
-    assert verdicts.keys() == set(tests)
-    assert all("alertname:" in lines or "expr:" in lines for lines in verdicts.values() if "FAILED" in lines), told
-    return {path for path, lines in verdicts.items() if "FAILED" in lines}
+def noticed(tests: Path) -> set[int]:
+    """The numbers of the mutants of which promtool tells that a test fails."""
+    told = tool("promtool", "test", "rules", tests)
+    failures = re.findall(r"^ *(?:alertname|expr): .*_mutant(\d+)\b.*, time: ", told.stdout, re.MULTILINE)
+    # Whatever else may fail would not be the word of a test about one mutant.
+    assert len(failures) == len(re.findall(r"^ *got:", told.stdout, re.MULTILINE)), told.stdout
+    assert (told.returncode == 0) is (not failures), told.stdout
+    assert " err: " not in told.stdout, told.stdout
+    return set(map(int, failures))
 
 
 def survivors_of(rule: Rule, folder: Path) -> list[str]:
-    """The mutants of ``rule`` that no test notices."""
-    mutants = list(mutants_of(rule))
-    tests = {mutant: write_tests(mutant, rule, folder / str(number)) for number, mutant in enumerate(mutants)}
-    files = [path for paths in tests.values() for path in paths]
+    """The mutants of ``rule`` that no test notices; the rule itself, which is put in among them, must be one."""
+    mutants = [Mutant("", rule), *mutants_of(rule)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        failed = set().union(*pool.map(noticed, filter(None, (files[part::AT_ONCE] for part in range(AT_ONCE)))))
-    return [mutant.change for mutant, paths in tests.items() if failed.isdisjoint(paths)]
+        found = set().union(*pool.map(noticed, write_tests(mutants, rule, folder)))
+    assert 0 not in found
+    return [mutant.change for number, mutant in enumerate(mutants) if number and number not in found]
 
 
 @pytest.mark.timeout(300)
