@@ -23,7 +23,7 @@ from lvs_agent.checks.engine.engine import Engine
 from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.resources import ProbeResources
-from lvs_agent.clock import SystemClock
+from lvs_agent.clock import ManualClock, SystemClock
 from lvs_agent.model.check import (
     CheckId,
     CheckReport,
@@ -113,6 +113,24 @@ async def engine_running(
     await asyncio.sleep(0)
     try:
         yield engine, reports
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def engine_by_hand(
+    resources: ProbeResources | None = None,
+) -> AsyncIterator[tuple[Engine, ManualClock, list[CheckReport]]]:
+    """An engine whose time stands still until the test moves it, and its reports so far."""
+    clock = ManualClock()
+    reports: list[CheckReport] = []
+    engine = Engine(clock=clock, report=reports.extend, resources=resources or ProbeResources(), kinds=KINDS)
+    task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
+    await asyncio.sleep(0)
+    try:
+        yield engine, clock, reports
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -5,8 +5,7 @@ import gc
 import time
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -29,23 +28,18 @@ from lvs_agent.model.check import (
     Passed,
 )
 from tests.checks import servers
-from tests.checks.servers import KINDS, engine_running, ok, passed_with, report_of, run, serving, spec, until
-
-
-@asynccontextmanager
-async def by_hand() -> AsyncIterator[tuple[Engine, ManualClock, list[CheckReport]]]:
-    """An engine whose time stands still until the test moves it."""
-    clock = ManualClock()
-    reports: list[CheckReport] = []
-    engine = Engine(clock=clock, report=reports.extend, resources=ProbeResources(), kinds=KINDS)
-    task = asyncio.get_running_loop().create_task(engine.run(), name="engine")
-    await asyncio.sleep(0)
-    try:
-        yield engine, clock, reports
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+from tests.checks.servers import (
+    KINDS,
+    engine_by_hand,
+    engine_running,
+    ok,
+    passed_with,
+    report_of,
+    run,
+    serving,
+    spec,
+    until,
+)
 
 
 async def pass_time(engine: Engine, clock: ManualClock, seconds: float, *, step: float = SLOT_S) -> None:
@@ -69,7 +63,7 @@ def test_every_due_time_is_hit_and_nothing_drifts() -> None:
     """Over a virtual hour each check runs at each time of its grid, in its slot."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             engine.configure([spec("instant", name=f"check {number}", interval_s=10.0) for number in range(20)])
             await pass_time(engine, clock, 3_600, step=0.05)
 
@@ -87,7 +81,7 @@ def test_first_probes_come_soon_and_spread() -> None:
     """A thousand new checks start within a second, some in every tenth of it."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             begin = clock.monotonic()
             engine.configure([spec("instant", name=f"check {number}", interval_s=60.0) for number in range(1_000)])
             await pass_time(engine, clock, 1.02)
@@ -104,7 +98,7 @@ def test_reload_keeps_unchanged_checks_in_phase() -> None:
     """Configuring the same checks again, with others beside them, changes none of their times."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             kept = [spec("instant", name=f"kept {number}", interval_s=1.0) for number in range(5)]
             engine.configure(kept)
             for round_ in range(20):
@@ -139,7 +133,7 @@ def test_down_server_is_checked_at_its_own_interval() -> None:
     """While down the other interval holds, from the moment it is told until it is up again."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             engine.configure([replace(spec("instant", interval_s=10.0), down_interval_s=1.0)])
             await pass_time(engine, clock, 30)
             usual = len(reports)
@@ -162,7 +156,7 @@ def test_result_that_speaks_against_the_state_is_looked_into_soon() -> None:
     """The fast interval holds from the first failure until the check has turned."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             engine.configure([replace(spec("instant", interval_s=10.0, passes=False), fast_interval_s=1.0)])
             await pass_time(engine, clock, 30)
             doubted = len(reports)
@@ -323,7 +317,7 @@ def test_probe_that_is_ended_before_it_ran_leaves_nothing_behind() -> None:
     """A task that never got to its first step has no coroutine that nobody awaits."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, _):
+        async with engine_by_hand() as (engine, clock, _):
             engine.configure([spec("command", port=1, command=["/bin/true"], interval_s=0.1)])
             clock.advance(0.2)
             engine.tick()
@@ -360,7 +354,7 @@ def test_idle_engine_does_not_wake_the_process() -> None:
     """With nothing to do there is no timer; the first check sets one."""
 
     async def main() -> None:
-        async with by_hand() as (engine, _, _):
+        async with engine_by_hand() as (engine, _, _):
             idle = engine._timer
             engine.configure([spec("tcp", port=1)])
 
@@ -374,7 +368,7 @@ def test_load_tells_what_is_due() -> None:
     """Runs that are due and not started are pending."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, _):
+        async with engine_by_hand() as (engine, clock, _):
             engine.configure([spec("instant", name=f"{number}") for number in range(10)])
             assert engine.load.pending == 0
             clock.advance(1.01)
@@ -403,7 +397,7 @@ def test_check_whose_result_cannot_change_runs_until_it_is_believed(
     """A success is believed at once, a failure after ``fall`` of them; the last report says that none follows."""
 
     async def main() -> list[CheckReport]:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             engine.configure([constant(result, fall=fall)])
             await pass_time(engine, clock, 5)
             assert is_idle(engine)
@@ -421,7 +415,7 @@ def test_servers_without_checks_cost_nothing_once_they_are_settled() -> None:
     """Of ten thousand each is reported once, within the time of any first probe; then no timer is set."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             engine.configure([constant("up", name=f"check {number}") for number in range(10_000)])
             await pass_time(engine, clock, schedule.FIRST_SPREAD_S + 2 * SLOT_S)
             engine.tick()
@@ -441,7 +435,7 @@ def test_settled_check_is_reported_again_only_after_it_was_gone() -> None:
     """A reload that keeps it says nothing new; one that removes it and another that brings it back do."""
 
     async def main() -> list[int]:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             seen = []
             check, other = constant("up"), constant("down", name="other")
             for configured in ([check], [check, other], [other], [check, other]):
@@ -457,7 +451,7 @@ def test_settled_check_takes_no_other_interval() -> None:
     """What the state says of it afterwards changes nothing."""
 
     async def main() -> None:
-        async with by_hand() as (engine, clock, reports):
+        async with engine_by_hand() as (engine, clock, reports):
             engine.configure([constant("down")])
             await pass_time(engine, clock, 2)
             engine.set_down(CheckId("check"), down=True)
