@@ -1,9 +1,10 @@
 """Runs the tests marked ``ipvs`` where there is a kernel with IPVS.
 
-As root on a kernel that has ip_vs (or can load it) they run here.  Elsewhere each module's selected tests run in one
-boot of the lab kernel (``tests/lab/lab``), by a pytest in there that sends its reports out one by one, so that this
-session shows every test with its own outcome, duration and output, and ``-k``, ``-x``, ``--lf`` and random order work
-as ever.  A kernel that fails (status 125) is booted once more for what is left.
+As root on a kernel that has ip_vs (or can load it) they run here.  Elsewhere they run in one boot of the lab kernel
+(``tests/lab/lab``), by a pytest in there that sends its reports out one by one, so that this session shows every test
+with its own outcome, duration and output, and ``-k``, ``-x``, ``--lf`` and random order work as ever.  A kernel that
+fails (status 125) is booted once more for what is left; where it fails again in the same module, the rest of that
+module is lost, as it is where the pytest in there ends.
 
 Without the lab the tests are skipped with a hint how to get it; where ``CI=true`` that is an error.
 """
@@ -178,15 +179,17 @@ def _options(config: pytest.Config) -> list[str]:
 
 
 class LabRunner:
-    """Runs ``items`` in the lab, a boot a module, and reports them as if they had run here."""
+    """Runs ``items`` in the lab, in one boot, and reports them as if they had run here."""
 
     def __init__(self, *, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         self._config = config
         self._pending = {item.nodeid: item for item in items}
-        self._module = ""
         self._boot: Boot | None = None
         self._stream: Iterator[pytest.TestReport] = iter(())
-        self._repeated = False
+        self._repeated_for = ""
+        """The module in which a kernel has failed once."""
+        self._lost_in = ""
+        """The module in which the boot has ended and lost a test: the next module gets a boot of its own."""
         self._arrived: dict[str, list[pytest.TestReport]] = {}
 
     @pytest.hookimpl(tryfirst=True)
@@ -206,15 +209,16 @@ class LabRunner:
 
     def _reports_of(self, item: pytest.Item) -> list[pytest.TestReport]:
         module = item.nodeid.split("::", 1)[0]
-        if module != self._module:
-            self._repeated = False
-            self._start_boot(module)
+        boot = self._boot or self._start_boot()
         while (found := self._await(item)) is None:
-            if self._boot is None or not self._boot.kernel_failed or self._repeated:
-                found = [_lost(item, self._boot.story() if self._boot else "")]
-                break
-            self._repeated = True
-            self._start_boot(module)
+            if self._lost_in in {"", module}:
+                if not boot.kernel_failed or self._repeated_for == module:
+                    self._lost_in = module
+                    found = [_lost(item, boot.story())]
+                    break
+                self._repeated_for = module
+            self._lost_in = ""
+            boot = self._start_boot()
         del self._pending[item.nodeid]
         return found
 
@@ -229,19 +233,17 @@ class LabRunner:
                 return None
             self._arrived.setdefault(report.nodeid, []).append(report)
 
-    def _start_boot(self, module: str) -> None:
+    def _start_boot(self) -> Boot:
         self._end_boot()
-        self._module, self._arrived = module, {}
-        self._boot = Boot(config=self._config, items=self._left(module))
-        self._stream = self._boot.reports()
+        self._arrived = {}
+        self._boot = boot = Boot(config=self._config, items=list(self._pending.values()))
+        self._stream = boot.reports()
+        return boot
 
     def _end_boot(self) -> None:
         if self._boot is not None:
-            self._boot.close(patience_s=0 if self._left(self._module) else END_S)
-        self._boot, self._module = None, ""
-
-    def _left(self, module: str) -> list[pytest.Item]:
-        return [item for nodeid, item in self._pending.items() if nodeid.split("::", 1)[0] == module]
+            self._boot.close(patience_s=0 if self._pending else END_S)
+        self._boot = None
 
 
 def _lost(item: pytest.Item, story: str) -> pytest.TestReport:
