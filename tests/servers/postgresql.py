@@ -28,6 +28,19 @@ CREATE TABLE health (state text);
 INSERT INTO health VALUES ('ok');
 CREATE TABLE hollow (state text);
 GRANT SELECT ON health, hollow TO monitor, plain, encrypted, older;
+CREATE ROLE posing LOGIN PASSWORD '{_LITERAL}';
+ALTER ROLE posing SET search_path = posing, pg_catalog;
+CREATE SCHEMA posing AUTHORIZATION posing;
+SET ROLE posing;
+CREATE SEQUENCE posing.look;
+CREATE TABLE posing.looks (look int, pid int, received pg_lsn, replayed pg_lsn, age interval);
+CREATE VIEW posing.now AS SELECT looks.* FROM posing.looks, posing.look WHERE looks.look = last_value;
+CREATE VIEW posing.pg_stat_wal_receiver AS SELECT pid FROM posing.now;
+CREATE FUNCTION posing.pg_is_in_recovery() RETURNS bool AS 'SELECT nextval(''posing.look'') > 0' LANGUAGE sql;
+CREATE FUNCTION posing.pg_last_wal_receive_lsn() RETURNS pg_lsn AS 'SELECT received FROM posing.now' LANGUAGE sql;
+CREATE FUNCTION posing.pg_last_wal_replay_lsn() RETURNS pg_lsn AS 'SELECT replayed FROM posing.now' LANGUAGE sql;
+CREATE FUNCTION posing.pg_last_xact_replay_timestamp() RETURNS timestamptz
+    AS 'SELECT clock_timestamp() - age FROM posing.now' LANGUAGE sql;
 """
 _RULES = f"""
 local all all peer
@@ -36,6 +49,7 @@ hostssl all plain {ADDRESS}/32 password
 hostnossl all plain {ADDRESS}/32 password
 hostssl all encrypted {ADDRESS}/32 scram-sha-256
 host all older {ADDRESS}/32 md5
+host all posing {ADDRESS}/32 md5
 host all monitor {ADDRESS}/32 scram-sha-256
 """
 

@@ -24,8 +24,10 @@ def primary(certificates: Certificates) -> Iterator[PostgreSql]:
 
 @pytest.fixture(scope="module", name="standby")
 def replica(server: PostgreSql) -> Iterator[PostgreSql]:
-    """And one that follows it."""
+    """And one that follows it: its receiver has connected."""
     with standby_of(server) as standby:
+        receiving = "SELECT 1 FROM pg_stat_wal_receiver WHERE pid IS NOT NULL"
+        until(lambda: isinstance(checked(standby, query=receiving), Passed), what="receiving")
         yield standby
 
 
@@ -97,7 +99,9 @@ def test_standby_is_checked_as_one(server: PostgreSql, standby: PostgreSql) -> N
     standby.tell("SELECT pg_wal_replay_pause()")
     try:
         server.tell("INSERT INTO hollow VALUES ('x'); DELETE FROM hollow")
-        time.sleep(0.2)
+        behind = "SELECT 1 WHERE pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()"
+        behind += " AND clock_timestamp() > pg_last_xact_replay_timestamp() + interval '100 ms'"
+        until(lambda: isinstance(checked(standby, query=behind), Passed), what="behind")
         result = checked(standby, expect={"max_lag": "100ms"})
     finally:
         standby.tell("SELECT pg_wal_replay_resume()")
@@ -105,6 +109,48 @@ def test_standby_is_checked_as_one(server: PostgreSql, standby: PostgreSql) -> N
     assert isinstance(result, Failed)
     assert result.reason is FailureReason.CONTENT
     assert result.detail.endswith("which is more than 0.1 s")
+
+
+BEHIND, REPLAYED = "1, '0/3000100', '0/3000060'", "1, '0/3000100', '0/3000100'"
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        pytest.param([f"{REPLAYED}, NULL"], Passed("0 s behind"), id="nothing to replay yet"),
+        pytest.param(["1, '0/3000000', '0/3000060', NULL"], Passed("0 s behind"), id="segment begins before that"),
+        pytest.param([f"{REPLAYED}, '1 hour'"], Passed("0 s behind"), id="nothing for an hour"),
+        pytest.param([f"{BEHIND}, '2 seconds'"], Passed("2 s behind"), id="a little"),
+        pytest.param([f"{BEHIND}, '1 hour'", f"{REPLAYED}, '0'"], Passed("0 s behind"), id="first in an hour"),
+        pytest.param([f"{BEHIND}, NULL", f"{REPLAYED}, NULL"], Passed("0 s behind"), id="first of all"),
+        pytest.param(
+            [f"{BEHIND}, '1 hour'"] * 2,
+            Failed(FailureReason.CONTENT, "3600 s behind, which is more than 10 s"),
+            id="far behind",
+        ),
+        pytest.param(
+            [f"{BEHIND}, NULL"] * 2,
+            Failed(FailureReason.CONTENT, "not replicating: no transaction has been replayed yet"),
+            id="replay does not begin",
+        ),
+        pytest.param(
+            ["NULL, '0/3000000', '0/3000060', NULL"] * 2,
+            Failed(FailureReason.CONTENT, "not replicating: no transaction has been replayed yet"),
+            id="no receiver",
+        ),
+    ],
+)
+def test_lag_is_told_by_what_is_received_and_not_replayed(
+    server: PostgreSql, looks: list[str], expected: CheckResult
+) -> None:
+    """On a server that says what a standby says: is there a receiver, what has come, what is replayed, how old it is.
+
+    A standby with nothing to replay is not behind, and neither is one that gets the first change for a long time.
+    """
+    rows = ", ".join(f"({number}, {look})" for number, look in enumerate(looks, 1))
+    server.tell(f"TRUNCATE posing.looks; INSERT INTO posing.looks VALUES {rows}; ALTER SEQUENCE posing.look RESTART")
+
+    assert checked(server, user="posing", expect={"max_lag": "10s"}) == expected
 
 
 def test_query_that_takes_long_runs_out_of_time(server: PostgreSql) -> None:

@@ -6,6 +6,7 @@ is cancelled asks the server to cancel its query, and waits for that.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import re
@@ -21,7 +22,7 @@ from psycopg import Error, pq
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PollingStatus
 
-from lvs_agent.checks.kinds._sql import lag_fits, read_only_fits, row_fits
+from lvs_agent.checks.kinds._sql import Expectations, lag_fits, read_only_fits, row_fits
 from lvs_agent.checks.kinds.pgsql.settings import Settings
 from lvs_agent.checks.net.dialogue import CheckFailed
 from lvs_agent.checks.net.outcome import outcome_of
@@ -40,6 +41,8 @@ _BYTES_RECEIVED = slice(128, 136)
 _NOWHERE = "/nonexistent/lvs-agent"
 """For files that libpq would otherwise look for in the home directory."""
 _REQUIRE_AUTH_SINCE = 160_000
+_MOMENT_S = 0.05
+"""Long enough for a standby that keeps up to replay what it is just receiving."""
 
 _SERVERS = re.compile(r"(?:FATAL|ERROR|PANIC): +(.*)")
 _FAILED = re.compile(r'^connection to server at "[^"]*"(?: \([^)]*\))?, port \d+ failed: ')
@@ -59,10 +62,11 @@ _PROTOCOL_WORDS = (
 _ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
+# What a standby receives begins with the segment in which it is, most of which it may have replayed before.
 _LAG = """
 SELECT pg_is_in_recovery(),
     CASE WHEN EXISTS (SELECT FROM pg_stat_wal_receiver WHERE pid IS NOT NULL)
-              AND pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+              AND pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0
     ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END
 """
 
@@ -202,10 +206,22 @@ async def _answers(session: _Session, settings: Settings) -> list[str]:
         (found,) = await session.value(_READ_ONLY, of="read_only") or (None,)
         words.append(read_only_fits(expect, read_only=found == b"t"))
     if expect.max_lag is not None:
-        words.append(lag_fits(expect, lag(await session.value(_LAG, of="the state of replication"))))
+        words.append(await _lag_in_words(session, expect))
     if settings.query is not None:
         words.append(row_fits(settings, await session.first_row(settings.query, of="an answer to the query")))
     return words or ["login"]
+
+
+async def _lag_in_words(session: _Session, expect: Expectations) -> str:
+    """What the lag is, in words.  Raises CheckFailed, _Refused, Error.
+
+    A standby that just now receives the first change for a long time, or the first of all, is as far behind as that
+    time, until it has replayed it: so one that is too far behind is looked at once more.
+    """
+    with suppress(CheckFailed):
+        return lag_fits(expect, lag(await session.value(_LAG, of="the state of replication")))
+    await asyncio.sleep(_MOMENT_S)
+    return lag_fits(expect, lag(await session.value(_LAG, of="the state of replication")))
 
 
 def lag(row: Row) -> float:
