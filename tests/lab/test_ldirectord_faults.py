@@ -266,8 +266,10 @@ def test_what_others_do_to_the_table_is_repaired(serving: Cluster, director: CfA
         ("-d", *service, "-r", "10.0.0.1:80"),
         ("-e", *service, "-r", "10.0.0.2:80", "-g", "-w", "9"),
     ):
+        director.send(signal.SIGSTOP)  # else it might be undone before anybody looks
         serving.director.run("ipvsadm", *damage)
         assert serving.director.table() != table
+        director.send(signal.SIGCONT)
         until(lambda: serving.director.table() == table, what=f"ipvsadm {damage[0]} is undone")
 
 
