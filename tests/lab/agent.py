@@ -22,12 +22,17 @@ PATIENCE_S = 20.0
 
 
 def until(condition: Callable[[], bool], *, what: str, within_s: float = PATIENCE_S) -> float:
-    """Wait for ``condition``; the seconds that it took.  Raises AssertionError when it takes too long."""
-    began = time.monotonic()
+    """Wait for ``condition``; the seconds that it took.  Raises AssertionError when it takes too long.
+
+    Most of the time is left to those who are waited for: looking may start a program.
+    """
+    began = looked = time.monotonic()
     while not condition():
-        if time.monotonic() - began > within_s:
+        now = time.monotonic()
+        if now - began > within_s:
             raise AssertionError(f"not within {within_s} s: {what}")
-        time.sleep(0.01)
+        time.sleep(max(0.01, 2 * (now - looked)))
+        looked = time.monotonic()
     return time.monotonic() - began
 
 
