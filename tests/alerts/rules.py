@@ -107,7 +107,7 @@ def tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=50,
+        timeout=150,
         env={**os.environ, **_SPARING},
         check=False,
     )

@@ -149,7 +149,7 @@ async def result_of(check: CheckSpec) -> CheckResult:
     return (await report_of(check)).result
 
 
-async def until(condition: Callable[[], object], *, within_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], *, within_s: float = 30.0) -> None:
     """Wait until ``condition`` holds.  Raises TimeoutError."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event

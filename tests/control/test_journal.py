@@ -31,6 +31,7 @@ from lvs_agent.control.repeats import BURST, WINDOW_S, Repeats
 from lvs_agent.core.event_line import event_line
 from lvs_agent.model.event import KEPT, Event, EventKind, EventQuery
 from tests.builders import NOW
+from tests.checks.servers import until
 
 EVERYTHING = EventQuery(limit=KEPT)
 UP, DOWN, STARTED, STOPPED = (
@@ -174,7 +175,8 @@ async def lived(directory: Path, *notes: Callable[[Journal], None], clock: Clock
     await asyncio.sleep(0)
     for note in notes:
         note(journal)
-    await asyncio.sleep(0.05)
+    file = journal._file
+    await until(lambda: file is None or file._taken_over)
     task.cancel()
     await asyncio.wait([task])
     await journal.close(timeout_s=10.0)

@@ -120,6 +120,7 @@ def test_resolver_is_asked_only_where_a_file_is_named_after_a_host(tmp_path: Pat
             assert asked == []
             bench.touch("ONE:80")
             await bench.until(ONE, TWO)
+            await until(lambda: len(set(asked)) == 2)
 
     asyncio.run(scenario())
     assert set(asked) == {ip_address("10.0.0.1"), ip_address("2001:db8::1")}

@@ -179,7 +179,7 @@ def test_time_limit_does_not_begin_before_the_command_runs(tmp_path: Path) -> No
     async def scenario() -> None:
         async with bench.at_work():
             for service in (WEB, MAIL):
-                bench.want(service, active=True, script="sleep 0.4", timeout_s=0.7)
+                bench.want(service, active=True, script="sleep 1", timeout_s=1.8)
 
     asyncio.run(scenario())
     assert {outcome for _, _, outcome in bench.commands.counts} == {SorryOutcome.SUCCEEDED}
@@ -192,7 +192,7 @@ def test_command_that_hangs_is_killed_with_its_group_and_the_next_call_is_made(t
 
     async def scenario() -> None:
         async with bench.at_work():
-            bench.want(WEB, active=True, script=f"sleep 60 & echo $! > {child}; wait", timeout_s=0.2)
+            bench.want(WEB, active=True, script=f"sleep 60 & echo $! > {child}; wait", timeout_s=2.0)
             await bench.idle()
             await until(lambda: not Path(f"/proc/{child.read_text().strip()}/exe").exists())
             bench.want(WEB, active=False)

@@ -36,7 +36,7 @@ def test_refusal_without_an_explanation_has_no_name() -> None:
     assert names_of_problems(["line 3: something new"]) == {""}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not installed(), reason="needs the package ldirectord")
 def test_tables_differ_only_where_it_is_meant() -> None:
     """Every case, users' files, the package's sample and some generated files, through failures and a reload."""

@@ -24,7 +24,7 @@ def lvs_agent(*words: str | Path) -> Said:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=150,
     )
     return Said(done.returncode, done.stdout, done.stderr)
 

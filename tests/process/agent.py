@@ -22,7 +22,7 @@ Line = Mapping[str, Any]
 
 END_WITHIN_S = 2.0
 """SIGTERM ends the agent within this time."""
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 """Longer than anything here takes, even on a machine with other things to do."""
 
 _PAIR = r'[a-z_]+=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*)'

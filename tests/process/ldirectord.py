@@ -50,7 +50,7 @@ class Ldirectord:
             capture_output=True,
             text=True,
             check=False,
-            timeout=50,
+            timeout=150,
         )
         return Said(done.returncode, done.stdout, done.stderr)
 

@@ -54,7 +54,7 @@ class Resource:
             capture_output=True,
             text=True,
             check=False,
-            timeout=50,
+            timeout=150,
         )
         return Said(done.returncode, done.stdout, done.stderr)
 
@@ -87,7 +87,7 @@ def run_tester(resource: Resource, agent: Path, **more: str) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=50,
+        timeout=150,
     )
     return done.returncode, done.stdout
 

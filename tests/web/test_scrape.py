@@ -24,7 +24,7 @@ from lvs_agent.web.server import WebServer, bind
 from lvs_agent.web.sources import Sources
 from tests.web.worlds import world_backend, world_snapshot
 
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 COLLECTORS = {"lvs_agent_collector_duration_seconds", "lvs_agent_collector_success"}
 

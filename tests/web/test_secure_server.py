@@ -24,7 +24,7 @@ from tests.web.pki import Authority
 from tests.web.test_passwords import hashed
 from tests.web.worlds import world_backend, world_snapshot
 
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 
 
 class Site:

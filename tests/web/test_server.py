@@ -27,7 +27,7 @@ from lvs_agent.web.sources import Sources
 from tests.builders import snapshot, virtual_service
 from tests.web.worlds import world_backend, world_snapshot
 
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
 
