@@ -52,9 +52,9 @@ def test_manager_hears_of_readiness_life_and_end(
 ) -> None:
     """READY=1 once, WATCHDOG=1 more often than asked for, STOPPING=1 at the end."""
     agent = start(config.write(real_servers(1)), environment=environment(manager))
-    heard = []
+    heard: list[list[str]] = []
     arrived: list[float] = []
-    while len(arrived) < 3:
+    while len(arrived) < 3 or not any("READY=1" in lines for lines in heard):
         heard.append(told(manager))
         if heard[-1] == ["WATCHDOG=1"]:
             arrived.append(time.monotonic())
