@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.agent import Agent
+from tests.lab.hosts import BARE_PYTHON
 from tests.lab.net import VIP, Cluster
 
 pytestmark = pytest.mark.ipvs
@@ -46,7 +46,7 @@ class Bench:
         self.agent.configure(CONFIGURATION)
         script = Path(__file__).with_name("many_servers.py")
         self._servers = cluster.servers[0].start(
-            sys.executable, script, *map(str, PORTS), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            *BARE_PYTHON, script, *map(str, PORTS), stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._answer()
 

@@ -59,11 +59,14 @@ def cf_agent(agent: Agent, tmp_path: Path) -> Iterator[CfAgent]:
 
 
 @pytest.fixture
+def cluster(restored: Cluster) -> Cluster:
+    """The same hosts for all tests."""
+    return restored
+
+
+@pytest.fixture
 def serving(cluster: Cluster) -> Cluster:
     """Three real servers, all well."""
-    for server in cluster.servers:
-        server.accept_direct(VIP, VIP6)
-        server.serve()
     return cluster
 
 

@@ -7,13 +7,12 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.lab.agent import Agent, until
-from tests.lab.net import VIP, VIP6, Cluster
+from tests.lab.net import VIP, Cluster
 from tests.lab.test_ldirectord_doing import CfAgent, rows
 from tests.lab.test_life import renewed_rows
 
@@ -24,42 +23,10 @@ HTTP = '    service=http\n    request="test.html"\n    receive="test"\n    sched
 FIRST, SECOND, THIRD = "10.0.0.1:80 1", "10.0.0.2:80 1", "10.0.0.3:80 1"
 
 
-@pytest.fixture(scope="module")
-def first_port() -> Iterator[int]:
-    """Where the ports of each test begin."""
-    return count(4_096, PORTS_A_TEST)
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A client, a director and three real servers for all tests of this module: making them takes seconds."""
-    with Cluster(servers=3, directory=tmp_path_factory.mktemp("servers")) as cluster:
-        for address in (VIP, VIP6):
-            cluster.director.add_address(address)
-        for server in cluster.servers:
-            server.accept_direct(VIP, VIP6)
-            server.serve()
-        yield cluster
-
-
-PORTS_A_TEST = 4_000
-"""Of the client, so that none comes twice within the minutes in which the kernel remembers connections."""
-
-
 @pytest.fixture
-def serving(network: Cluster, first_port: Iterator[int]) -> Cluster:
-    """Three real servers, all well, and an empty table.
-
-    Connections outlive the table: a client that came from a port of an earlier test would be sent to the server that
-    it had then.
-    """
-    network.director.run("ipvsadm", "-C")
-    first = next(first_port)
-    network.client.sysctl("net/ipv4/ip_local_port_range", f"{first} {first + PORTS_A_TEST - 1}")
-    for server in network.servers:
-        if server.server._process is None or server.server._process.poll() is not None:
-            server.server.start()
-    return network
+def serving(restored: Cluster) -> Cluster:
+    """Three real servers, all well, and an empty table; the same hosts for all tests."""
+    return restored
 
 
 @pytest.fixture

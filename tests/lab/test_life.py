@@ -34,11 +34,14 @@ address = "10.0.0.3"
 
 
 @pytest.fixture
+def cluster(restored: Cluster) -> Cluster:
+    """The same hosts for all tests."""
+    return restored
+
+
+@pytest.fixture
 def serving(cluster: Cluster, agent: Agent) -> Cluster:
     """Three real servers, two well and one dead, and an agent that knows."""
-    for server in cluster.servers:
-        server.accept_direct(VIP)
-        server.serve()
     cluster.servers[2].server.stop()
     agent.configure(WEB)
     agent.start()
