@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 EVERYWHERE: tuple[str, ...] = (
+    "lvs_agent/checks/*",
+    "lvs_agent/commands/*",
     "lvs_agent/control/*",
     "lvs_agent/core/*",
     "lvs_agent/daemon.py",
     "lvs_agent/ipvs/*",
     "lvs_agent/model/*",
+    "lvs_agent/priority_semaphore.py",
+    "lvs_agent/settings/*",
 )
 """Patterns of the paths in which every entry is searched, besides its own ``holds_in``; ``("*",)`` is all files."""
 
@@ -24,6 +28,7 @@ DOCUMENTS = (
     "alerts/*",
     "benchmarks/*",
     "docs/alerting.md",
+    "docs/checks.md",
     "docs/dashboards.md",
     "docs/events.md",
     "docs/ldirectord-differences.md",
@@ -35,6 +40,7 @@ DOCUMENTS = (
     "lvs_agent/metrics/*",
     "lvs_agent/view/*",
     "packaging/*",
+    "tests/checks/*",
     "tests/test_metrics*",
     "tests/view/*",
 )

@@ -20,13 +20,13 @@ from types import MappingProxyType
 from lvs_agent.priority_semaphore import PrioritySemaphore
 
 CONCURRENCY = 64
-"""Programs that run at once, where nobody says otherwise."""
+"""Programs that run at once, by default."""
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 )
-"""What a program sees of variables, where nobody says more."""
+"""The variables of a program, by default."""
 OUTPUT_LIMIT = 4_096
-"""Bytes of output that are kept, where nobody says otherwise."""
+"""Bytes of output that are kept, by default."""
 
 _LINE_LIMIT = 4_194_304
 _LINE_SHOWN = 200
@@ -35,7 +35,7 @@ _RUNNER = Path(__file__).with_name("runner.py")
 
 
 class RunnerLost(Exception):
-    """The runner process has gone while a command was with it.  The next command starts a new one."""
+    """The runner process ended while it ran a command.  The next command starts a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +74,9 @@ class Ended:
 
 
 class CommandRunner:
-    """At most ``concurrency`` programs at a time; the others wait their turn.  No process before the first command.
+    """At most ``concurrency`` programs at a time; the others wait.  There is no process before the first command.
 
-    ``user``: who commands run as that name nobody; None means nobody's account where we are root, else our own.
+    ``user``: the account for commands without one of their own; None: ``nobody`` where we are root, else our own.
     """
 
     def __init__(self, *, concurrency: int = CONCURRENCY, user: str | None = None) -> None:
@@ -92,7 +92,7 @@ class CommandRunner:
     async def run(self, command: Command, *, started: Callable[[bool], None]) -> Ended:
         """Run a program to its end; a cancelled call kills it with its whole process group.
 
-        ``started`` is called when its turn has come, and told whether it had to wait for it.
+        ``started`` is called when it is started, with whether it had to wait for that.
         Raises OSError (it cannot be started), RunnerLost.
         """
         waited = not self._semaphore.try_acquire()
@@ -106,7 +106,7 @@ class CommandRunner:
             self._semaphore.release()
             raise
         self._awaited[identity] = answer
-        # From here on the place is free again when the runner says that the program has ended, not before.
+        # From here on it is released when the runner reports that the program has ended, not before.
         started(waited)
         _send(
             writer,
@@ -167,7 +167,7 @@ class CommandRunner:
     async def _listen(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: subprocess.Popen[bytes]
     ) -> None:
-        """Hand out answers until the runner goes away, then tell everybody who waits."""
+        """Pass on answers until the runner ends, then fail all that wait."""
         try:
             with suppress(ConnectionError):
                 async for line in reader:
@@ -210,7 +210,7 @@ def _send(writer: asyncio.StreamWriter, message: dict[str, object]) -> None:
 
 
 async def _ended(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the process, and kill it where it does not end by itself."""
+    """Wait for the process to end, and kill it if it does not."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + _STOP_S
     while process.poll() is None:

@@ -32,7 +32,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _MAX_DESCRIPTORS = 1_024
 _IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 _OF_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-"""Ignored by the interpreter itself; ``subprocess`` gives them back to programs."""
+"""Ignored by the interpreter itself; ``subprocess`` restores them for programs."""
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
@@ -58,7 +58,7 @@ class Runner:
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
-        """Serve until the agent goes away."""
+        """Serve until the agent ends."""
         wake_read, wake_write = socket.socketpair()
         for end in (wake_read, wake_write):
             os.set_blocking(end.fileno(), False)
@@ -73,7 +73,7 @@ class Runner:
             self._kill_all()
 
     def _round(self, wake: socket.socket) -> bool:
-        """Wait once and handle what there is; False when the agent has gone away."""
+        """Wait once and handle what there is; False when the agent has ended."""
         for key, _ in self._selector.select():
             if key.fileobj is self._agent:
                 if not self._read_requests():
@@ -203,13 +203,13 @@ def _spawn(argv: list[str], env: dict[str, str], user: str | None) -> subprocess
 
 
 def _identity(user: str | None) -> pwd.struct_passwd | None:
-    """Who the program runs as; None for whoever we are."""
+    """The account that the program runs as; None for our own."""
     if user is None or user == pwd.getpwuid(os.geteuid()).pw_name:
         return None
     try:
         return pwd.getpwnam(user)
     except KeyError:
-        raise LookupError(f"there is no user {user}") from None
+        raise LookupError(f"no such user: {user}") from None
 
 
 def _in_child() -> None:
@@ -232,9 +232,9 @@ def _limit_ourselves() -> None:
 def main(descriptor: int) -> None:
     """Serve the agent at the other end of ``descriptor``."""
     for number in _IGNORED:
-        signal.signal(number, signal.SIG_IGN)  # the agent decides when we end
+        signal.signal(number, signal.SIG_IGN)  # the agent decides when this process ends
     for number in signal.valid_signals() - {*_IGNORED, *_OF_PYTHON}:
-        if signal.getsignal(number) is signal.SIG_IGN:  # whoever started the agent: no business of the programs
+        if signal.getsignal(number) is signal.SIG_IGN:  # inherited by the agent; programs must not
             signal.signal(number, signal.SIG_DFL)
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
     _limit_ourselves()

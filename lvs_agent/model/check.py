@@ -1,5 +1,6 @@
-"""What a check is, and what one run of it can say.  Plain picklable data, whatever has run: checks may run in other
-processes.
+"""What a check is, and what the result of one run can be.
+
+Plain picklable data, whatever has run: checks may run in other processes.
 
 A *check* is a configured test with its timing, a *probe* one run of it, a *result* the outcome of a probe: passed,
 failed (the server's fault) or errored (our own fault, which never changes a server's state).

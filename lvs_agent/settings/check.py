@@ -7,7 +7,7 @@ from typing import ClassVar
 from lvs_agent.settings.strict import Strict
 
 IDNA_CODEC = "encodings.idna"
-"""A library: what the interpreter imports when it is first given a name of a host, or its address as a text."""
+"""A library: the codec that the interpreter imports when it first gets a host name, or an address as a text."""
 
 
 class CheckSettings(Strict):
@@ -18,7 +18,7 @@ class CheckSettings(Strict):
     ``gives_weight``: True where a probe that passes may ask for a share of the server's weight.
     ``wants_identity``: True where a probe must know on behalf of which service and server it runs.
     ``libraries``: modules that its probes import, besides what TLS needs; ``libraries.load`` does it before they run.
-    ``extra_library``: the module that an extra named like the checker brings; None where there is no such extra.
+    ``extra_library``: the module that the extra of the same name installs; None where there is no such extra.
     """
 
     default_port: ClassVar[int | None] = None
@@ -30,10 +30,10 @@ class CheckSettings(Strict):
 
     @property
     def usual_port(self) -> int | None:
-        """``default_port``, where no other key says that another one is usual."""
+        """``default_port``, unless another key implies another one."""
         return self.default_port
 
     @property
     def uses_tls(self) -> bool:
-        """Whether probes speak TLS: there is a tls table, where no other key says so."""
+        """Whether probes use TLS: by default, whether there is a tls table."""
         return getattr(self, "tls", None) is not None

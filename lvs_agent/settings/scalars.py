@@ -18,7 +18,7 @@ def parse_duration(value: object) -> float:
     """Seconds of ``"500ms"``, ``"2s"``, ``"1.5m"``, ``"1h"`` or ``"1d"``.  Raises ValueError for everything else."""
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('a duration with its unit is wanted, like "500ms", "2s" or "1m"')
+        raise ValueError('must be a duration with its unit, like "500ms", "2s" or "1m"')
     return float(match[1]) * _SECONDS[match[2]]
 
 
@@ -26,7 +26,7 @@ def parse_size(value: object) -> int:
     """Bytes of ``"512B"``, ``"64KiB"`` or ``"1MiB"``.  Raises ValueError for everything else."""
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('a size with its unit is wanted, like "64KiB" or "1MiB"')
+        raise ValueError('must be a size with its unit, like "64KiB" or "1MiB"')
     return int(match[1]) * _BYTES[match[2]]
 
 
@@ -67,14 +67,14 @@ reads them before the model is made.
 
 def _line(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("one line without control characters is wanted")
+        raise ValueError("must be one line without control characters")
     return value
 
 
 def _secret_line(value: Secret) -> Secret:
     text = value.get_secret_value()
     if not text or not text.isprintable():
-        raise ValueError("one line without control characters is wanted")
+        raise ValueError("must be one line without control characters")
     return value
 
 
@@ -87,7 +87,7 @@ def _regex(value: str) -> str:
 
 
 Line = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_line)]
-"""A text that is sent as a part of a line: nothing in it can end the line and begin another command."""
+"""A text that is sent as a part of a line: nothing in it can end the line and start another command."""
 
 SecretLine = Annotated[Secret, AfterValidator(_secret_line)]
 """The same, never printed."""

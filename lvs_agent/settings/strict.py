@@ -13,7 +13,7 @@ class Strict(BaseModel):
     It is built when the first table is validated, and the texts below its fields are read when the JSON Schema is
     made (``lvs_agent.config.schema.docstrings``): at a start, most models are not needed, and the texts never.
 
-    What a ``cached_property`` has computed is no part of what is compared and pickled: only the fields are.
+    Only its fields are compared and pickled, not what a ``cached_property`` has computed from them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)

@@ -1,4 +1,4 @@
-"""Servers that follow a script, whatever they are told."""
+"""Servers that follow a script, whatever they receive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ThenTls:
 class Script:
     """A handler that says ``banner``, and the next of ``answers`` to each line; to one more it says nothing and closes.
 
-    Lines of an answer are separated by line feeds.  ``heard`` has all that it was told.
+    Lines of an answer are separated by line feeds.  ``heard`` has all that it received.
     """
 
     def __init__(self, banner: str, *answers: str | ThenTls, certificate: Certificate | None = None) -> None:

@@ -43,7 +43,7 @@ def test_word_against_the_server_fails(word: str) -> None:
 
 @pytest.mark.parametrize("line", ["", "   ", "# well", "HTTP/1.1 200 OK", "75", "%", "-1%"])
 def test_what_no_agent_says_fails_as_such(line: str) -> None:
-    """A server that is no agent must not be taken for one."""
+    """A server that is not an agent must not pass for one."""
     result = judge(line)
 
     assert isinstance(result, Failed)

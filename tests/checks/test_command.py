@@ -63,7 +63,7 @@ def test_missing_program_is_our_own_fault(tmp_path: Path) -> None:
 def test_unknown_user_is_our_own_fault() -> None:
     """A user that does not exist says nothing about the server."""
     assert ran("/bin/true", user="no-such-user") == Errored(
-        ErrorReason.NOT_PERMITTED, "/bin/true: there is no user no-such-user"
+        ErrorReason.NOT_PERMITTED, "/bin/true: no such user: no-such-user"
     )
 
 
@@ -156,7 +156,7 @@ def test_background_process_does_not_outlive_its_leader() -> None:
 
 
 def test_hundreds_of_hanging_commands_are_capped() -> None:
-    """The cap holds, who waits in vain is told to be our own fault, other checks keep their time, no zombie is left."""
+    """The limit holds, time lost in the queue is our own fault, other checks keep their time, no zombie is left."""
 
     async def main() -> None:
         async with engine_running() as (engine, reports):
@@ -219,17 +219,17 @@ def test_no_process_without_a_command_check() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"command": []}, "a list is wanted that starts with the full path"),
-        ({"command": ["true"]}, "a list is wanted that starts with the full path"),
+        ({"command": []}, "must be a list that starts with the full path"),
+        ({"command": ["true"]}, "must be a list that starts with the full path"),
         ({"command": "/bin/true"}, "valid tuple"),
         ({"command": ["/bin/true", "{adress}"]}, "{adress} is not known; there are {address}, {port}"),
         ({"command": ["/bin/true", "\0"]}, "a NUL character cannot be passed"),
-        ({"command": ["/bin/true"], "environment": {"A-B": "x"}}, "'A-B' is no name of a variable"),
+        ({"command": ["/bin/true"], "environment": {"A-B": "x"}}, "'A-B' is not the name of a variable"),
         ({}, "Field required"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    """Every wrong value says what is wanted."""
+    """Every wrong value says what it must be."""
     with pytest.raises(ValidationError) as raised:
         Settings.model_validate(settings)
 

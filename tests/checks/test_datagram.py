@@ -88,7 +88,7 @@ def test_question_may_depend_on_where_it_is_sent_from() -> None:
 
 
 def test_others_are_not_heard() -> None:
-    """A datagram from another address or port is no answer."""
+    """A datagram from another address or port is not an answer."""
 
     async def main() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -121,7 +121,7 @@ def test_silence_is_the_servers() -> None:
 
 
 def test_flood_keeps_nobody_waiting() -> None:
-    """However much comes that is no answer, the loop goes on with other things and the deadline holds."""
+    """However much comes that is not an answer, the loop goes on with other things and the deadline holds."""
 
     async def main() -> None:
         async with flooding_with(b"no") as port, probe_run() as given:

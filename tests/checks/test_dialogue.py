@@ -97,7 +97,7 @@ def test_reply_does_not_depend_on_how_it_travels(data: st.DataObject) -> None:
     ],
 )
 def test_what_is_no_reply_violates_the_protocol(sent: bytes, shown: str) -> None:
-    """The words are told, without what a terminal would obey."""
+    """The words are shown, without control characters."""
     assert result_of(saying(sent), reply) == Failed(FailureReason.PROTOCOL, f"the answer: not a reply: {shown}")
 
 

@@ -97,12 +97,12 @@ def test_recursion_is_asked_for_as_wanted(*, recursive: bool) -> None:
 
 
 def test_any_answer_may_match() -> None:
-    """The one that matches is told."""
+    """The one that matches is shown."""
     assert asked(over_udp(reply), answer_regex=r"\.2$", **WWW) == Passed("192.0.2.2")
 
 
 def test_answer_that_does_not_match_fails() -> None:
-    """What there is instead is told."""
+    """What there is instead is shown."""
     assert asked(over_udp(reply), answer_regex=r"^10\.", **WWW) == Failed(
         FailureReason.CONTENT, "answer_regex does not match: 192.0.2.1, 192.0.2.2"
     )
@@ -152,7 +152,7 @@ def test_answer_to_another_question_does_not_count(spoilt: Callable[[bytes], byt
     ("answers", "detail"),
     [
         (silent, "waiting for an answer"),
-        (garbage, "waiting for an answer (there was one that is no DNS message)"),
+        (garbage, "waiting for an answer (there was one that is not a DNS message)"),
         (lambda _: [bytes(20_000)], "waiting for an answer (there was one longer than 16384 bytes)"),
     ],
 )
@@ -209,7 +209,7 @@ def test_closed_port_is_refused() -> None:
     ("handler", "expected"),
     [
         pytest.param(
-            over_tcp(b"\xff" * 30), Failed(FailureReason.PROTOCOL, "an answer that is no DNS message"), id="garbage"
+            over_tcp(b"\xff" * 30), Failed(FailureReason.PROTOCOL, "an answer that is not a DNS message"), id="garbage"
         ),
         pytest.param(
             over_tcp(bytes(20_000)), Failed(FailureReason.PROTOCOL, "an answer longer than 16384 bytes"), id="long"
@@ -229,8 +229,8 @@ def test_bad_answer_over_tcp_fails(handler: Handler, expected: CheckResult) -> N
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"query": "a..b"}, "a name is wanted, like www.example.com"),
-        ({"query": "x" * 64}, "a name is wanted, like www.example.com"),
+        ({"query": "a..b"}, "must be a name, like www.example.com"),
+        ({"query": "x" * 64}, "must be a name, like www.example.com"),
         ({"query": "192.0.2.1"}, "an address has no A record, only PTR"),
         ({"query": "www.example.com", "rcode": "NXDOMAIN", "answer_regex": "."}, "answer_regex needs answers"),
         ({"query": "www.example.com", "answer_regex": "("}, "not a regular expression"),

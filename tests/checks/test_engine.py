@@ -138,7 +138,7 @@ def test_vanished_check_is_heard_of_no_more() -> None:
 
 
 def test_down_server_is_checked_at_its_own_interval() -> None:
-    """While down the other interval holds, from the moment it is told until it is up again."""
+    """While down the other interval holds, from the moment of set_down until it is up again."""
 
     async def main() -> None:
         async with engine_by_hand() as (engine, clock, reports):

@@ -204,7 +204,7 @@ def test_any_answer_to_passive_mode_ends_in_a_failure(data: bytes) -> None:
     [
         ({"user": "me"}, "user needs password"),
         ({"body_regex": "x"}, "body_regex needs path"),
-        ({"path": "x\r\nDELE y"}, "one line without control characters is wanted"),
+        ({"path": "x\r\nDELE y"}, "must be one line without control characters"),
         ({"directory": ""}, "at least 1 character"),
     ],
 )

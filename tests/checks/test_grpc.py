@@ -133,16 +133,16 @@ def test_wrong_answer_fails(handler: Any, failure: Failed) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"metadata": {"Authorization": "x"}}, "'Authorization' is no name of metadata"),
-        ({"metadata": {"grpc-timeout": "x"}}, "'grpc-timeout' is no name of metadata"),
-        ({"metadata": {"te": "x"}}, "'te' is no name of metadata"),
+        ({"metadata": {"Authorization": "x"}}, "'Authorization' is not a name of metadata"),
+        ({"metadata": {"grpc-timeout": "x"}}, "'grpc-timeout' is not a name of metadata"),
+        ({"metadata": {"te": "x"}}, "'te' is not a name of metadata"),
         ({"metadata": {"x": "a\r\nb"}}, "the value of x must be one line of ASCII text"),
         ({"metadata": {"x-bin": "a"}}, "binary metadata (x-bin) cannot be sent"),
         ({"service": 3}, "valid string"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    """Every wrong value says what is wanted."""
+    """Every wrong value says what it must be."""
     with pytest.raises(ValidationError) as raised:
         Settings.model_validate(settings)
 

@@ -66,8 +66,8 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nte\xc3\r\n
     ("response", "settings"),
     [
         pytest.param(ok(), {}, id="200"),
-        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", {"status": [302]}, id="redirect that is wanted"),
-        pytest.param(b"HTTP/1.1 404 Not Found\r\n\r\n", {"status": ["200-299", 404]}, id="404 that is wanted"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", {"status": [302]}, id="redirect that passes"),
+        pytest.param(b"HTTP/1.1 404 Not Found\r\n\r\n", {"status": ["200-299", 404]}, id="404 that passes"),
         pytest.param(ok(b"all test well"), {"body_contains": "test"}, id="text"),
         pytest.param(CHUNKED, {"body_contains": "teäst"}, id="text over two chunks"),
         pytest.param(CHUNKED, {"body_regex": "te[äö]st [A-C]$"}, id="regex"),
@@ -95,7 +95,7 @@ def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> Non
         ),
         pytest.param(
             ok(b"other"), {"body_contains": "test"},
-            Failed(FailureReason.CONTENT, "5 bytes of body without the text wanted"), id="no text",
+            Failed(FailureReason.CONTENT, "5 bytes of body without the text of body_contains"), id="no text",
         ),
         pytest.param(
             ok(b"other"), {"body_regex": "^test"},
@@ -103,7 +103,8 @@ def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> Non
         ),
         pytest.param(
             ok(b"x" * 2_000 + b"test"), {"body_contains": "test", "body_limit": "1KiB"},
-            Failed(FailureReason.CONTENT, "1024 bytes of body without the text wanted"), id="text behind the limit",
+            Failed(FailureReason.CONTENT, "1024 bytes of body without the text of body_contains"),
+            id="text behind the limit",
         ),
         pytest.param(
             ok(b"other"), {"body_sha256": DIGEST},
@@ -120,7 +121,8 @@ def test_healthy_answer_passes(response: bytes, settings: dict[str, Any]) -> Non
         ),
         pytest.param(
             ok(b"test\n"), {"body_sha256": DIGEST, "body_contains": "x"},
-            Failed(FailureReason.CONTENT, "5 bytes of body without the text wanted"), id="SHA-256 alone is not enough",
+            Failed(FailureReason.CONTENT, "5 bytes of body without the text of body_contains"),
+            id="SHA-256 alone is not enough",
         ),
         pytest.param(
             b"",
@@ -244,12 +246,12 @@ HERE = Location(8080, "www.example.com", "/a/b?c")
         ("http://other.example.com/", Location(8080, "other.example.com", "/")),
         ("http://other.example.com:81", Location(81, "other.example.com:81", "/")),
         ("http://192.0.2.7:82/x", Location(82, "192.0.2.7:82", "/x")),
-        ("https://www.example.com/", "redirect to https, which this check does not speak"),
+        ("https://www.example.com/", "redirect to https, which this check does not follow"),
         ("http://192.0.2.8/", "redirect to another address, 192.0.2.8"),
-        ("http://[::1/", "redirect to something that is no URL"),
-        ("http://a:b/", "redirect to something that is no URL"),
-        ("", "redirect to something that is no URL"),
-        (None, "redirect to something that is no URL"),
+        ("http://[::1/", "redirect to something that is not a URL"),
+        ("http://a:b/", "redirect to something that is not a URL"),
+        ("", "redirect to something that is not a URL"),
+        (None, "redirect to something that is not a URL"),
     ],
 )
 def test_redirect_stays_on_the_address(to: str | None, there: Location | str) -> None:
@@ -262,34 +264,34 @@ def test_redirect_stays_on_the_address(to: str | None, there: Location | str) ->
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "GET IT"}, "a request method is wanted"),
-        ({"path": "x"}, 'a path that starts with "/" is wanted'),
+        ({"method": "GET IT"}, "must be a request method"),
+        ({"path": "x"}, 'must be a path that starts with "/"'),
         ({"path": "/a b"}, "without spaces"),
-        ({"path": "/a\r\nX: y"}, 'a path that starts with "/" is wanted'),
-        ({"virtual_host": "a b"}, "a host name is wanted"),
+        ({"path": "/a\r\nX: y"}, 'must be a path that starts with "/"'),
+        ({"virtual_host": "a b"}, "must be a host name"),
         ({"headers": {"Host": "x"}}, "use virtual_host for Host"),
         ({"headers": {"Connection": "keep-alive"}}, "Connection is set by the check"),
         ({"headers": {"X": "a\r\nY: b"}}, "the value of X must be one line"),
-        ({"headers": {"X Y": "a"}}, "'X Y' is no name of a header"),
-        ({"status": []}, "at least one status is wanted"),
+        ({"headers": {"X Y": "a"}}, "'X Y' is not the name of a header"),
+        ({"status": []}, "must have at least one status"),
         ({"status": ["299-200"]}, '"299-200" is an empty range'),
         ({"status": [99]}, "a status like 200"),
         ({"status": [True]}, "a status like 200"),
         ({"body_regex": "(a"}, "not a regular expression: missing )"),
         ({"body_contains": "x", "method": "HEAD"}, "need a method other than HEAD"),
-        ({"body_sha256": "abc"}, "the 64 hexadecimal digits of a SHA-256 are wanted"),
+        ({"body_sha256": "abc"}, "must be the 64 hexadecimal digits of a SHA-256"),
         ({"body_sha256": DIGEST, "method": "HEAD"}, "need a method other than HEAD"),
         ({"paths": []}, "at least 1 item"),
         ({"paths": "/a"}, "valid tuple"),
-        ({"paths": ["/a", "b"]}, 'a path that starts with "/" is wanted'),
+        ({"paths": ["/a", "b"]}, 'must be a path that starts with "/"'),
         ({"path": "/a", "paths": ["/b"]}, "only one of path and paths can be given"),
-        ({"body_limit": 3}, "a size with its unit is wanted"),
+        ({"body_limit": 3}, "must be a size with its unit"),
         ({"body_limit": "2MiB"}, "less than or equal to 1048576"),
         ({"follow_redirects": 11}, "less than or equal to 10"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    """Every wrong value says what is wanted."""
+    """Every wrong value says what it must be."""
     with pytest.raises(ValidationError) as raised:
         Settings.model_validate(settings)
 

@@ -103,7 +103,7 @@ async def without_end(peer: Peer) -> None:
         pytest.param(in_two_steps, {"body_regex": "^test$"}, id="interim response and trailers"),
         pytest.param(without_end, {"body_contains": "test", "body_limit": "4B"}, id="limit of the body reached"),
         pytest.param(without_end, {}, id="body not wanted"),
-        pytest.param(lambda peer: peer.answer(status=404), {"status": [404]}, id="404 that is wanted"),
+        pytest.param(lambda peer: peer.answer(status=404), {"status": [404]}, id="404 that passes"),
         pytest.param(lambda peer: peer.answer(body=b""), {"method": "HEAD"}, id="HEAD"),
     ],
 )
@@ -140,7 +140,7 @@ async def leaving(peer: Peer) -> None:
         ),
         pytest.param(
             healthy, {"body_contains": "other"},
-            Failed(FailureReason.CONTENT, "5 bytes of body without the text wanted"), id="no text",
+            Failed(FailureReason.CONTENT, "5 bytes of body without the text of body_contains"), id="no text",
         ),
         pytest.param(
             resetting, {"body_contains": "test"},
@@ -163,7 +163,7 @@ async def leaving(peer: Peer) -> None:
         ),
         pytest.param(
             lambda peer: peer.answer(status=302, location="https://127.0.0.1/"), {"follow_redirects": 1},
-            Failed(FailureReason.STATUS, "redirect to https, which this check does not speak"), id="redirect",
+            Failed(FailureReason.STATUS, "redirect to https, which this check does not follow"), id="redirect",
         ),
     ],
 )  # fmt: skip

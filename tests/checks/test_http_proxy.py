@@ -91,7 +91,7 @@ def test_proxy_is_asked_for_the_whole_url(address: str) -> None:
         ),
         pytest.param(
             ok(b"other"), {"body_contains": "test"},
-            Failed(FailureReason.CONTENT, "5 bytes of body without the text wanted"), id="no text",
+            Failed(FailureReason.CONTENT, "5 bytes of body without the text of body_contains"), id="no text",
         ),
         pytest.param(
             b"", {}, Failed(FailureReason.PROTOCOL, "Server disconnected without sending a response."), id="nothing"
@@ -208,13 +208,13 @@ def test_environment_chooses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     ("settings", "message"),
     [
         ({}, "Field required"),
-        ({"url": "/a"}, "an absolute URL is wanted"),
-        ({"url": "ftp://a/"}, "an absolute URL is wanted"),
-        ({"url": "http:///a"}, "an absolute URL is wanted"),
-        ({"url": "http://a:b/"}, "an absolute URL is wanted"),
-        ({"url": "http://a b/"}, "an absolute URL is wanted"),
-        ({"url": "http://[::1/"}, "an absolute URL is wanted"),
-        ({"url": "http://u:p@a/"}, "an absolute URL is wanted"),
+        ({"url": "/a"}, "must be an absolute URL"),
+        ({"url": "ftp://a/"}, "must be an absolute URL"),
+        ({"url": "http:///a"}, "must be an absolute URL"),
+        ({"url": "http://a:b/"}, "must be an absolute URL"),
+        ({"url": "http://a b/"}, "must be an absolute URL"),
+        ({"url": "http://[::1/"}, "must be an absolute URL"),
+        ({"url": "http://u:p@a/"}, "must be an absolute URL"),
         ({"url": URL, "user": "x"}, "user and password can only be given together"),
         ({"url": URL, "user": "x:y", "password": "z"}, "user must not have a colon"),
         ({"url": URL, "headers": {"Proxy-Authorization": "x"}}, "use user and password for Proxy-Authorization"),
@@ -223,7 +223,7 @@ def test_environment_chooses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    """Every wrong value says what is wanted."""
+    """Every wrong value says what it must be."""
     with pytest.raises(ValidationError) as raised:
         Settings.model_validate(settings)
 

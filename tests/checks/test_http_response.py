@@ -149,7 +149,7 @@ def test_response_is_read(wire: bytes, status: int, body: bytes) -> None:
     ],
 )  # fmt: skip
 def test_violation_is_told(wire: bytes, message: str) -> None:
-    """What is no response says what it is instead."""
+    """The error shows what came instead of a response."""
     with pytest.raises(ProtocolViolation) as raised:
         read([wire])
 

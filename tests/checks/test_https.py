@@ -95,7 +95,7 @@ def test_missing_client_certificate_fails(certificates: Certificates) -> None:
 
 
 def test_missing_file_is_our_own_fault(certificates: Certificates, tmp_path: Path) -> None:
-    """A file that is not there, or is none, says nothing about the server; put right, it is used at once."""
+    """A file that is missing or unusable says nothing about the server; once corrected, it is used at once."""
     ca_file = tmp_path / "ca.pem"
     missing = checked(certificates.good, tls={"ca_file": str(ca_file)})
     ca_file.write_text("nonsense")
@@ -114,11 +114,11 @@ def test_missing_file_is_our_own_fault(certificates: Certificates, tmp_path: Pat
     [
         ({"client_key": "x"}, "client_key needs client_certificate"),
         ({"ca_file": "x", "verify": False}, "ca_file has no effect with verify = false"),
-        ({"minimum_version": "1.4"}, '"1.0", "1.1", "1.2" or "1.3" is wanted'),
+        ({"minimum_version": "1.4"}, 'must be "1.0", "1.1", "1.2" or "1.3"'),
     ],
 )
 def test_wrong_tls_settings_are_refused(tls: dict[str, Any], message: str) -> None:
-    """Every wrong value says what is wanted."""
+    """Every wrong value says what it must be."""
     with pytest.raises(ValidationError) as raised:
         Settings.model_validate({"tls": tls})
 

@@ -13,7 +13,7 @@ SOON_S = 3.0
 
 
 class Door:
-    """A server that keeps its visitors until it is told otherwise."""
+    """A server that keeps its connections until throw_out."""
 
     def __init__(self) -> None:
         self.visitors: list[asyncio.StreamWriter] = []
@@ -103,6 +103,6 @@ def test_server_that_never_stops_talking_is_hung_up_on(handler: Handler) -> None
             await asyncio.wait_for(reports.get(), SOON_S)
             again = await asyncio.wait_for(reports.get(), SOON_S)
 
-        assert again.result == Passed("connected again: the server would not stop talking")
+        assert again.result == Passed("connected again: the server did not stop sending")
 
     run(main())

@@ -121,7 +121,7 @@ def test_refused_literal_ends_the_login() -> None:
 
 
 def test_starttls_starts_anew(certificates: Certificates) -> None:
-    """What the server said before TLS does not count, and the certificate's expiry is told."""
+    """What the server said before TLS does not count, and the certificate's expiry is reported."""
     good = certificates.good
     under_tls = "* CAPABILITY IDLE\na3 OK"
     script = Script(BANNER, CAPABILITY, ThenTls("a2 OK"), under_tls, "a4 OK", "* BYE", certificate=good)

@@ -83,7 +83,7 @@ def reference() -> bytes:
         pytest.param(
             directory(),
             {"base": "dc=example", "dn_regex": "^dc=other"},
-            Failed(FailureReason.CONTENT, "'dc=example' does not fit dn_regex"),
+            Failed(FailureReason.CONTENT, "'dc=example' does not match dn_regex"),
             id="another DN",
         ),
         pytest.param(
@@ -190,7 +190,7 @@ def test_any_answer_ends_in_a_failure(data: bytes) -> None:
     [
         ("ldap", {"bind_dn": "cn=x"}, "bind_dn and password need each other"),
         ("ldap", {"password": "x"}, "bind_dn and password need each other"),
-        ("ldap", {"bind_dn": "cn=x", "password": ""}, "one line without control characters is wanted"),
+        ("ldap", {"bind_dn": "cn=x", "password": ""}, "must be one line without control characters"),
         ("ldap", {"dn_regex": "x"}, "dn_regex needs base"),
         ("ldap", {"base": "", "dn_regex": "("}, "not a regular expression"),
         ("ldap", {"tls": {}}, 'tls needs starttls = true; for TLS from the start there is the type "ldaps"'),

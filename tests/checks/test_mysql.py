@@ -37,11 +37,11 @@ def test_ping_is_enough_where_nothing_else_is_asked() -> None:
 @pytest.mark.parametrize(
     ("table", "keys", "expected"),
     [
-        ((["a"], [["1"]]), {}, Passed("the query gave a row")),
-        ((["a"], [[None]]), {}, Passed("the query gave a row")),
-        ((["a", "b"], [["up", "x"], ["down", "y"]]), {"expect_regex": "^up$"}, Passed("the query gave a row")),
-        ((["a"], []), {}, Failed(FailureReason.CONTENT, "the query gave no row")),
-        (OK, {}, Failed(FailureReason.CONTENT, "the query gave no row")),
+        ((["a"], [["1"]]), {}, Passed("the query returned a row")),
+        ((["a"], [[None]]), {}, Passed("the query returned a row")),
+        ((["a", "b"], [["up", "x"], ["down", "y"]]), {"expect_regex": "^up$"}, Passed("the query returned a row")),
+        ((["a"], []), {}, Failed(FailureReason.CONTENT, "the query returned no row")),
+        (OK, {}, Failed(FailureReason.CONTENT, "the query returned no row")),
         *(
             (
                 (["a", "b"], [[first, "up"], ["up", "up"]]),
@@ -64,7 +64,7 @@ def test_only_the_first_row_is_read() -> None:
     """However long the answer is, one row of it is enough."""
     table = (["a"], [["x" * 1_000]] * 2_000)
 
-    assert checked(mysql({"SELECT 1": table}), query="SELECT 1") == Passed("the query gave a row")
+    assert checked(mysql({"SELECT 1": table}), query="SELECT 1") == Passed("the query returned a row")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_lag_is_that_of_the_slowest_source() -> None:
 @pytest.mark.parametrize(
     ("rows", "detail"),
     [
-        ([], "the server is no replica"),
+        ([], "the server is not a replica"),
         ([ROW | {"Replica_IO_Running": "Connecting"}], "not replicating: IO thread Connecting, SQL thread Yes"),
         (
             [ROW, ROW | {"Replica_SQL_Running": "No", "Last_SQL_Errno": "1062", "Last_SQL_Error": "with a statement"}],
@@ -130,7 +130,7 @@ def test_lag_is_that_of_the_slowest_source() -> None:
     ],
 )
 def test_server_that_does_not_replicate_fails(rows: list[dict[str, Any]], detail: str) -> None:
-    """Both threads must run and the lag be known; errors are told, without secrets."""
+    """Both threads must run and the lag be known; errors are shown, without secrets."""
     with pytest.raises(CheckFailed) as raised:
         lag(rows, wanting())
 
@@ -149,7 +149,7 @@ def test_lag_above_the_limit_fails() -> None:
 @pytest.mark.parametrize(
     ("status", "detail"),
     [
-        ({}, "the server is no Galera node"),
+        ({}, "the server is not a Galera node"),
         ({"wsrep_local_state": "2", "wsrep_local_state_comment": "Donor/Desynced", "wsrep_ready": "ON"},
          "wsrep_local_state 2 (Donor/Desynced), wsrep_ready ON"),
         ({"wsrep_local_state": "4", "wsrep_local_state_comment": "Synced"},
@@ -198,7 +198,7 @@ def test_password_is_never_sent_in_plain(plugin: str) -> None:
 
 def test_server_without_tls_fails_where_tls_is_asked_for() -> None:
     """A tls table is a demand, not a wish."""
-    assert checked(mysql(), tls={}) == Failed(FailureReason.TLS, "the server has no TLS")
+    assert checked(mysql(), tls={}) == Failed(FailureReason.TLS, "the server does not offer TLS")
 
 
 def test_file_of_tls_that_is_missing_is_our_fault() -> None:
@@ -316,16 +316,16 @@ def test_certificate_is_verified(certificates: Certificates) -> None:
     [
         ({}, "Field required"),
         ({"user": ""}, "at least 1 character"),
-        ({"user": "a", "query": " "}, "a statement is wanted"),
-        ({"user": "a", "query": "SELECT '\0'"}, "a statement is wanted"),
+        ({"user": "a", "query": " "}, "must be a statement"),
+        ({"user": "a", "query": "SELECT '\0'"}, "must be a statement"),
         ({"user": "a", "expect_regex": "x"}, "expect_regex needs query"),
         ({"user": "a", "query": "q", "expect_regex": "("}, "not a regular expression"),
-        ({"user": "a", "expect": {"max_lag": 3}}, "a duration with its unit is wanted"),
+        ({"user": "a", "expect": {"max_lag": 3}}, "must be a duration with its unit"),
         ({"user": "a", "expect": {"lag": "3s"}}, "Extra inputs are not permitted"),
     ],
 )
 def test_wrong_settings_are_refused(keys: dict[str, Any], message: str) -> None:
-    """Every wrong value says what is wanted."""
+    """Every wrong value says what it must be."""
     with pytest.raises(ValidationError) as raised:
         Settings.model_validate(keys)
 

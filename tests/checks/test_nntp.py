@@ -109,8 +109,8 @@ def test_tls_from_the_start_tells_the_certificates_end(certificates: Certificate
     [
         ({"user": "x"}, "user and password need each other"),
         ({"password": "x"}, "user and password need each other"),
-        ({"user": "x", "password": "y\r\nDATA"}, "one line without control characters is wanted"),
-        ({"group": "x\r\nQUIT"}, "one line without control characters is wanted"),
+        ({"user": "x", "password": "y\r\nDATA"}, "must be one line without control characters"),
+        ({"group": "x\r\nQUIT"}, "must be one line without control characters"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(keys: dict[str, Any], problem: str) -> None:

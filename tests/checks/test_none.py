@@ -16,5 +16,5 @@ def test_it_says_what_it_was_told_to() -> None:
 
 def test_other_words_are_refused() -> None:
     """There is no third state to ask for."""
-    with pytest.raises(ValidationError, match='"up" or "down" is wanted'):
+    with pytest.raises(ValidationError, match='must be "up" or "down"'):
         Settings.model_validate({"result": "maybe"})

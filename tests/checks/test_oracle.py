@@ -71,7 +71,7 @@ def test_refusal_of_the_listener_is_told(number: int, keys: dict[str, Any], word
 
 
 def test_silence_runs_out_of_time() -> None:
-    """What is waited for is told."""
+    """The detail says what is waited for."""
     checked(refusing(12514), sid="X")  # what is imported once takes its time once
 
     assert checked(silent, timeout_s=0.2, sid="X") == Failed(
@@ -134,14 +134,14 @@ def test_probes_that_run_out_of_time_leave_no_descriptor() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, "either service_name or sid is wanted"),
-        ({"service_name": "a", "sid": "b"}, "either service_name or sid is wanted"),
-        ({"sid": "b", "password": None}, "password is wanted"),
+        ({}, "needs either service_name or sid"),
+        ({"service_name": "a", "sid": "b"}, "needs either service_name or sid"),
+        ({"sid": "b", "password": None}, "needs password"),
         ({"sid": "b", "expect": {}}, "Extra inputs are not permitted"),
     ],
 )
 def test_wrong_settings_are_refused(keys: dict[str, Any], message: str) -> None:
-    """Every wrong value says what is wanted."""
+    """Every wrong value says what it must be."""
     with pytest.raises(ValidationError) as raised:
         Settings.model_validate({**LOGIN, **keys})
 

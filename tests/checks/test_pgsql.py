@@ -26,10 +26,10 @@ def checked(handler: Handler, *, timeout_s: float = 2.0, **keys: Any) -> CheckRe
 @pytest.mark.parametrize(
     ("answer", "keys", "expected"),
     [
-        ((["a"], [["1"]]), {}, Passed("the query gave a row")),
-        ((["a"], [[None]]), {}, Passed("the query gave a row")),
-        ((["a", "b"], [["up", "x"], ["down", "y"]]), {"expect_regex": "^up$"}, Passed("the query gave a row")),
-        ((["a"], []), {}, Failed(FailureReason.CONTENT, "the query gave no row")),
+        ((["a"], [["1"]]), {}, Passed("the query returned a row")),
+        ((["a"], [[None]]), {}, Passed("the query returned a row")),
+        ((["a", "b"], [["up", "x"], ["down", "y"]]), {"expect_regex": "^up$"}, Passed("the query returned a row")),
+        ((["a"], []), {}, Failed(FailureReason.CONTENT, "the query returned no row")),
         (
             (["a"], [[None]]),
             {"expect_regex": "."},
@@ -116,8 +116,8 @@ def test_lag_is_what_the_standby_says(row: tuple[bytes, ...], expected: float) -
 @pytest.mark.parametrize(
     ("row", "detail"),
     [
-        ((b"f", None), "the server is no standby"),
-        ((), "the server is no standby"),
+        ((b"f", None), "the server is not a standby"),
+        ((), "the server is not a standby"),
         ((b"t", None), "not replicating: no transaction has been replayed yet"),
         ((b"t", b"soon"), "not replicating: no transaction has been replayed yet"),
     ],

@@ -82,7 +82,7 @@ def test_refusing_server_fails_with_its_words(script: list[str], reason: Failure
 
 
 def test_stls_starts_anew(certificates: Certificates) -> None:
-    """What the server said before TLS does not count, and the certificate's expiry is told."""
+    """What the server said before TLS does not count, and the certificate's expiry is reported."""
     good = certificates.good
     script = Script(BANNER, CAPA, ThenTls("+OK"), "+OK\nTOP\n.", "+OK bye", certificate=good)
     settings: dict[str, Any] = {"starttls": "required", "tls": {"ca_file": str(good.path)}, "capability": "TOP"}

@@ -82,7 +82,7 @@ def test_hidden_password_can_be_found_with_the_secret(password: bytes, secret: b
 
 
 def test_request_has_what_it_must_have() -> None:
-    """In order: proof, user, password, who asks, and from which address where that is told."""
+    """In order: proof, user, password, who asks, and its address if that is configured."""
     for address, kind in (("192.0.2.1", Attribute.NAS_IP_ADDRESS), ("2001:db8::1", Attribute.NAS_IPV6_ADDRESS)):
         packet = replace(REQUEST, nas_address=ip_address(address)).packet()
         kinds, at = [], 20
@@ -100,7 +100,7 @@ def test_accepted_user_passes() -> None:
 
 
 def test_rejected_user_fails() -> None:
-    """The server's words are told in one line."""
+    """The server's message is shown in one line."""
     assert asked(rejecting) == Failed(FailureReason.STATUS, "Access-Reject: unknown?user")
 
 
@@ -131,15 +131,15 @@ def test_message_with_the_password_does_not_tell_it() -> None:
     ("answers", "what"),
     [
         pytest.param(silent, "", id="silent"),
-        pytest.param(garbage, " (there was one that is no RADIUS packet)", id="garbage"),
+        pytest.param(garbage, " (there was one that is not a RADIUS packet)", id="garbage"),
         pytest.param(
             lambda question: [answer(question, 2, secret=b"other")],
-            " (there was one whose authenticator does not fit: is the secret right?)",
+            " (there was one whose authenticator is wrong: does the secret match?)",
             id="another secret",
         ),
         pytest.param(
             lambda question: [answer(question, 2, proof=bytes(16))],
-            " (there was one whose authenticator does not fit: is the secret right?)",
+            " (there was one whose authenticator is wrong: does the secret match?)",
             id="wrong Message-Authenticator",
         ),
         pytest.param(
@@ -171,8 +171,8 @@ def test_closed_port_is_refused() -> None:
         ({"user": ""}, "at least 1 character"),
         ({"password": Secret("ä" * 65)}, "at most 128 bytes"),
         ({"secret": Secret("")}, "must not be empty"),
-        ({"nas_address": "here"}, "an address is wanted"),
-        ({"nas_address": 7}, "an address is wanted"),
+        ({"nas_address": "here"}, "must be an address"),
+        ({"nas_address": 7}, "must be an address"),
     ],
 )
 def test_unusable_settings_are_refused(settings: dict[str, Any], message: str) -> None:

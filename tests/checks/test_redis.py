@@ -50,7 +50,7 @@ def checked(handler: Handler, **keys: Any) -> CheckResult:
         pytest.param(
             PONG | {"INFO": bulk("")},
             {"role": "master"},
-            Failed(FailureReason.CONTENT, "its role is not told, not master"),
+            Failed(FailureReason.CONTENT, "its role is not reported, not master"),
             id="no role",
         ),
         pytest.param(
@@ -111,7 +111,7 @@ def test_session_is_logged_in_and_ended(keys: dict[str, Any], auth: list[str]) -
     [
         ({"user": "x"}, "user needs password"),
         ({"linked": True}, 'linked needs role = "replica"'),
-        ({"role": "slave"}, '"master" or "replica" is wanted'),
+        ({"role": "slave"}, 'must be "master" or "replica"'),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(keys: dict[str, Any], problem: str) -> None:

@@ -38,7 +38,7 @@ def test_reasons_are_members_and_say_when(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_example_is_a_check_of_its_kind(kind: str) -> None:
-    """It can be copied as it stands; secrets are put in the place of their files."""
+    """It can be copied as it stands; secrets replace their files."""
     settings = checkers()[kind].settings
     places = secret_places(settings)
     table: dict[str, Any] = tomli.loads(in_table(said(kind).example or ""))["virtual_service"]["check"]

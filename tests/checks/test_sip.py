@@ -102,7 +102,7 @@ def test_status_decides(status: str) -> None:
     ("to", "what"),
     [
         pytest.param(silent, "", id="silent"),
-        pytest.param(garbage, " (there was one that is no SIP response)", id="garbage"),
+        pytest.param(garbage, " (there was one that is not a SIP response)", id="garbage"),
         pytest.param(lambda request: [of_another(request)], " (there was one to another request)", id="other branch"),
         pytest.param(
             lambda request: [response(request).replace(b"OPTIONS", b"INVITE")],
@@ -217,9 +217,9 @@ def test_closed_port_is_refused(transport: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"user": "a b"}, "a SIP user is wanted"),
-        ({"user": "a>\r\nRoute: x"}, "a SIP user is wanted"),
-        ({"user": "a@b@c"}, "a SIP user is wanted"),
+        ({"user": "a b"}, "must be a SIP user"),
+        ({"user": "a>\r\nRoute: x"}, "must be a SIP user"),
+        ({"user": "a@b@c"}, "must be a SIP user"),
         ({"status": [100]}, "a final status like 200"),
         ({"status": ["299-200"]}, "a final status like 200"),
         ({"status": []}, "at least 1"),

@@ -83,7 +83,7 @@ def test_wanted_capability(wanted: str, *, passes: bool) -> None:
 
 
 def test_starttls_starts_anew(certificates: Certificates) -> None:
-    """What the server said before TLS does not count, and the certificate's expiry is told."""
+    """What the server said before TLS does not count, and the certificate's expiry is reported."""
     good = certificates.good
     script = Script(BANNER, "250-plain\n250 STARTTLS", ThenTls("220 go"), "250-secret\n250 SIZE", BYE, certificate=good)
     tls = {"ca_file": str(good.path)}
@@ -151,7 +151,7 @@ def test_login(offer: str, answers: list[str], told: list[str]) -> None:
     ],
 )
 def test_refused_login(offer: str, answers: list[str], reason: FailureReason, detail: str) -> None:
-    """The server's words are told, the password never, even if the server repeats it."""
+    """The server's message is shown, the password never, even if the server repeats it."""
     script = Script(BANNER, f"250-mail\n250 {offer}", *answers)
 
     assert checked("submission", script, **LOGIN) == Failed(reason, detail)
@@ -166,9 +166,9 @@ def test_refused_login(offer: str, answers: list[str], reason: FailureReason, de
         ({"user": "a", "password": "x\ny", "allow_plain": True}, "must be one line"),
         ({"user": "a", "password": "x"}, 'a login needs starttls = "required", or allow_plain = true'),
         ({"tls": {"verify": False}}, 'tls needs starttls = "required"'),
-        ({"starttls": "maybe"}, '"off" or "required" is wanted'),
-        ({"helo": "a b"}, "a host name or an address in brackets is wanted"),
-        ({"helo": "a\n"}, "a host name or an address in brackets is wanted"),
+        ({"starttls": "maybe"}, 'must be "off" or "required"'),
+        ({"helo": "a b"}, "must be a host name or an address in brackets"),
+        ({"helo": "a\n"}, "must be a host name or an address in brackets"),
         ({"capability": "a\nb"}, "must be one line"),
     ],
 )

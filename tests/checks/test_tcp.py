@@ -215,12 +215,12 @@ def test_any_bytes_can_be_looked_through(data: bytes) -> None:
         ({"steps": [{}]}, "a step needs something to send or to expect"),
         ({"steps": [{"send": "a", "send_hex": "61"}]}, "only one of send and send_hex can be in a step"),
         ({"steps": [{"expect": "a", "expect_hex": "61"}]}, "only one of expect, expect_regex and expect_hex can be in"),
-        ({"steps": [{"send_hex": "abc"}]}, "pairs of hexadecimal digits are wanted"),
+        ({"steps": [{"send_hex": "abc"}]}, "must be pairs of hexadecimal digits"),
         ({"steps": [{"expect_regex": "("}]}, "not a regular expression"),
-        ({"half_close": True}, "half_close needs steps, and cannot be had over TLS"),
+        ({"half_close": True}, "half_close needs steps, and is not possible over TLS"),
         (
             {"half_close": True, "steps": [{"send": "a"}], "tls": {}},
-            "half_close needs steps, and cannot be had over TLS",
+            "half_close needs steps, and is not possible over TLS",
         ),
     ],
 )

@@ -17,7 +17,7 @@ from tests.checks.servers import run, threads, until
 
 
 class Hanging:
-    """A call that returns "ended" only when it is told to."""
+    """A call that returns "ended" only after ``end``."""
 
     def __init__(self) -> None:
         self._told = threading.Event()
@@ -244,7 +244,7 @@ def test_calls_in_doubt_leave_places_to_others() -> None:
 
 
 def test_call_that_had_to_be_cancelled_is_held_against_the_next_one_until_one_ends() -> None:
-    """Doubt begins with a call that hung, and ends with one that ended by itself, whatever it raised."""
+    """Doubt begins with a call that hung, and ends with one that was not cancelled, whatever it raised."""
 
     async def main() -> list[bool]:
         pool, doubt, call = Threads(), Doubt(), Hanging()

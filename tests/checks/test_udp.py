@@ -60,7 +60,7 @@ def test_expected_answer_passes(settings: dict[str, Any]) -> None:
     ],
 )
 def test_other_answer_fails(settings: dict[str, Any], shown: str) -> None:
-    """What came is told: text as text, everything else in hexadecimal digits."""
+    """What came is shown: text as text, everything else in hexadecimal digits."""
     assert asked(echo, **settings) == Failed(FailureReason.CONTENT, f"not as expected: {shown}")
 
 
@@ -91,7 +91,7 @@ def test_closed_port_fails(reply: str, address: str) -> None:
         ({"send": "x", "send_hex": "00"}, "only one of send and send_hex"),
         ({"expect": "x", "expect_regex": "x"}, "only one of expect, expect_regex and expect_hex"),
         ({"send_hex": "0"}, "at least 2"),
-        ({"send_hex": "xx"}, "pairs of hexadecimal digits are wanted"),
+        ({"send_hex": "xx"}, "must be pairs of hexadecimal digits"),
         ({"reply": "maybe"}, "Input should be"),
         ({"wait": "0s"}, "greater than or equal to 0.01"),
     ],

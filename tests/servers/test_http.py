@@ -77,7 +77,7 @@ def test_nginx_passes(web: Nginx, kind: str, settings: dict[str, Any], found: st
         ({"path": "/private"}, FailureReason.STATUS, "status 401"),
         ({"path": "/private", "headers": {"Authorization": "Basic eDp5"}}, FailureReason.STATUS, "status 401"),
         ({"paths": ["/", "/broken"]}, FailureReason.STATUS, "/broken: status 500"),
-        ({"body_contains": "other"}, FailureReason.CONTENT, "6 bytes of body without the text wanted"),
+        ({"body_contains": "other"}, FailureReason.CONTENT, "6 bytes of body without the text of body_contains"),
         (
             {"body_sha256": "0" * 64}, FailureReason.CONTENT,
             f"6 bytes of body with another SHA-256, {sha256(BODY.encode()).hexdigest()}",
@@ -165,7 +165,7 @@ def test_squid_in_the_way_fails(web: Nginx, proxy: Squid) -> None:
         ("status", "status 503"),
         ("status", "no tunnel: status 503"),
         ("status", "status 500"),
-        ("content", "6 bytes of body without the text wanted"),
+        ("content", "6 bytes of body without the text of body_contains"),
     ]
 
 

@@ -41,11 +41,11 @@ def checked(server: PostgreSql, *, timeout_s: float = 5.0, **keys: Any) -> Check
     ("keys", "expected"),
     [
         ({}, Passed("login")),
-        ({"query": "SELECT state FROM health", "expect_regex": "^ok$"}, Passed("the query gave a row")),
-        ({"query": "SELECT repeat('x', 100), generate_series(1, 100000)"}, Passed("the query gave a row")),
-        ({"query": "SELECT state FROM hollow"}, Failed(FailureReason.CONTENT, "the query gave no row")),
-        ({"query": "COPY health TO STDOUT"}, Failed(FailureReason.CONTENT, "the query gave no row")),
-        ({"query": "CREATE TEMPORARY TABLE own (a text)"}, Failed(FailureReason.CONTENT, "the query gave no row")),
+        ({"query": "SELECT state FROM health", "expect_regex": "^ok$"}, Passed("the query returned a row")),
+        ({"query": "SELECT repeat('x', 100), generate_series(1, 100000)"}, Passed("the query returned a row")),
+        ({"query": "SELECT state FROM hollow"}, Failed(FailureReason.CONTENT, "the query returned no row")),
+        ({"query": "COPY health TO STDOUT"}, Failed(FailureReason.CONTENT, "the query returned no row")),
+        ({"query": "CREATE TEMPORARY TABLE own (a text)"}, Failed(FailureReason.CONTENT, "the query returned no row")),
         ({"query": "SELECT state FROM health", "expect_regex": "^ko$"},
          Failed(FailureReason.CONTENT, "expect_regex does not match the first column of the query's first row")),
         ({"query": "SELECT 1 FROM nothing"},
@@ -57,7 +57,7 @@ def checked(server: PostgreSql, *, timeout_s: float = 5.0, **keys: Any) -> Check
         ({"user": "encrypted"}, Passed("login")),
         ({"expect": {"read_only": False}}, Passed("the server takes writes")),
         ({"expect": {"read_only": True}}, Failed(FailureReason.CONTENT, "the server takes writes")),
-        ({"expect": {"max_lag": "10s"}}, Failed(FailureReason.CONTENT, "the server is no standby")),
+        ({"expect": {"max_lag": "10s"}}, Failed(FailureReason.CONTENT, "the server is not a standby")),
     ],
 )  # fmt: skip
 def test_verdict_is_the_right_one(server: PostgreSql, keys: dict[str, Any], expected: CheckResult) -> None:

@@ -95,7 +95,7 @@ def test_server_that_is_up_passes(servers: dict[str, Running], name: str) -> Non
         ),
         pytest.param(
             "ldap", {"base": "dc=example,dc=com", "dn_regex": "^dc=other"},
-            FailureReason.CONTENT, "'dc=example,dc=com' does not fit dn_regex", id="ldap answer",
+            FailureReason.CONTENT, "'dc=example,dc=com' does not match dn_regex", id="ldap answer",
         ),
         pytest.param(
             "ldap", {"base": slapd.HIDDEN}, FailureReason.CONTENT, f"0 entries at '{slapd.HIDDEN}' instead of 1",

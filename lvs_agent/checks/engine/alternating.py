@@ -1,4 +1,4 @@
-"""Some connections, then one whole probe: for servers on which the whole one is a burden."""
+"""Several connections between whole probes: for servers on which a whole probe is a burden."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from lvs_agent.model.check import CheckResult, CheckSpec, Passed
 from lvs_agent.settings.check import CheckSettings
 
 _CONNECTION = Checker("tcp", CheckSettings, connect, "", inline=True)
-"""What a tcp check does without steps, to whatever target there is: the settings of the whole probe do not matter."""
+"""What a tcp check does without steps; the settings of the whole probe do not matter."""
 
 
 class Alternating:
     """Chooses between a TCP connection and the whole probe of a check.
 
     ``connects_between`` connections that succeed are followed by a whole probe.  So is one that fails, and so is a
-    whole probe that does not pass: a server in doubt is looked at closely.  The first probe is a whole one.
+    whole probe that does not pass: a server in doubt is checked completely.  The first probe is a whole one.
     """
 
     __slots__ = ("_connected", "_connects", "_whole", "_whole_runs")
@@ -32,7 +32,7 @@ class Alternating:
         return self._whole if self._whole_runs else _CONNECTION
 
     def note(self, result: CheckResult) -> None:
-        """Take in the result of what ``next`` gave last."""
+        """Note the result of what ``next`` returned last."""
         if not isinstance(result, Passed):
             self._connected = self._connects
         else:

@@ -31,10 +31,10 @@ from lvs_agent.model.check import (
 )
 
 LATE_S = 0.25
-"""An expiry handled this much later than it was due says that our loop hung, not that the server did."""
+"""An expiry handled this much later than it was due shows that our loop hung, not the server."""
 
 ROUTINE_S = 0.1
-"""How long the success of a server that is well may wait for others to be reported together with it."""
+"""How long the success of a server that is up may wait for others to be reported together with it."""
 
 _CLEAN_UP_S = 2.0
 
@@ -51,7 +51,7 @@ class Engine:
     """All checks of one event loop.  Every method is called on that loop; the properties may be read from any thread.
 
     ``report`` gets the results in batches on the loop: at once what may change something, within ``ROUTINE_S`` the
-    successes of those that are well.  ``resources`` are the engine's from here on: it opens and closes them.
+    successes of servers that are up.  ``resources`` are the engine's from here on: it opens and closes them.
     ``kinds``: what checks there may be; all that are found, unless tests have another one.
     """
 
@@ -90,11 +90,11 @@ class Engine:
 
         Whatever this raises about a check, nothing has changed then.
         """
-        wanted = {spec.id: spec for spec in specs}
-        settled = self._settled & wanted.keys()
-        fresh = [self._made(wanted[new]) for new in wanted.keys() - self._checks.keys() - settled]
+        configured = {spec.id: spec for spec in specs}
+        settled = self._settled & configured.keys()
+        fresh = [self._made(configured[new]) for new in configured.keys() - self._checks.keys() - settled]
         self._settled = settled
-        for gone in self._checks.keys() - wanted.keys():
+        for gone in self._checks.keys() - configured.keys():
             self._drop(self._checks.pop(gone))
         now = self._clock.monotonic()
         for new in fresh:
@@ -112,7 +112,7 @@ class Engine:
             self._change_grid(running)
 
     async def run(self) -> None:
-        """Run the checks until cancelled; then every probe is cancelled and what they shared is closed.  Once only."""
+        """Run the checks until cancelled; then cancel every probe and close what they share.  Call it once."""
         async with self._resources:
             self._loop = asyncio.get_running_loop()
             self._failed = self._loop.create_future()
@@ -141,7 +141,7 @@ class Engine:
     # -- the timer -----------------------------------------------------------------------------------------------
 
     def _on_timer(self) -> None:
-        """Tick, and be called again."""
+        """Tick, and set the timer for the next."""
         self._timer = None
         self._timer_at = -math.inf  # no need to arm while the tick goes on
         self._guarded(self.tick)
@@ -149,15 +149,15 @@ class Engine:
         self._arm()
 
     def _guarded(self, step: Callable[[], None]) -> None:
-        """Take a step of the engine's own; what goes wrong in it ends ``run``."""
+        """Take a step of the engine's own; an exception in it ends ``run``."""
         try:
             step()
-        except Exception as problem:  # noqa: BLE001 - handed on to whoever awaits run()
+        except Exception as problem:  # noqa: BLE001 - run() raises it
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(problem)
 
     def _arm(self) -> None:
-        """Have the timer ring for the next slot in which there is something to do."""
+        """Set the timer for the next slot in which there is something to do."""
         if self._loop is None or self._failed is None or self._failed.done():
             return
         now = self._clock.monotonic()
@@ -170,7 +170,7 @@ class Engine:
         self._timer = self._loop.call_later(max(0.0, at - now) + 0.001, self._on_timer)
         self._timer_at = at
 
-    # -- checks come and go --------------------------------------------------------------------------------------
+    # -- which checks there are --------------------------------------------------------------------------------------
 
     def _made(self, spec: CheckSpec) -> RunningCheck:
         fraction = schedule.fraction_of(spec.id)
@@ -248,7 +248,7 @@ class Engine:
             self._plan(check, following)
 
     def _make_up(self, check: RunningCheck, *, now: float) -> None:
-        """A run was left out because the one before had not ended: make up for it now, or leave it to the grid's next.
+        """A run was skipped because the one before had not ended: make up for it now, or leave it to the grid's next.
 
         Where the time limit is as long as the interval, a probe that uses it all ends just after the next one is due.
         """
@@ -275,7 +275,7 @@ class Engine:
 
     def _finished(self, check: RunningCheck, result: CheckResult) -> None:
         now = self._clock.monotonic()
-        routine = isinstance(result, Passed) and check.well
+        routine = isinstance(result, Passed) and check.is_up
         before = check.interval_s
         check.note(result)
         self._running.pop(check, None)
@@ -303,7 +303,7 @@ class Engine:
         self._settled.add(check.spec.id)
 
     def _flush(self) -> None:
-        """Hand over what there is.  Ticks do it for successes: a timer of its own would wake the process once more."""
+        """Report the results so far.  Ticks do it for successes: another timer would wake the process once more."""
         self._flush_at = math.inf
         results, self._results = self._results, []
         if results:
@@ -326,7 +326,7 @@ class Engine:
 def over_time(progress: Progress, *, timeout_s: float, late_s: float) -> Failed | Errored:
     """The result of a probe that ran out of time, noticed ``late_s`` after its deadline."""
     if late_s > LATE_S:
-        return Errored(ErrorReason.LATE, f"this program was busy for {late_s:.2f} s when the time was over")
+        return Errored(ErrorReason.LATE, f"lvs-agent was busy for {late_s:.2f} s when the time was over")
     detail = f"no answer within {timeout_s:g} s: waiting for {progress.waiting_for}"
     match progress.stage:
         case Stage.QUEUED:

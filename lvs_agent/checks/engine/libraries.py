@@ -1,7 +1,7 @@
-"""What probes import late: client libraries and what goes with them, which only agents with such checks need.
+"""The libraries that probes import late: client libraries and their parts, which only agents with such checks need.
 
-Importing one takes some hundredths of a second, in which a loop would stand still with all its checks.  So whoever puts
-checks in force has this done before, and beside the loop; a probe finds it there.
+Importing one takes some hundredths of a second, during which the loop would stop with all its checks.  So they are
+imported before the checks are put in force, and in a thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lvs_agent.model.check import CheckSpec
 from lvs_agent.settings.check import IDNA_CODEC, CheckSettings
 
 TLS = ("cryptography.x509", IDNA_CODEC)
-"""What reads the certificates of servers, and what takes their names."""
+"""Needed to read servers' certificates, and to encode their names."""
 
 
 def libraries(settings: CheckSettings) -> frozenset[str]:
@@ -23,9 +23,9 @@ def libraries(settings: CheckSettings) -> frozenset[str]:
 
 
 def load(specs: Iterable[CheckSpec]) -> None:
-    """Import all that the probes of ``specs`` will.  To be called beside the loop.
+    """Import all that the probes of ``specs`` will.  To be called in a thread.
 
-    What cannot be imported is left to the probe, which tells why.
+    What cannot be imported is left to the probe, whose result says why.
     """
     different = {id(spec.target.settings): spec.target.settings for spec in specs}.values()
     for name in sorted(set().union(*map(libraries, different))):

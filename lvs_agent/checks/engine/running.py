@@ -28,16 +28,16 @@ class RunningCheck:
 
     ``run``: what its probes are given.  ``due``: when it runs next, or None once it is gone.  ``interval_s``: the
     interval that holds now.  ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that
-    was left out because the one before it was still at it.  ``well``: its last probe passed, and it is not down.
-    ``doubted``: its last result speaks against what it says.  ``is_settled``: no later result can say anything else,
+    was skipped because the one before it still ran.  ``is_up``: its last probe passed, and it is not down.
+    ``doubted``: its last result contradicts its state.  ``is_settled``: no later result can say anything else,
     so it need not run again.  ``deadline``: of the running probe, None while none runs.  ``started``: the last probe;
     minus infinity before the first.  All times are seconds of the monotonic clock.
     """
 
     __slots__ = (
         "_alternating", "_checker", "_coroutine", "_failures", "_finished", "_poller", "_resume", "_task", "deadline",
-        "doubted", "down", "due", "fraction", "interval_s", "is_settled", "off_grid", "owed", "run", "spec", "started",
-        "started_late", "timeout_s", "well",
+        "doubted", "down", "due", "fraction", "interval_s", "is_settled", "is_up", "off_grid", "owed", "run", "spec",
+        "started", "started_late", "timeout_s",
     )  # fmt: skip
 
     def __init__(
@@ -55,7 +55,7 @@ class RunningCheck:
         self.fraction = fraction
         self.down = False
         self.doubted = False
-        self.well = False
+        self.is_up = False
         self.is_settled = False
         self._failures = 0
         self.interval_s = spec.interval_s
@@ -75,7 +75,7 @@ class RunningCheck:
         self._resume = self._step
 
     def set_down(self, *, down: bool) -> None:
-        """Let the interval for servers that are down hold, or the usual one."""
+        """Use the interval for servers that are down, or the usual one."""
         self.down = down
         self.doubted = False
         self._choose_interval()
@@ -84,9 +84,9 @@ class RunningCheck:
         self.interval_s = interval_of(self.spec, down=self.down, doubted=self.doubted)
 
     def note(self, result: CheckResult) -> None:
-        """Take in the result of the last probe, however it came about."""
+        """Note the result of the last probe, or of its deadline."""
         self.deadline = None
-        self.well = isinstance(result, Passed) and not self.down
+        self.is_up = isinstance(result, Passed) and not self.down
         if self.spec.fast_interval_s is not None and not isinstance(result, Errored):
             self.doubted = isinstance(result, Passed) is self.down
             self._choose_interval()
@@ -161,7 +161,7 @@ class RunningCheck:
         self._finished(self, result)
 
     async def _as_task(self, checker: Checker) -> None:
-        # The probe's coroutine is made here: a task that is cancelled before it ran must leave none that nobody awaits.
+        # The probe's coroutine is made here: a task that is cancelled before it ran must not leave one unawaited.
         try:
             result = await checker.probe(self.spec.target, self.run)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others

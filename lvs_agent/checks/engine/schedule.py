@@ -1,4 +1,4 @@
-"""When a check runs.  Pure: every function takes the time as a number of seconds and gives one back.
+"""When a check runs.  Pure: every function takes and returns times in seconds.
 
 Each check owns a grid: the times ``(fraction + k) * interval`` for every integer k, on a clock that never jumps.
 ``fraction`` (0 <= fraction < 1) is a hash of the check's id, so checks spread evenly, and a check keeps its times
@@ -54,6 +54,6 @@ def run_after_change(*, fraction: float, interval_s: float, last: float, now: fl
 
 
 def interval_of(spec: CheckSpec, *, down: bool, doubted: bool) -> float:
-    """Seconds between two runs while ``spec`` says ``down`` or not, and its last result speaks against that or not."""
+    """Seconds between two runs while ``spec`` says ``down`` or not, and its last result contradicts that or not."""
     interval_s = spec.down_interval_s if down else spec.interval_s
     return min(interval_s, spec.fast_interval_s) if doubted and spec.fast_interval_s is not None else interval_s

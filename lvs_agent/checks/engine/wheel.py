@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 SLOT_S = 0.02
 """Length of a slot in seconds: nothing is handled early, and nothing later than this by design.
 
-Each slot wakes the process once, and what it finds in the processor's caches by then is not its own: docs/adr/0008.
+Each slot wakes the process once, when other programs have replaced its data in the processor's caches: docs/adr/0008.
 """
 
 Entry = TypeVar("Entry")

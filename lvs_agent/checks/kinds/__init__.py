@@ -1,4 +1,4 @@
-"""Checkers: one module or package each, found by looking.  A checker is a module of this package with
+"""The kinds of checks: one module or package each, found by looking.  A checker is a module of this package with
 
 - ``Settings``: a frozen subclass of ``CheckSettings``; its fields are the keys of the check's TOML table;
 - ``async def probe(target: Target, run: ProbeRun) -> CheckResult``: one run.  ``target`` is data and never changes;
@@ -8,10 +8,10 @@ A module may say ``INLINE = True``: its probe awaits nothing but a poller's sock
 without the price of an asyncio task.  One that also says ``CONSTANT = True`` depends on nothing but its target: it
 runs until its result is believed, and then never again.
 
-Its module name is its ``type`` in the configuration.  Nothing else has to be touched.  A checker that needs more than
+Its module's name is its ``type`` in the configuration.  Nothing else has to be changed.  A checker that needs more than
 one module is a package; what several checkers share is in modules whose names begin with an underscore.
 
-The engine owns interval, deadline and cancellation; a probe that is cancelled gives back what it holds and lets the
+The engine owns interval, deadline and cancellation; a probe that is cancelled releases what it holds and lets the
 cancellation through.
 """
 
@@ -43,14 +43,14 @@ class Checker:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the library of its extra is installed, as far as can be told without importing it."""
+        """Whether the library of its extra is installed, as far as this shows without importing it."""
         library = self.settings.extra_library
         return library is None or importlib.util.find_spec(library) is not None
 
 
 class _Checkers(Mapping[str, Checker]):
     """Every checker by its kind, in alphabetical order.  Asking for one imports that one alone: a start must not wait
-    for the libraries of checks that nobody configured.
+    for the libraries of checks that are not configured.
     """
 
     def __init__(self) -> None:

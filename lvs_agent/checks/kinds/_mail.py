@@ -28,7 +28,7 @@ def _starttls(value: object) -> StartTls:
     try:
         return StartTls(value)
     except ValueError:
-        raise ValueError('"off" or "required" is wanted') from None
+        raise ValueError('must be "off" or "required"') from None
 
 
 def _one_line(value: str) -> str:
@@ -46,11 +46,11 @@ class LoginSettings(CheckSettings):
     """Keys of a check of a mail server: what it must offer, and how to log in."""
 
     capability: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
-    """What the server must offer, the last time that it is asked (under TLS where that is spoken), in upper or lower
-    case: a keyword, or a keyword with words that must stand behind it.  "SIZE" and "AUTH PLAIN" for smtp, "AUTH=PLAIN"
-    for imap, "SASL PLAIN" for pop."""
+    """A capability that the server must offer when it is asked last (with STARTTLS: after it), in upper or lower case:
+    a keyword, or a keyword with words that must follow it.  "SIZE" and "AUTH PLAIN" for smtp, "AUTH=PLAIN" for imap,
+    "SASL PLAIN" for pop."""
     user: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
-    """Who logs in.  Without it nobody does."""
+    """User to log in as.  Without it there is no login."""
     password: Annotated[Secret, AfterValidator(_secret_line)] | None = None
     """The password of user.  It is never printed."""
 
@@ -72,7 +72,7 @@ class EncryptedSettings(LoginSettings):
     """Keys of a check of a mail server that speaks TLS from the start."""
 
     tls: TlsSettings = Field(default_factory=TlsSettings)
-    """How TLS is spoken, and what is asked of the server's certificate."""
+    """Settings of TLS and of the certificate's verification."""
 
 
 class StartTlsSettings(LoginSettings):
@@ -81,9 +81,9 @@ class StartTlsSettings(LoginSettings):
     starttls: Annotated[StartTls, BeforeValidator(_starttls, json_schema_input_type=str)] = StartTls.OFF
     """"required": change to TLS first of all, and fail where that is not offered.  "off": stay without TLS."""
     tls: TlsSettings = Field(default_factory=TlsSettings)
-    """How TLS is spoken after starttls, and what is asked of the server's certificate."""
+    """Settings of TLS after starttls, and of the certificate's verification."""
     allow_plain: bool = False
-    """Whether the password may be sent without TLS, where everyone on the way can read it."""
+    """Whether the password may be sent without TLS, readable to everyone on the network path."""
 
     @model_validator(mode="after")
     def _login_is_private(self) -> Self:
@@ -101,13 +101,13 @@ class StartTlsSettings(LoginSettings):
         return self.starttls is StartTls.REQUIRED
 
 
-def demand(wanted: str | None, *, offered: Iterable[str], of: str) -> None:
-    """Raise CheckFailed where ``wanted`` is not among the ``offered`` lines, each a keyword with words behind it."""
-    if wanted is None:
+def demand(capability: str | None, *, offered: Iterable[str], of: str) -> None:
+    """Raise CheckFailed if ``capability`` is not among the ``offered`` lines, each a keyword followed by words."""
+    if capability is None:
         return
-    keyword, *words = wanted.upper().split() or [""]
+    keyword, *words = capability.upper().split() or [""]
     for line in offered:
         first, *others = line.upper().split() or [""]
         if first == keyword and set(words) <= set(others):
             return
-    raise CheckFailed(FailureReason.CONTENT, f"{of}: {wanted} is not offered")
+    raise CheckFailed(FailureReason.CONTENT, f"{of}: {capability} is not offered")

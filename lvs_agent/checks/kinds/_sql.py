@@ -20,12 +20,12 @@ ANSWER_LIMIT = 262_144
 
 def _statement(value: str) -> str:
     if "\0" in value or not value.strip():
-        raise ValueError("a statement is wanted, without NUL characters")
+        raise ValueError("must be a statement without NUL characters")
     return value
 
 
 class Expectations(Strict):
-    """Keys of the ``expect`` table of a database check: what the server must say of itself."""
+    """Keys of the ``expect`` table of a database check: what the server must report."""
 
     read_only: bool | None = None
     """Whether the server must refuse to write (true) or must not (false).  Without it, either will do."""
@@ -37,7 +37,7 @@ class QuerySettings(CheckSettings):
     """Keys that every check of a database has."""
 
     user: Line
-    """Who logs in.  Give it no rights but those that the check needs."""
+    """User to log in as.  Give it only the rights that the check needs."""
     password: SecretLine | None = None
     """The user's password."""
     query: Annotated[str, Field(max_length=10_000), AfterValidator(_statement)] | None = None
@@ -65,7 +65,7 @@ class QuerySettings(CheckSettings):
 def row_fits(settings: QuerySettings, row: tuple[object, ...] | None) -> str:
     """What the first row of the query says, in words.  Raises CheckFailed."""
     if row is None:
-        raise CheckFailed(FailureReason.CONTENT, "the query gave no row")
+        raise CheckFailed(FailureReason.CONTENT, "the query returned no row")
     if settings.pattern is not None:
         first = row[0] if row else None
         text = first.decode("utf-8", "replace") if isinstance(first, bytes) else "" if first is None else str(first)
@@ -73,7 +73,7 @@ def row_fits(settings: QuerySettings, row: tuple[object, ...] | None) -> str:
             raise CheckFailed(
                 FailureReason.CONTENT, "expect_regex does not match the first column of the query's first row"
             )
-    return "the query gave a row"
+    return "the query returned a row"
 
 
 def read_only_fits(expect: Expectations, *, read_only: bool) -> str:

@@ -1,4 +1,4 @@
-"""What the server's own agent says of it, as HAProxy's agent-check has it: state and share of its weight."""
+"""What an agent on the server reports, as with HAProxy's agent-check: state and share of the weight."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ type = "agent"
 port = 9777
 send = "state\\n"
 """
-PASSES = "The agent says up or ready, a share of the weight, drain (weight 0), or nothing that speaks against it."
+PASSES = "The agent says up or ready, a share of the weight, drain (weight 0), or nothing else."
 FAILS = {
     FailureReason.STATUS: "it says down, failed, fail, stopped or maint",
-    FailureReason.PROTOCOL: "it says nothing, or what HAProxy's agents do not say",
+    FailureReason.PROTOCOL: "it says nothing, or a word that HAProxy's agents do not use",
 }
 SEEN = "A connection that is closed after one line."
 
 _PERCENT = re.compile(r"(\d{1,4})%")
 _UP = frozenset({"up", "ready"})
 _DOWN = frozenset({"down", "fail", "failed", "stopped", "maint"})
-"""HAProxy knows no "failed" and passes it over; an agent that says it means what it says."""
+"""HAProxy does not know "failed" and ignores it; here it means down."""
 _IGNORED = re.compile(r"maxconn:\d+")
 
 
@@ -41,7 +41,7 @@ class Settings(CheckSettings):
     gives_weight: ClassVar[bool] = True
 
     send: Annotated[str, Field(max_length=1_000)] = ""
-    """What is sent first; many agents want nothing."""
+    """What is sent first; many agents need nothing."""
 
 
 async def probe(target: Target, run: ProbeRun) -> CheckResult:
@@ -51,28 +51,28 @@ async def probe(target: Target, run: ProbeRun) -> CheckResult:
     async def talk(dialogue: Dialogue) -> Passed | Failed:
         if settings.send:
             await dialogue.send_raw(settings.send.encode())
-        line = await dialogue.line(of="the agent's word")
+        line = await dialogue.line(of="the agent's line")
         return judge(line.decode("utf-8", "replace"))
 
     return await converse(target, run, talk)
 
 
-def judge(line: str, *, who: str = "the agent") -> Passed | Failed:
-    """What an agent's line says: words parted by blanks or commas, then ``#`` and a reason.  ``who`` has said it."""
+def judge(line: str, *, source: str = "the agent") -> Passed | Failed:
+    """What an agent's line says: words separated by blanks or commas, then ``#`` and a reason.  ``source`` said it."""
     said, _, reason = line.partition("#")
     words = said.replace(",", " ").split()
     detail = printable(" ".join(words) + (f" ({reason.strip()})" if reason.strip() else ""))
     if not words:
-        return Failed(FailureReason.PROTOCOL, f"{who} said nothing")
+        return Failed(FailureReason.PROTOCOL, f"{source} said nothing")
     percent: int | None = None
     for word in words:
         share = _PERCENT.fullmatch(word)
         if word.lower() in _DOWN:
-            return Failed(FailureReason.STATUS, f"{who} says {detail}")
+            return Failed(FailureReason.STATUS, f"{source} says {detail}")
         if share:
             percent = min(int(share[1]), MOST_PERCENT) if percent != 0 else 0
         elif word.lower() == "drain":
             percent = 0
         elif word.lower() not in _UP and not _IGNORED.fullmatch(word):
-            return Failed(FailureReason.PROTOCOL, f"not an agent's word: {printable(word)}")
-    return Passed(f"{who} says {detail}", weight_percent=100 if percent is None else percent)
+            return Failed(FailureReason.PROTOCOL, f"not a word of an agent: {printable(word)}")
+    return Passed(f"{source} says {detail}", weight_percent=100 if percent is None else percent)

@@ -1,4 +1,4 @@
-"""Program to run; it must end with status 0."""
+"""Program to run; it must exit with status 0."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ timeout = "10s"
 """
 PASSES = "The program ends with exit status 0 within the timeout."
 FAILS = {
-    FailureReason.EXEC: "another exit status, or a signal has ended it; the first line of its output is shown",
-    FailureReason.READ_TIMEOUT: "it has not ended in time, and is killed with everything that it started",
+    FailureReason.EXEC: "another exit status, or it was ended by a signal; the first line of its output is shown",
+    FailureReason.READ_TIMEOUT: "it did not end in time, and is killed with everything that it started",
 }
 SEEN = "Whatever the program does."
 
@@ -39,7 +39,7 @@ _NOT_EXECUTABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EN
 
 def _command(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value or not value[0].startswith("/"):
-        raise ValueError('a list is wanted that starts with the full path of a program, like ["/usr/lib/check", "-v"]')
+        raise ValueError('must be a list that starts with the full path of a program, like ["/usr/lib/check", "-v"]')
     for argument in value:
         _check_text(argument)
     return value
@@ -48,7 +48,7 @@ def _command(value: tuple[str, ...]) -> tuple[str, ...]:
 def _environment(value: dict[str, Secret]) -> dict[str, Secret]:
     for name, secret in value.items():
         if not _VARIABLE.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a variable")
+            raise ValueError(f"{name!r} is not the name of a variable")
         _check_text(secret.get_secret_value())
     return value
 
@@ -93,11 +93,11 @@ async def probe(target: Target, run: ProbeRun) -> CheckResult:
     progress.stage = Stage.QUEUED
     progress.waiting_for = "a free place to run the command"
 
-    def started(waited: bool) -> None:  # noqa: FBT001 - the one thing that is told
+    def started(waited: bool) -> None:  # noqa: FBT001 - its only argument
         progress.waiting_for = "the command to end"
         if waited:
             # The queue has used up a part of its time, so running out of it proves nothing about the server.
-            progress.waiting_for += ", which started late for want of a free place"
+            progress.waiting_for += ", which started late because no place was free"
         else:
             progress.stage = Stage.CONNECTED
 
@@ -111,7 +111,7 @@ async def probe(target: Target, run: ProbeRun) -> CheckResult:
 
 
 def judge(ended: Ended) -> Passed | Failed:
-    """What the end of the program says about the server."""
+    """What the program's end means for the server."""
     line = ended.first_line
     if ended.exit_status == 0:
         return Passed(line)

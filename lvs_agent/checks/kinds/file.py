@@ -1,4 +1,4 @@
-"""Word in a file of this host, in the grammar of the agent check: up, down, drain or a share of the weight."""
+"""A word in a file of this host, as in the agent check: up, down, drain or a share of the weight."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILS = {
     FailureReason.STATUS: "it says down, failed, fail, stopped or maint",
     FailureReason.PROTOCOL: "it says nothing, or something else",
 }
-SEEN = "Nothing: the server is not asked."
+SEEN = "Nothing: the server is not contacted."
 
 
 class Settings(CheckSettings):
@@ -50,7 +50,7 @@ async def probe(target: Target, run: ProbeRun) -> CheckResult:
         outcome = outcome_of(problem)
         # Whatever is wrong with the file is wrong with us: it says nothing about the server.
         return outcome if isinstance(outcome, Errored) else Failed(FailureReason.EXEC, f"{path}: {outcome.detail}")
-    return judge(content.decode("utf-8", "replace").partition("\n")[0], who="the file")
+    return judge(content.decode("utf-8", "replace").partition("\n")[0], source="the file")
 
 
 def _read(path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""HTTPS request; certificate, status and body must be as wanted."""
+"""HTTPS request; certificate, status and body must be as configured."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Settings(HttpSettings):
     default_port: ClassVar[int | None] = 443
 
     tls: TlsSettings = Field(default_factory=TlsSettings)
-    """How TLS is spoken, and what is asked of the server's certificate."""
+    """Settings of TLS and of the certificate's verification."""
 
     @property
     def scheme(self) -> str:

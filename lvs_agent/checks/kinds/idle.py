@@ -1,4 +1,4 @@
-"""TCP connection that is held open; its loss is noticed at once, not at the next check."""
+"""TCP connection that is kept open; its loss is noticed at once, not at the next check."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ EXAMPLE = """
 type = "idle"
 interval = "5s"
 """
-PASSES = "The connection stands, or the server accepts another one in its place at once."
+PASSES = "The connection is open, or the server accepts a new one at once."
 FAILS = {
-    FailureReason.REFUSED: "nobody listens there",
-    FailureReason.UNREACHABLE: "the host is not there",
-    FailureReason.CONNECT_TIMEOUT: "it does not accept in time",
+    FailureReason.REFUSED: "the port is closed",
+    FailureReason.UNREACHABLE: "the host cannot be reached",
+    FailureReason.CONNECT_TIMEOUT: "it does not accept the connection in time",
 }
-SEEN = "A connection without a byte.  Where the server ends idle connections, it is made again at once."
+SEEN = "A connection without a byte.  If the server ends idle connections, a new one is made at once."
 
 _MOST_HEARD = 65_536
-"""Bytes after which a server that talks all the time is hung up on; few say more than a greeting."""
+"""Bytes after which the connection to a server that keeps sending is closed; few send more than a greeting."""
 _RECEIVE_SIZE = 4_096
 
 
@@ -97,7 +97,7 @@ class Held:
         if not heard:
             self._lose("the server had closed the connection")
         elif self._heard > _MOST_HEARD:
-            self._lose("the server would not stop talking")
+            self._lose("the server did not stop sending")
 
     def _lose(self, why: str) -> None:
         self.lost = why.lower()

@@ -1,4 +1,4 @@
-"""IMAP dialogue over TLS up to LOGOUT, with a login where wanted; no mailbox is opened."""
+"""IMAP dialogue over TLS up to LOGOUT, with a login if configured; no mailbox is opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PASSES = (
     "The handshake succeeds and everything is as with imap behind it: the banner, CAPABILITY, NOOP, and capability and"
     " login where they are configured, up to LOGOUT; no mailbox is opened, and nothing is expunged."
 )
-FAILS = {**imap.FAILS, FailureReason.CONTENT: "the wanted capability is not offered"}
+FAILS = {**imap.FAILS, FailureReason.CONTENT: "the required capability is not offered"}
 SEEN = imap.SEEN
 
 

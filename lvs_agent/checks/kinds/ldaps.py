@@ -1,4 +1,4 @@
-"""LDAP bind over TLS from the start; an entry must be found where one is asked for."""
+"""LDAP bind over TLS from the start; an entry must be found if one is configured."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ dn_regex = "(?i)^dc=example,"
 
 PASSES = ldap.PASSES
 
-FAILS = ldap.FAILS | {FailureReason.TLS: "the handshake or the certificate is wrong, or the port speaks no TLS"}
+FAILS = ldap.FAILS | {FailureReason.TLS: "the handshake or the certificate is wrong, or the server does not speak TLS"}
 
 SEEN = ldap.SEEN
 
@@ -37,11 +37,11 @@ class Settings(ldap.LdapSettings):
     default_port: ClassVar[int | None] = 636
 
     tls: TlsSettings = Field(default_factory=TlsSettings)
-    """How TLS is spoken, and what is asked of the server's certificate."""
+    """Settings of TLS and of the certificate's verification."""
 
 
 def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
-    """One session over TLS: bind, search where wanted, unbind."""
+    """One session over TLS: bind, search if configured, unbind."""
     settings: Settings = target.settings
     return converse(target, run, _talk, tls=settings.tls)
 

@@ -18,11 +18,11 @@ EXAMPLE = """
 type = "memcached"
 """
 
-PASSES = "The server tells its version."
+PASSES = "The server reports its version."
 
 FAILS = {
-    FailureReason.STATUS: "the server answers with an error, as one does that wants a login first",
-    FailureReason.PROTOCOL: "the answer is not that of memcached, or the server hangs up",
+    FailureReason.STATUS: "the server answers with an error, for example because it requires a login first",
+    FailureReason.PROTOCOL: "the answer is not that of memcached, or the server closes the connection",
     FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
 }
 
@@ -37,7 +37,7 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = 11211
 
     tls: TlsSettings | None = None
-    """How TLS is spoken, and what is asked of the server's certificate.  Without it there is no TLS."""
+    """Settings of TLS and of the certificate's verification.  Without this table TLS is not used."""
 
 
 def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:

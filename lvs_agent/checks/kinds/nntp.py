@@ -28,7 +28,7 @@ PASSES = "The greeting is 200 or 201; with user, the login is accepted; with gro
 
 FAILS = {
     FailureReason.STATUS: "the greeting is another one (400, 502), or the login or the newsgroup is refused",
-    FailureReason.PROTOCOL: "the answer is no NNTP, or the server hangs up",
+    FailureReason.PROTOCOL: "the answer is not NNTP, or the server closes the connection",
     FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
 }
 
@@ -43,15 +43,15 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = 119
 
     user: Line | None = None
-    """Who logs in (AUTHINFO USER, RFC 4643).  Without it nobody does."""
+    """User to log in as (AUTHINFO USER, RFC 4643).  Without it there is no login."""
     password: SecretLine | None = None
     """The password of user."""
     group: Line | None = None
     """A newsgroup that the server must have."""
     starttls: bool = False
-    """Whether to go over to TLS after the greeting (RFC 4642)."""
+    """Whether to start TLS after the greeting (RFC 4642)."""
     tls: TlsSettings | None = None
-    """How TLS is spoken, and what is asked of the server's certificate.  Without starttls it is spoken from the start
+    """Settings of TLS and of the certificate's verification.  Without starttls it is spoken from the start
     (usually on port 563)."""
 
     @model_validator(mode="after")

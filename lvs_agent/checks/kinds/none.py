@@ -1,4 +1,4 @@
-"""No test at all; the server counts as the configuration says."""
+"""No test at all; the server is up or down as the configuration says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEEN = "Nothing."
 
 
 class Fixed(Enum):
-    """What the check always says."""
+    """The result of the check."""
 
     UP = "up"
     DOWN = "down"
@@ -35,7 +35,7 @@ def _fixed(value: object) -> Fixed:
     try:
         return Fixed(value)
     except ValueError:
-        raise ValueError('"up" or "down" is wanted') from None
+        raise ValueError('must be "up" or "down"') from None
 
 
 class Settings(CheckSettings):
@@ -44,11 +44,11 @@ class Settings(CheckSettings):
     uses_port: ClassVar[bool] = False
 
     result: Annotated[Fixed, BeforeValidator(_fixed, json_schema_input_type=str)] = Fixed.UP
-    """"up" or "down"; a server that is down here has failed with the reason "exec", by decision of its operator."""
+    """"up" or "down"; "down" fails with the reason "exec"."""
 
 
 async def probe(target: Target, run: ProbeRun) -> CheckResult:
-    """What the configuration says, at once."""
+    """The configured result, at once."""
     del run
     settings: Settings = target.settings
     if settings.result is Fixed.UP:

@@ -21,7 +21,7 @@ payload_size = "56B"
 PASSES = "The echo reply comes back, with the data that was sent."
 FAILS = {
     FailureReason.READ_TIMEOUT: "no reply",
-    FailureReason.UNREACHABLE: "a router, or the server's own network, says that there is no way to it",
+    FailureReason.UNREACHABLE: "a router, or the server's own network, reports that it cannot be reached",
 }
 SEEN = "Nothing, unless its firewall logs echo requests."
 

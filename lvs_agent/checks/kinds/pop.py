@@ -1,4 +1,4 @@
-"""POP3 dialogue up to QUIT, with TLS and a login where wanted; no mail is touched."""
+"""POP3 dialogue up to QUIT, with TLS and a login if configured; no mail is touched."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ user = "check@example.com"
 password_file = "/etc/lvs-agent/mail-password"
 """
 PASSES = (
-    "The banner is +OK and the server answers CAPA (a refusal will do where no capability is wanted); STLS, capability"
+    "The banner is +OK and the server answers CAPA (a refusal will do if no capability is required); STLS, capability"
     " and login succeed where they are configured, and after a login STAT does. A mailbox that is in use (RFC 2449,"
     " [IN-USE]) passes, since the login was right. The session ends with QUIT; nothing is read or deleted."
 )
 FAILS = {
-    FailureReason.STATUS: "the banner or an answer is -ERR, or the login is refused; the server's words are told",
-    FailureReason.CONTENT: "STLS or the wanted capability is not offered",
-    FailureReason.PROTOCOL: "what comes is no POP3, or the connection ends early",
+    FailureReason.STATUS: "the banner or an answer is -ERR, or the login is refused; the server's message is shown",
+    FailureReason.CONTENT: "STLS or the required capability is not offered",
+    FailureReason.PROTOCOL: "the answer is not POP3, or the connection ends early",
     FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
 }
 SEEN = (
@@ -61,7 +61,7 @@ async def _talk(dialogue: Dialogue) -> Passed:
 
 
 async def use(dialogue: Dialogue, settings: LoginSettings) -> Passed:
-    """What is asked once the connection is as it shall be; for every service that speaks POP3."""
+    """What is asked once TLS has started, or without it; for every service that speaks POP3."""
     offered = await _capabilities(dialogue)
     demand(settings.capability, offered=offered or (), of=_CAPA)
     done = "ready" if settings.login is None else await _log_in(dialogue, *settings.login)
@@ -88,7 +88,7 @@ async def _log_in(dialogue: Dialogue, user: str, password: str) -> str:
 
 
 async def _capabilities(dialogue: Dialogue) -> tuple[str, ...] | None:
-    """What the server offers (RFC 2449); None where it cannot tell."""
+    """What the server offers (RFC 2449); None where it refuses to list it."""
     await dialogue.send("CAPA")
     answer = await _line(dialogue, of=_CAPA)
     if _refuses(answer):
@@ -101,7 +101,7 @@ async def _capabilities(dialogue: Dialogue) -> tuple[str, ...] | None:
 
 
 async def _ask(dialogue: Dialogue, command: str, *, name: str = "") -> None:
-    """Send ``command``, which is ``name`` to who reads of it.  Raises CheckFailed where it is refused."""
+    """Send ``command``, shown as ``name`` in results.  Raises CheckFailed where it is refused."""
     await dialogue.send(command)
     await _answer(dialogue, of=f"answer to {name or command}")
 

@@ -1,4 +1,4 @@
-"""POP3 dialogue over TLS up to QUIT, with a login where wanted; no mail is touched."""
+"""POP3 dialogue over TLS up to QUIT, with a login if configured; no mail is touched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PASSES = (
     "The handshake succeeds and everything is as with pop behind it: the banner, CAPA, and capability, login and STAT"
     " where they are configured, up to QUIT; nothing is read or deleted."
 )
-FAILS = {**pop.FAILS, FailureReason.CONTENT: "the wanted capability is not offered"}
+FAILS = {**pop.FAILS, FailureReason.CONTENT: "the required capability is not offered"}
 SEEN = pop.SEEN
 
 

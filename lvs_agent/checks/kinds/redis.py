@@ -1,4 +1,4 @@
-"""Redis (or Valkey, KeyDB) PING; the server must answer, and have the role that is wanted."""
+"""Redis (or Valkey, KeyDB) PING; the server must answer, and have the required role."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ PASSES = (
 
 FAILS = {
     FailureReason.STATUS: "the server answers with an error: wrong or missing credentials, still loading",
-    FailureReason.CONTENT: "it has the other role, or its link to the master is down",
-    FailureReason.PROTOCOL: "the answer is not that of Redis, or the server hangs up",
+    FailureReason.CONTENT: "it has another role, or its link to the master is down",
+    FailureReason.PROTOCOL: "the answer is not that of Redis, or the server closes the connection",
     FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
 }
 
-SEEN = "A connection with AUTH (where there is a password), PING, INFO replication (where a role is wanted) and QUIT."
+SEEN = "A connection with AUTH (if there is a password), PING, INFO replication (if role is set) and QUIT."
 
 _INFO_LIMIT = 65_536
 _LONGEST_NUMBER = 10
@@ -58,7 +58,7 @@ def _role(value: object) -> Role:
     try:
         return Role(value)
     except ValueError:
-        raise ValueError('"master" or "replica" is wanted') from None
+        raise ValueError('must be "master" or "replica"') from None
 
 
 class Settings(CheckSettings):
@@ -67,15 +67,15 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = 6379
 
     user: Line | None = None
-    """Who logs in (an ACL user, Redis 6 and newer).  Without it the password is the one of requirepass."""
+    """User to log in as (an ACL user, Redis 6 and newer).  Without it the password is the one of requirepass."""
     password: SecretLine | None = None
-    """Password to log in with.  Without it nobody logs in."""
+    """Password to log in with.  Without it there is no login."""
     role: Annotated[Role | None, BeforeValidator(lambda value: None if value is None else _role(value))] = None
     """"master" or "replica": what the server must be right now.  Without it both pass."""
     linked: bool = False
     """Whether a replica must be connected to its master; needs role = "replica"."""
     tls: TlsSettings | None = None
-    """How TLS is spoken, and what is asked of the server's certificate.  Without it there is no TLS."""
+    """Settings of TLS and of the certificate's verification.  Without this table TLS is not used."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -87,7 +87,7 @@ class Settings(CheckSettings):
 
 
 def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
-    """Log in where wanted, PING, look at the role where wanted, QUIT."""
+    """Log in if configured, PING, compare the role if configured, QUIT."""
     settings: Settings = target.settings
     return converse(target, run, _talk, tls=settings.tls)
 
@@ -98,8 +98,8 @@ async def _talk(dialogue: Dialogue) -> Passed | Failed:
         secret = settings.password.get_secret_value()
         dialogue.hide(secret)
         words = (secret,) if settings.user is None else (settings.user, secret)
-        await _simple(dialogue, "AUTH", *words, wanted="OK")
-    await _simple(dialogue, "PING", wanted="PONG")
+        await _simple(dialogue, "AUTH", *words, expected="OK")
+    await _simple(dialogue, "PING", expected="PONG")
     result: Passed | Failed = Passed("PONG")
     if settings.role is not None:
         result = _judge(await _replication(dialogue), role=settings.role, linked=settings.linked)
@@ -107,10 +107,10 @@ async def _talk(dialogue: Dialogue) -> Passed | Failed:
     return result
 
 
-async def _simple(dialogue: Dialogue, *words: str, wanted: str) -> None:
-    """A command whose answer must be the status ``wanted``."""
+async def _simple(dialogue: Dialogue, *words: str, expected: str) -> None:
+    """A command whose answer must be the status ``expected``."""
     answer = await _ask(dialogue, *words)
-    if answer != f"+{wanted}":
+    if answer != f"+{expected}":
         raise CheckFailed(FailureReason.PROTOCOL, f"{words[0]}: not an answer of Redis: {dialogue.shown(answer)}")
 
 
@@ -138,7 +138,7 @@ async def _ask(dialogue: Dialogue, *words: str) -> str:
 def _judge(info: Mapping[str, str], *, role: Role, linked: bool) -> Passed | Failed:
     has = info.get("role", "")
     if has != _ROLES[role]:
-        return Failed(FailureReason.CONTENT, printable(f"its role is {has or 'not told'}, not {role.value}"))
+        return Failed(FailureReason.CONTENT, printable(f"its role is {has or 'not reported'}, not {role.value}"))
     if linked and (link := info.get("master_link_status")) != "up":
-        return Failed(FailureReason.CONTENT, printable(f"its link to the master is {link or 'not told'}"))
+        return Failed(FailureReason.CONTENT, printable(f"its link to the master is {link or 'not reported'}"))
     return Passed(f"PONG, {role.value}")

@@ -1,4 +1,4 @@
-"""SMTP dialogue up to QUIT, with TLS and a login where wanted; no mail is sent."""
+"""SMTP dialogue up to QUIT, with TLS and a login if configured; no mail is sent."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PASSES = (
     " capability and login succeed where they are configured. The session ends with QUIT; no mail is begun."
 )
 FAILS = {
-    FailureReason.STATUS: "the banner or an answer has another code, or the login is refused; the server's words are"
-    " told",
-    FailureReason.CONTENT: "STARTTLS, the wanted capability, or both AUTH PLAIN and AUTH LOGIN are not offered",
-    FailureReason.PROTOCOL: "what comes is no SMTP, or the connection ends early",
+    FailureReason.STATUS: "the banner or an answer has another code, or the login is refused; the server's message is"
+    " shown",
+    FailureReason.CONTENT: "STARTTLS, the required capability, or both AUTH PLAIN and AUTH LOGIN are not offered",
+    FailureReason.PROTOCOL: "the answer is not SMTP, or the connection ends early",
     FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
 }
 SEEN = (
@@ -44,7 +44,7 @@ _AUTH = "answer to AUTH"
 
 def _helo(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise ValueError('a host name or an address in brackets is wanted, like "director.example.com"')
+        raise ValueError('must be a host name or an address in brackets, like "director.example.com"')
     return value
 
 
@@ -54,7 +54,7 @@ class Settings(StartTlsSettings):
     default_port: ClassVar[int | None] = 25
 
     helo: Annotated[str, Field(max_length=255), AfterValidator(_helo)] = "localhost.localdomain"
-    """The name by which the check introduces itself."""
+    """Name of the client in EHLO and HELO."""
 
 
 async def probe(target: Target, run: ProbeRun) -> CheckResult:

@@ -1,6 +1,6 @@
-"""UDP datagram; it must be answered, as expected where that is said.
+"""UDP datagram; it must be answered, and as expected if that is configured.
 
-UDP itself tells nothing of a server that is not there, so that an answer is required.  With reply = "optional", for
+UDP itself does not show whether a server is there, so an answer is required.  With reply = "optional", for
 servers that never answer, only an ICMP error (the port is closed) is a failure: a server that hangs, or whose host is
 off, passes.
 """
@@ -30,11 +30,11 @@ port = 123
 send_hex = "1b 00000000 00000000 00000000 0000000000000000 0000000000000000 0000000000000000 0000000000000000 00000000"
 expect_hex = "1c"
 """
-PASSES = 'an answer comes and is as expected; with reply = "optional", also that nothing comes for as long as "wait"'
+PASSES = 'an answer comes and is as expected; with reply = "optional", no answer within wait passes too'
 FAILS = {
-    FailureReason.REFUSED: "nobody listens on the port",
-    FailureReason.UNREACHABLE: "a router says that there is no way to the server",
-    FailureReason.CONTENT: "the answer is another one than expected",
+    FailureReason.REFUSED: "the port is closed",
+    FailureReason.UNREACHABLE: "a router reports that the server cannot be reached",
+    FailureReason.CONTENT: "the answer does not contain what is expected",
     FailureReason.READ_TIMEOUT: "no answer",
 }
 SEEN = "a datagram from the director's address; where no answer comes, the same again after 0.3 s, 0.9 s, 2.1 s ..."

@@ -80,7 +80,7 @@ class Connection:
         self._socket.close()
 
     def release(self) -> socket.socket:
-        """The plain socket, blocking, for who goes on without the loop.  The connection is at its end with that."""
+        """The plain socket, blocking, for use without the loop.  The connection must not be used any more."""
         self._poller.forget(self._descriptor)
         if self._mask:
             self._poller.unregister(self._descriptor)
@@ -102,9 +102,9 @@ class Connection:
         return str(host), int(port)
 
     async def connected(self) -> None:
-        """Wait until the server has accepted, and let it speak first."""
+        """Wait until the server has accepted; it may send first."""
         await self._accepted()
-        # A server that speaks first waits for the acknowledgement that was held back for our request: 200 ms.
+        # A server that sends first waits for the acknowledgement that was held back for our request: 200 ms.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     async def _accepted(self) -> None:
@@ -115,7 +115,7 @@ class Connection:
         self._progress.stage = Stage.CONNECTED
 
     async def send(self, data: bytes, *, then: str) -> None:
-        """Send all of ``data``, waiting for the connection where it is not there yet.  ``then``: what comes next."""
+        """Send all of ``data``, waiting for the connection if it is not established yet.  ``then``: what comes next."""
         while data:
             try:
                 sent = self._socket.send(data)
@@ -145,7 +145,7 @@ class Connection:
                 await self._ready(READ_WRITE)
 
     async def encrypt(self, context: ssl.SSLContext, *, server_name: str | None) -> ssl.SSLSocket:
-        """Speak TLS from here on.  The socket that is returned belongs to the connection still."""
+        """Start TLS.  The socket that is returned still belongs to the connection."""
         await self._accepted()
         self._progress.waiting_for = "TLS handshake"
         plain = socket.socket(fileno=self._socket.detach())
@@ -178,7 +178,7 @@ class Connection:
 
 
 async def connect(target: Target, run: ProbeRun) -> CheckResult:
-    """Connect, then close in order.  Nothing is sent, what the server sends is not read, no setting counts."""
+    """Connect, then close in order.  Nothing is sent or read, and no setting counts."""
     try:
         with Connection(run.cached(endpoint_of, target.address, target.port or 0), run) as connection:
             await connection.connected()

@@ -1,7 +1,7 @@
-"""One question and its answer over UDP, on a connected socket: what comes from elsewhere is not heard.
+"""One question and its answer over UDP, on a connected socket: datagrams from elsewhere are not received.
 
-A datagram may be lost, so the question is sent again, after ``FIRST_RESEND_S`` and then each time twice as late.  The
-deadline is the engine's.
+A datagram may be lost, so the question is sent again after ``FIRST_RESEND_S``, and then with twice the wait each time.
+The deadline is the engine's.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def ask(target: Target, run: ProbeRun, question: Question, accept: Callabl
     run.progress.waiting_for = "an answer"
     with socket.socket(family, _DATAGRAM) as opened:
         opened.connect(address)
-        # UDP has no connection to wait for: from here on silence is the server's.
+        # UDP has no connection to wait for: from here on, silence is the server's failure.
         run.progress.stage = Stage.CONNECTED
         descriptor = opened.fileno()
         poller.register(descriptor, READ)
@@ -54,14 +54,14 @@ async def ask(target: Target, run: ProbeRun, question: Question, accept: Callabl
                 else:
                     if answer is not None:
                         return answer
-                    await asyncio.sleep(0)  # a server that floods must not keep others, and the deadline, waiting
+                    await asyncio.sleep(0)  # a server that floods must not delay others and the deadline
         finally:
             questions.stop()
             poller.forget(descriptor)
 
 
 class _Questions:
-    """The question, sent now and from time to time again until ``stop``."""
+    """The question, sent now and repeated until ``stop``."""
 
     def __init__(self, opened: socket.socket, question: bytes) -> None:
         self._socket = opened
@@ -75,7 +75,7 @@ class _Questions:
         self._timer = asyncio.get_running_loop().call_later(self._again_s, self._resend)
 
     def _resend(self) -> None:
-        with suppress(OSError):  # what is wrong with the way shows where the answer is read
+        with suppress(OSError):  # errors of the path show where the answer is read
             self._socket.send(self._question)
         self._again_s *= 2
         self._plan()

@@ -1,6 +1,6 @@
 """A dialogue in lines with a text server: SMTP, POP3, IMAP, NNTP, FTP, Redis and the like.
 
-``converse`` opens the connection, lets a probe talk, and turns whatever goes wrong into a result.  What is read is
+``converse`` opens the connection, lets a probe talk, and turns every error into a result.  What is read is
 capped: a line at ``LINE_LIMIT``, everything of one probe at ``TOTAL_LIMIT`` and ``LINES_LIMIT``.  The deadline is the
 engine's.  Nothing here awaits anything but the poller, so that a checker may be ``INLINE``.
 """
@@ -45,7 +45,7 @@ class Reply(NamedTuple):
 
 
 class CheckFailed(Exception):
-    """The server has said something that ends the dialogue.  ``result`` is what the probe has to say about it."""
+    """The server's answer ends the dialogue.  ``result`` is the result of the probe."""
 
     def __init__(self, reason: FailureReason, detail: str) -> None:
         super().__init__(detail)
@@ -74,17 +74,17 @@ class Dialogue:
         return self._connection.own_address
 
     def hide(self, *secrets: str) -> None:
-        """Keep ``secrets``, which are sent or about to be, out of all that ``shown`` makes of the server's words."""
+        """Keep ``secrets``, which are sent or about to be, out of what ``shown`` returns."""
         self._secrets += (secret for secret in secrets if secret)
 
     def shown(self, words: str) -> str:
-        """The server's words as they may stand in a result."""
+        """The server's words as they may appear in a result."""
         for secret in self._secrets:
             words = words.replace(secret, _HIDDEN)
         return printable(words)
 
     async def line(self, *, of: str) -> bytes:
-        """The next line without its end.  ``of`` says what it belongs to, for who waits for it in vain."""
+        """The next line without its end.  ``of`` says what it belongs to, for the result if it does not come."""
         self.run.progress.waiting_for = of
         while (end := self._buffer.find(b"\n", 0, LINE_LIMIT + 1)) < 0:
             if len(self._buffer) > LINE_LIMIT:
@@ -139,19 +139,17 @@ class Dialogue:
         await self._connection.send(data, then="an answer")
 
     async def leave(self, command: str) -> None:
-        """Say ``command``, so that the server sees an orderly end; whatever it answers, even nothing but its closing,
-        is fine.
-        """
+        """Send ``command``, so that the server sees an orderly end; any answer is fine, or none."""
         with suppress(CheckFailed, OSError):
             await self.send(command)
             await self.line(of="goodbye")
 
     def end_sending(self) -> None:
-        """Tell the server that nothing more will be sent; not over TLS."""
+        """Show the server that nothing more will be sent; not over TLS."""
         self._connection.end_sending()
 
     async def start_tls(self, settings: TlsSettings) -> None:
-        """Speak TLS from here on.  What the server sent in plain before that is an attack, and ends the dialogue."""
+        """Start TLS.  What the server sent in plain before that is an attack, and ends the dialogue."""
         if self._buffer:
             raise CheckFailed(FailureReason.PROTOCOL, "the server sent more than its answer before TLS began")
         self.certificate_not_after = await start_tls(
@@ -189,7 +187,7 @@ Talk = Callable[[Dialogue], Awaitable[Passed | Failed]]
 
 
 async def converse(target: Target, run: ProbeRun, talk: Talk, *, tls: TlsSettings | None = None) -> CheckResult:
-    """The result of ``talk`` over a new connection, which speaks TLS from its start where ``tls`` is given."""
+    """The result of ``talk`` over a new connection, with TLS from its start where ``tls`` is given."""
     try:
         with Connection(run.cached(endpoint_of, target.address, target.port or 0), run) as connection:
             dialogue = Dialogue(connection, target, run)

@@ -1,7 +1,7 @@
-"""What an ``OSError`` of a probe says: something about the server (failed), or something about us (errored).
+"""What an ``OSError`` of a probe means: something about the server (failed), or something about us (errored).
 
-The rule: whatever answered came from the server or from the way to it and is the server's; whatever our own kernel
-refused before anything was sent is ours.  An EHOSTUNREACH is an answer (a router's ICMP message, or a neighbour that
+The rule: an answer came from the server or from the path to it, so it is the server's; what our own kernel refused
+before anything was sent is ours.  An EHOSTUNREACH is an answer (a router's ICMP message, or a neighbour that
 does not answer ARP), so it is the server's; an ENETUNREACH is our own missing route.
 """
 
@@ -54,7 +54,7 @@ _OURS: Mapping[int, ErrorReason] = MappingProxyType(
 
 
 def outcome_of(problem: OSError) -> Failed | Errored:
-    """The result of a probe that ended with ``problem``.  An errno that nobody expects is ours: it proves nothing."""
+    """The result of a probe that ended with ``problem``.  An unexpected errno is ours: it proves nothing."""
     number = problem.errno or 0
     reason = _SERVERS.get(number)
     if reason is not None:

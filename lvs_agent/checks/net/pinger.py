@@ -47,7 +47,7 @@ class Waiting:
 
 
 class Pinger:
-    """Sends echo requests and hands answers to those who wait.  Sockets are opened when first wanted."""
+    """Sends echo requests and passes on their answers.  Sockets are opened by the first request."""
 
     def __init__(self) -> None:
         self._sockets: dict[Family, IcmpSocket] = {}
@@ -70,7 +70,7 @@ class Pinger:
 
 
 class IcmpSocket:
-    """One ICMP socket and the requests that wait on it.  Raises OSError where no socket may be had."""
+    """One ICMP socket and the requests that wait on it.  Raises OSError where no socket can be opened."""
 
     def __init__(self, family: Family, loop: asyncio.AbstractEventLoop) -> None:
         self._family = family
@@ -132,7 +132,7 @@ class IcmpSocket:
             except BlockingIOError:
                 break
             except OSError:
-                break  # an ICMP error, which the error queue tells in full
+                break  # an ICMP error, which the error queue has in full
             self._receive(packet, str(sender[0]))
         if not self._is_raw:
             self._read_problems()
@@ -148,7 +148,7 @@ class IcmpSocket:
                 pass
 
     def _replied(self, sequence: int, payload: bytes, sender: str) -> None:
-        """Accept a reply that quotes the token, from the address that was asked."""
+        """Accept a reply with the token, from the address that was asked."""
         waiting = self._waiting.get(sequence)
         if waiting is None or not payload.startswith(waiting.token):
             return

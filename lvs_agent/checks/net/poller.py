@@ -24,11 +24,11 @@ _BATCH = 512
 
 
 class Poller:
-    """The sockets of one loop that somebody waits for.
+    """The sockets that the probes of one loop wait for.
 
     ``register`` watches a socket (its descriptor, and ``READ`` or ``READ_WRITE``) until it is closed or
     ``unregister`` ends it; ``modify`` changes for what.  All are the epoll object's own methods and raise OSError.
-    It can be made without a loop; nobody is resumed before ``open``.
+    It can be made without a loop; no probe is resumed before ``open``.
     """
 
     __slots__ = ("_epoll", "_loop", "_waiting", "modify", "register", "running", "unregister")
@@ -60,11 +60,11 @@ class Poller:
         yield from future
 
     def forget(self, descriptor: int) -> None:
-        """Nobody waits for this socket any more.  To be called before it is closed, if somebody may still wait."""
+        """Stop waiting for this socket.  To be called before it is closed, if a probe may still wait for it."""
         self._waiting.pop(descriptor, None)
 
     def poll(self) -> None:
-        """Resume everyone whose socket is ready."""
+        """Resume every probe whose socket is ready."""
         waiting = self._waiting
         for descriptor, _ in self._epoll.poll(0, _BATCH):
             resume = waiting.pop(descriptor, None)

@@ -1,8 +1,8 @@
-"""Threads for client libraries that block: few enough, each given back as soon as nobody waits for it.
+"""Threads for client libraries that block, with a limit on their number.
 
-A thread lives as long as its call, so there is none where nothing blocks.  Who calls says how the call is made to
-return early (by shutting its socket down); a probe that is cancelled uses that and waits until the thread has ended,
-because it may still use the socket that the probe wants to close.
+A thread lives as long as its call, so there is none where nothing blocks.  The caller says how the call is made to
+return early (by shutting its socket down); a probe that is cancelled does that and waits until the thread has ended,
+because it may still use the socket that the probe is about to close.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.priority_semaphore import PrioritySemaphore
 
 CONCURRENCY = 64
-"""Calls that run at once, where nobody says otherwise."""
+"""Calls that run at once, by default."""
 
 _END_S = 1.0
 
@@ -54,10 +54,10 @@ class _Call(Generic[Result]):
 
 
 class Threads:
-    """At most ``concurrency`` calls at a time; the others wait their turn.
+    """At most ``concurrency`` calls at a time; the others wait.
 
-    A quarter of the places is kept from calls in doubt, those whose server let the last one hang: however many servers
-    hang, the others find a place.
+    A quarter of them is reserved for servers whose last call did not hang: however many servers hang, the others are
+    called at once.
     """
 
     def __init__(self, *, concurrency: int = CONCURRENCY) -> None:
@@ -122,7 +122,7 @@ class Threads:
     def _start(self, function: Callable[[], Result], cancel: Callable[[], object]) -> _Call[Result]:
         loop = asyncio.get_running_loop()
         call = _Call(function, cancel, loop.create_future(), time.monotonic())
-        # A daemon: should a call not return when it is told to, it does not hold up the end of the process.
+        # A daemon: a call that does not return after cancel must not delay the end of the process.
         thread = threading.Thread(target=self._work, args=(call, loop), name="blocking check", daemon=True)
         self._running[id(call)] = call
         try:
@@ -142,7 +142,7 @@ class Threads:
                 _cancel(call)
         doubt.hangs = cancelled
         if cancelled:
-            call.ended.exception()  # nobody else will ask for it
+            call.ended.exception()  # otherwise asyncio would log it
             raise asyncio.CancelledError
         return call.ended.result()
 
@@ -153,7 +153,7 @@ class Threads:
             result = call.function()
         except BaseException as raised:  # noqa: BLE001 - it is raised again where the call is awaited
             problem = raised
-        with suppress(RuntimeError):  # the loop is closed, so nobody waits
+        with suppress(RuntimeError):  # the loop is closed: nothing waits for it
             loop.call_soon_threadsafe(self._settle, call, result, problem)
 
     def _settle(self, call: _Call[Any], result: Any, problem: BaseException | None) -> None:

@@ -1,4 +1,4 @@
-"""TLS settings, contexts and certificates for every checker that speaks TLS.
+"""TLS settings, contexts and certificates for every kind of check that uses TLS.
 
 Contexts are kept until one of their files changes.  Loading one takes milliseconds, so a thousand checks share them.
 """
@@ -21,7 +21,7 @@ from lvs_agent.settings.strict import Strict
 
 
 class MinimumVersion(Enum):
-    """Oldest version of TLS that is spoken."""
+    """Oldest version of TLS that is allowed."""
 
     TLS_1_0 = "1.0"
     TLS_1_1 = "1.1"
@@ -41,27 +41,27 @@ def _version(value: object) -> MinimumVersion:
     try:
         return MinimumVersion(value)
     except ValueError:
-        raise ValueError('"1.0", "1.1", "1.2" or "1.3" is wanted') from None
+        raise ValueError('must be "1.0", "1.1", "1.2" or "1.3"') from None
 
 
 class TlsSettings(Strict):
     """Keys of a check's ``tls`` table."""
 
     verify: bool = True
-    """Whether the server's certificate must be trusted, valid now and made for server_name."""
+    """Whether the server's certificate must be trusted, valid now and issued for server_name."""
     server_name: str | None = None
     """Name to ask for (SNI) and to verify.  Without it virtual_host; without that the checked address is verified."""
     ca_file: OwnFile | None = None
     """Certificates (PEM) to trust instead of the system's; a relative path starts at the configuration file's
     directory, here and below."""
     client_certificate: OwnFile | None = None
-    """Certificate chain (PEM) to show to the server."""
+    """Certificate chain (PEM) to present to the server."""
     client_key: OwnFile | None = None
-    """Private key (PEM) of client_certificate, where it is not in the same file."""
+    """Private key (PEM) of client_certificate, if it is not in the same file."""
     minimum_version: Annotated[MinimumVersion, BeforeValidator(_version, json_schema_input_type=str)] = (
         MinimumVersion.TLS_1_2
     )
-    """Oldest version of TLS that is spoken: "1.0", "1.1", "1.2" or "1.3"."""
+    """Oldest version of TLS that is allowed: "1.0", "1.1", "1.2" or "1.3"."""
 
     @model_validator(mode="after")
     def _files_fit(self) -> Self:
@@ -73,7 +73,7 @@ class TlsSettings(Strict):
 
 
 class ContextUnusable(Exception):
-    """A file of ours cannot be used.  ``result`` is what the probe has to say about it."""
+    """A file of ours cannot be used.  ``result`` is the result of the probe."""
 
     def __init__(self, result: Errored) -> None:
         super().__init__(result.detail)
@@ -97,7 +97,7 @@ async def start_tls(
     address: IPAddress,
     alpn: tuple[str, ...] = ("http/1.1",),
 ) -> float | None:
-    """Shake hands; seconds since 1970 at which the server's certificate expires.
+    """Make the TLS handshake; the seconds since 1970 at which the server's certificate expires.
 
     Raises ContextUnusable, OSError (with ssl.SSLError).
     """
@@ -119,7 +119,7 @@ def not_after(certificate: bytes) -> float | None:
 
 
 def failure_of(problem: ssl.SSLError) -> Failed:
-    """What a TLS error says, in words such as ``certificate verify failed: self-signed certificate``."""
+    """What a TLS error means, in words such as ``certificate verify failed: self-signed certificate``."""
     if isinstance(problem, ssl.SSLCertVerificationError):
         return Failed(FailureReason.TLS, f"certificate verify failed: {problem.verify_message.rstrip('.')}")
     if isinstance(problem, ssl.SSLEOFError | ssl.SSLZeroReturnError):

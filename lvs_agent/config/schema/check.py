@@ -31,7 +31,7 @@ class CheckKeys(Strict):
 
     fast_interval: Interval | None = None
     """The same while the last result speaks against what the check says: a first failure is looked into soon, and so is
-    a first success.  The default is no other interval."""
+    a first success.  By default nothing changes then."""
 
     timeout: Timeout = 1.0
     """The whole time that a probe has; at most a minute."""

@@ -29,7 +29,7 @@ DIRECTORY = text_servers.directory()
 
 
 def case(kind: str, handler: servers.Handler, *, encrypted: bool = False, **settings: Any) -> Case:
-    """A server that is well, and all that are not; over TLS they are tried with it and without."""
+    """A healthy server and hostile ones; kinds that can use TLS are tried with and without it."""
     at = partial(at_server, kind=kind, **settings)
     hostile = {name: partial(at, handler=it) for name, it in HOSTILE.items()}
     if encrypted:

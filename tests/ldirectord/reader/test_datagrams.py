@@ -84,7 +84,7 @@ def test_request_of_a_server_comes_first() -> None:
         ),
         (
             ["service=dns", 'request="a..b"', 'receive="x"'],
-            "error line 4: request: a name is wanted, like www.example.com",
+            "error line 4: request: must be a name, like www.example.com",
         ),
         (
             ["service=radius", 'login="me"', 'passwd="x"'],
@@ -94,7 +94,7 @@ def test_request_of_a_server_comes_first() -> None:
             ["service=radius", 'secret="x"'],
             "warning line 3: service=radius has no login: it is enough that the server answers",
         ),
-        (["service=sip", 'login="a b"'], "error line 4: login: a SIP user is wanted"),
+        (["service=sip", 'login="a b"'], "error line 4: login: must be a SIP user"),
     ],
 )
 def test_what_is_not_as_with_ldirectord_is_told(directives: list[str], expected: str) -> None:

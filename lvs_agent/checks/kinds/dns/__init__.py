@@ -1,7 +1,7 @@
-"""DNS query; the response code and an answer must be as wanted.
+"""DNS query; the response code and an answer must be as configured.
 
 The query goes out over UDP, without EDNS, and once more over TCP where the answer says that it is truncated.  Only what
-has the query's id and question counts as its answer; everything else is passed over, and told when time runs out.
+has the query's id and question counts as its answer; everything else is ignored, and reported when time runs out.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ query = "www.example.com"
 record_type = "AAAA"
 answer_regex = "^2001:db8:"
 """
-PASSES = "the response code is the wanted one, and with NOERROR there is a record (that answer_regex matches)"
+PASSES = "the response code is that of rcode, and with NOERROR there is a record (that answer_regex matches)"
 FAILS = {
-    FailureReason.REFUSED: "nobody listens on the port",
+    FailureReason.REFUSED: "the port is closed",
     FailureReason.STATUS: "another response code, such as SERVFAIL",
-    FailureReason.CONTENT: "no record of the wanted type, or none that answer_regex matches",
-    FailureReason.PROTOCOL: "over TCP: what comes is no DNS message, or none that answers the query",
-    FailureReason.READ_TIMEOUT: "no answer, or only such as have another id or question",
+    FailureReason.CONTENT: "no record of that type, or none that answer_regex matches",
+    FailureReason.PROTOCOL: "over TCP: the answer is not a DNS message, or belongs to another query",
+    FailureReason.READ_TIMEOUT: "no answer, or only answers with another id or question",
 }
 SEEN = "one query from the director's address, where queries are logged"
 

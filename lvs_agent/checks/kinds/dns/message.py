@@ -36,10 +36,10 @@ Message = dns.message.Message
 
 
 def know_every_type() -> None:
-    """Import what there is for every type of record, and look for no more.
+    """Import the modules of all types of records at once.
 
-    Otherwise dnspython looks for a module whenever it meets a type for the first time: an answer with a thousand types
-    that nobody knows would hold up the loop for tenths of a second.
+    Otherwise dnspython looks for a module whenever it meets a type for the first time: an answer with a thousand
+    unknown types would block the loop for tenths of a second.
     """
     dns.rdata.load_all_types()  # type: ignore[no-untyped-call]
 
@@ -55,7 +55,7 @@ def name_of(text: str, *, record_type: str) -> dns.name.Name:
     try:
         return dns.name.from_text(text) if address is None else dns.reversename.from_address(text)
     except (dns.exception.DNSException, UnicodeError):
-        raise ValueError("a name is wanted, like www.example.com") from None
+        raise ValueError("must be a name, like www.example.com") from None
 
 
 def query(name: str, *, record_type: str, recursion_desired: bool) -> dns.message.QueryMessage:
@@ -65,7 +65,7 @@ def query(name: str, *, record_type: str, recursion_desired: bool) -> dns.messag
 
 
 def reply_to(asked: Message, wire: bytes) -> Message | str:
-    """The message in ``wire``, or why it is none that answers ``asked`` (RFC 5452, 9.1)."""
+    """The message in ``wire``, or why it does not answer ``asked`` (RFC 5452, 9.1)."""
     if len(wire) > LONGEST:
         return f"longer than {LONGEST} bytes"
     try:
@@ -74,7 +74,7 @@ def reply_to(asked: Message, wire: bytes) -> Message | str:
         reply = dns.message.from_wire(wire, ignore_trailing=True)
         return reply if asked.is_response(reply) else "to another question"
     except (dns.exception.DNSException, struct.error, ValueError):
-        return "that is no DNS message"
+        return "that is not a DNS message"
 
 
 def _is_of_the_internet(wire: bytes) -> bool:
@@ -111,7 +111,7 @@ def judge(reply: Message, *, rcode: str, record_type: str, pattern: re.Pattern[s
     try:
         texts = _answers(reply)
     except dns.exception.DNSException:
-        return Failed(FailureReason.PROTOCOL, "aliases that lead nowhere")
+        return Failed(FailureReason.PROTOCOL, "aliases that lead to no record")
     if not texts:
         return Failed(FailureReason.CONTENT, f"no {record_type} record")
     found = next((text for text in texts if pattern is None or pattern.search(text)), None)

@@ -26,7 +26,7 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = 53
 
     query: Annotated[Line, AfterValidator(_name)]
-    """What is asked for.  With record_type = "PTR" an address will do."""
+    """The name that is asked for.  With record_type = "PTR" an address will do."""
     record_type: Literal["A", "AAAA", "PTR", "NS", "SOA", "MX", "TXT", "CNAME", "SRV"] = "A"
     """Type of the record that is asked for."""
     answer_regex: Regex | None = None
@@ -37,7 +37,7 @@ class Settings(CheckSettings):
     transport: Literal["udp", "tcp"] = "udp"
     """"udp" (with TCP for an answer that is truncated) or "tcp"."""
     recursion_desired: bool = True
-    """Whether the server is asked to find out what it does not know; false for a server that only has its own zones."""
+    """Whether the server is asked to resolve names of other servers; false for a server that only has its own zones."""
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:

@@ -1,4 +1,4 @@
-"""FTP login; a file must be there and fit where one is asked for."""
+"""FTP login; a file must exist and match if one is configured."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ body_regex = "^ready"
 """
 
 PASSES = (
-    "The login is accepted; with directory, it can be entered; with path, that file comes whole and fits body_regex."
+    "The login is accepted; with directory, it can be entered; with path, that file is received completely and matches"
+    " body_regex."
 )
 
 FAILS = {
     FailureReason.STATUS: "the server refuses: the greeting, login, directory, passive mode or file",
-    FailureReason.CONTENT: "the file does not fit body_regex",
-    FailureReason.PROTOCOL: "the answer is no FTP, the server hangs up, or the file breaks off",
+    FailureReason.CONTENT: "body_regex does not match the file",
+    FailureReason.PROTOCOL: "the answer is not FTP, the server closes the connection, or the file is cut short",
     FailureReason.REFUSED: "the port, or the port that the server named for the file, is closed",
 }
 
@@ -55,7 +56,7 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = 21
 
     user: Line = "anonymous"
-    """Who logs in."""
+    """User to log in as."""
     password: SecretLine | None = None
     """The password of user; not needed for "anonymous" and "ftp"."""
     directory: Line | None = None
@@ -83,7 +84,7 @@ class Settings(CheckSettings):
 
 
 def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
-    """Log in, fetch a file where wanted, QUIT."""
+    """Log in, fetch the file if one is configured, QUIT."""
     return converse(target, run, _talk)
 
 

@@ -38,11 +38,11 @@ service = "shop.Orders"
 tls = { ca_file = "/etc/ssl/own-ca.pem" }
 metadata = { x-check = "lvs" }
 """
-PASSES = "The server says SERVING of the service."
+PASSES = "The server reports SERVING for the service."
 FAILS = {
-    FailureReason.STATUS: "it says NOT_SERVING, or refuses the call; UNIMPLEMENTED: it has no health service,"
+    FailureReason.STATUS: "it reports NOT_SERVING, or refuses the call; UNIMPLEMENTED: it has no health service,"
     " NOT_FOUND: its health service does not know this service",
-    FailureReason.PROTOCOL: "the server speaks no HTTP/2 or no gRPC, breaks the protocol, or hangs up",
+    FailureReason.PROTOCOL: "the server does not speak HTTP/2 or gRPC, breaks the protocol, or closes the connection",
     FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
 }
 SEEN = "A call of /grpc.health.v1.Health/Check with `user-agent: lvs-agent/VERSION`, the only one of its connection."
@@ -58,7 +58,9 @@ _RESERVED = frozenset(
 def _metadata(value: dict[str, Secret]) -> dict[str, Secret]:
     for name, secret in value.items():
         if not _KEY.fullmatch(name) or name.startswith("grpc-") or name in _RESERVED:
-            raise ValueError(f"{name!r} is no name of metadata; it has small letters, digits, '_', '-' and '.'")
+            raise ValueError(
+                f"{name!r} is not a name of metadata, which has lower-case letters, digits, '_', '-' and '.'"
+            )
         if name.endswith("-bin"):
             raise ValueError(f"binary metadata ({name}) cannot be sent")
         if not _VALUE.fullmatch(secret.get_secret_value()):
@@ -79,7 +81,7 @@ class Settings(CheckSettings):
     metadata: Annotated[dict[str, Secret], AfterValidator(_metadata)] = Field(default_factory=dict)
     """Metadata to send, such as an authorization.  Values are never printed."""
     tls: TlsSettings | None = None
-    """How TLS is spoken, and what is asked of the server's certificate; an empty table is enough.  Without the table
+    """Settings of TLS and of the certificate's verification; an empty table is enough.  Without the table
     there is no TLS."""
 
 
@@ -127,7 +129,7 @@ def judge(response: Http2Reader) -> Passed | Failed:
         return Failed(FailureReason.STATUS, f"HTTP status {response.status}")
     if not (response.header("content-type") or "").startswith("application/grpc"):
         raise ProtocolViolation("the answer is not one of gRPC")
-    # where there is no message, all that is said stands in the first headers
+    # an answer without a message has its status in the first headers
     code = grpc_health.code_of(response.trailers.get("grpc-status", response.header("grpc-status")))
     if code is not Code.OK:
         return Failed(FailureReason.STATUS, _words(code, response))

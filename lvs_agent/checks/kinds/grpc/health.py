@@ -76,7 +76,7 @@ def code_of(text: str | None) -> Code | str:
 
 
 def _status(message: bytes) -> int:
-    """The last status in a message counts; fields that nobody knows are passed over."""
+    """The last status in a message counts; unknown fields are skipped."""
     status, at = 0, 0
     while at < len(message):
         tag, at = _read_varint(message, at)

@@ -1,4 +1,4 @@
-"""HTTP request; status and body must be as wanted."""
+"""HTTP request; status and body must be as configured."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ virtual_host = "www.example.com"
 status = ["200-299", 304]
 body_contains = "ready"
 """
-PASSES = "The status is among the wanted ones, and the body has what is asked of it; with paths, every one of them."
+PASSES = "The status is one of those in status, and the body passes its tests; with paths, this holds for each of them."
 FAILS = {
-    FailureReason.STATUS: "another status, or a redirect that is not followed; the server's own words for it are shown",
+    FailureReason.STATUS: "another status, or a redirect that is not followed; the server's own phrase for it is shown",
     FailureReason.CONTENT: "the body lacks the text, does not match the expression, or has another SHA-256",
-    FailureReason.PROTOCOL: "no HTTP response, a broken one, headers of more than 32KiB, or the server hangs up",
+    FailureReason.PROTOCOL: "no HTTP response, a malformed one, headers of more than 32KiB, or the server closes the"
+    " connection",
 }
 SEEN = (
     "One request for each path, over a connection of its own, with `User-Agent: lvs-agent/VERSION` (unless headers has"

@@ -1,4 +1,4 @@
-"""Asking over HTTP and judging the answer: what the checkers of HTTP have in common."""
+"""Requests over HTTP and their results: what the HTTP checks have in common."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Answer(Protocol):
 
     @property
     def phrase(self) -> str:
-        """What the server calls its status, printable; empty where it does not say."""
+        """The server's phrase for its status, printable; may be empty."""
 
     @property
     def body(self) -> bytes: ...
@@ -51,7 +51,7 @@ class Answer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """What to ask for, and where: the address is the target's."""
+    """What to request, and where: the address is the target's."""
 
     port: int
     host: str
@@ -60,17 +60,17 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A location with all that is needed to ask there."""
+    """A location with all that is needed for the request."""
 
     location: Location
     endpoint: Endpoint
     request: bytes
     of: str = ""
-    """What names it among several, for who waits for its answer."""
+    """What distinguishes it from others while its answer is awaited."""
 
 
 Exchange = Callable[[Question], Awaitable[Answer]]
-"""Puts a question over a new connection.  Raises ProtocolViolation, OSError (with ssl.SSLError)."""
+"""Sends the request over a new connection.  Raises ProtocolViolation, OSError (with ssl.SSLError)."""
 
 
 def question_at(location: Location, target: Target, settings: HttpSettings, *, of: str = "") -> Question:
@@ -89,7 +89,7 @@ def first_location(target: Target, settings: HttpSettings, *, path: str) -> Loca
 
 
 async def check(target: Target, run: ProbeRun, settings: HttpSettings, exchange: Exchange) -> CheckResult:
-    """Ask, once or for each path, until an answer is not as wanted."""
+    """Ask, once or for each path, until an answer does not pass."""
     if settings.paths is None:
         return await _asked(run.cached(first_question, target, settings), target, settings, exchange)
     for path in settings.paths:
@@ -134,12 +134,12 @@ def failure(problem: ProtocolViolation | OSError) -> CheckResult:
 
 
 @cache
-def _right_status(status: int) -> Passed:
+def _passed_status(status: int) -> Passed:
     return Passed(f"status {status}", http=HttpFacts(status))
 
 
-def _wrong_status(response: Answer) -> Failed:
-    """With the server's own words for its status, where they are not the usual ones."""
+def _failed_status(response: Answer) -> Failed:
+    """With the server's own phrase for its status, if it is not the usual one."""
     status, phrase = response.status, response.phrase
     if phrase == reason_phrase(status):
         phrase = ""
@@ -150,13 +150,13 @@ def judge(settings: AnswerSettings, response: Answer) -> Passed | Failed:
     """Whether this answer is a healthy server's."""
     status = response.status
     if status not in settings.accepted:
-        return _wrong_status(response)
-    problem = _wrong_body(settings, response.body) if settings.wants_body else None
-    return _right_status(status) if problem is None else Failed(FailureReason.CONTENT, problem)
+        return _failed_status(response)
+    problem = _body_problem(settings, response.body) if settings.wants_body else None
+    return _passed_status(status) if problem is None else Failed(FailureReason.CONTENT, problem)
 
 
-def _wrong_body(settings: AnswerSettings, body: bytes) -> str | None:
-    """What is wrong with the body; None where nothing is."""
+def _body_problem(settings: AnswerSettings, body: bytes) -> str | None:
+    """Why the body fails; None if it passes."""
     if settings.body_sha256 is not None:
         if len(body) > settings.body_limit:
             return f"more than {settings.body_limit} bytes of body, so that its SHA-256 is not known"
@@ -164,7 +164,7 @@ def _wrong_body(settings: AnswerSettings, body: bytes) -> str | None:
         if digest != settings.body_sha256:
             return f"{len(body)} bytes of body with another SHA-256, {digest}"
     if settings.body_contains is not None and settings.body_contains.encode() not in body:
-        return f"{len(body)} bytes of body without the text wanted"
+        return f"{len(body)} bytes of body without the text of body_contains"
     if settings.pattern is not None and not settings.pattern.search(body.decode("utf-8", "replace")):
         return f"{len(body)} bytes of body that body_regex does not match"
     return None
@@ -176,11 +176,11 @@ def redirected(here: Location, to: str | None, address: IPAddress, *, scheme: st
         url = urlsplit(urljoin(f"{scheme}://{here.host}{here.path}", to or ""))
         port, name = url.port, url.hostname
     except ValueError:
-        return Failed(FailureReason.STATUS, "redirect to something that is no URL")
+        return Failed(FailureReason.STATUS, "redirect to something that is not a URL")
     if not to or not name or not to.isascii() or not to.isprintable() or " " in to:
-        return Failed(FailureReason.STATUS, "redirect to something that is no URL")
+        return Failed(FailureReason.STATUS, "redirect to something that is not a URL")
     if url.scheme != scheme:
-        return Failed(FailureReason.STATUS, f"redirect to {url.scheme}, which this check does not speak")
+        return Failed(FailureReason.STATUS, f"redirect to {url.scheme}, which this check does not follow")
     if _is_other_address(name, address):
         return Failed(FailureReason.STATUS, f"redirect to another address, {name}")
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")

@@ -26,7 +26,7 @@ _STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
 
 
 class ProtocolViolation(Exception):
-    """What the server sent is no HTTP response.  The message is one line for a person."""
+    """What the server sent is not an HTTP response.  The message is one line for a person."""
 
 
 class NoResponse(ProtocolViolation):
@@ -44,9 +44,9 @@ class _Part(Enum):
 
 
 class ResponseReader:
-    """Feed it what arrives until ``complete``.  ``body_limit``: bytes of the body that are wanted (0: none).
+    """Feed it what arrives until ``complete``.  ``body_limit``: bytes of the body to read (0: none).
 
-    ``has_body`` is False for the response to a HEAD request.  Interim responses (1xx) are passed over.
+    ``has_body`` is False for the response to a HEAD request.  Interim responses (1xx) are skipped.
     """
 
     __slots__ = ("_body", "_buffer", "_limit", "_part", "_remaining", "_seen", "_wants_body", "head", "status")
@@ -65,7 +65,7 @@ class ResponseReader:
 
     @property
     def complete(self) -> bool:
-        """Nothing more is wanted: the response is over, or the limit of the body is reached."""
+        """Nothing more is needed: the response is over, or the limit of the body is reached."""
         return self._part is _Part.DONE
 
     @property
@@ -81,7 +81,7 @@ class ResponseReader:
         return "".join(letter if letter.isprintable() else "?" for letter in text)
 
     def take(self, data: bytes) -> bool:
-        """Take what came, nothing meaning that the server has closed; whether nothing more is wanted.
+        """Take what came, nothing meaning that the server has closed; whether nothing more is needed.
 
         Raises ProtocolViolation.
         """
@@ -153,12 +153,12 @@ class ResponseReader:
             raise ProtocolViolation(f"not an HTTP/1 status line: {_shown(head)}")
         status = int(line[1])
         if status < 200 and status != 101:
-            self._pass_over(head)
+            self._skip(head)
             return
         self.head, self.status = head, status
         self._part = self._body_part() if self._wants_body and status not in _STATUSES_WITHOUT_BODY else _Part.DONE
 
-    def _pass_over(self, interim: bytes) -> None:
+    def _skip(self, interim: bytes) -> None:
         self._seen = 0
         self._remaining += len(interim)
         if self._remaining > HEAD_LIMIT:
@@ -180,10 +180,10 @@ class ResponseReader:
     def _read_body(self) -> bool:
         if not self._buffer:
             return False
-        wanted = self._limit - len(self._body)
+        size = self._limit - len(self._body)
         if self._part is not _Part.UNTIL_CLOSE:
-            wanted = min(wanted, self._remaining)
-        piece, self._buffer = self._buffer[:wanted], self._buffer[wanted:]
+            size = min(size, self._remaining)
+        piece, self._buffer = self._buffer[:size], self._buffer[size:]
         self._body += piece
         self._after(len(piece))
         return True

@@ -24,13 +24,13 @@ _NEEDS_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 
 def _method(value: str) -> str:
     if not _TOKEN.fullmatch(value) or value.upper() == "CONNECT":
-        raise ValueError('a request method is wanted, like "GET" or "HEAD"')
+        raise ValueError('must be a request method, like "GET" or "HEAD"')
     return value
 
 
 def _path(value: str) -> str:
     if not value.startswith("/") or not _VISIBLE.fullmatch(value) or "#" in value:
-        raise ValueError('a path that starts with "/" is wanted, without spaces (write them as %20) and without "#"')
+        raise ValueError('must be a path that starts with "/", without spaces (write them as %20) and without "#"')
     return value
 
 
@@ -40,14 +40,14 @@ def _paths(value: object) -> object:
 
 def _host(value: str) -> str:
     if not _HOST.fullmatch(value):
-        raise ValueError('a host name is wanted, like "www.example.com" or "www.example.com:8080"')
+        raise ValueError('must be a host name, like "www.example.com" or "www.example.com:8080"')
     return value
 
 
 def _headers(value: dict[str, Secret]) -> dict[str, Secret]:
     for name, secret in value.items():
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a header")
+            raise ValueError(f"{name!r} is not the name of a header")
         if not _HEADER_VALUE.fullmatch(secret.get_secret_value()):
             raise ValueError(f"the value of {name} must be one line of Latin-1 text")
         if name.lower() in _OURS:
@@ -57,14 +57,14 @@ def _headers(value: dict[str, Secret]) -> dict[str, Secret]:
 
 def _digest(value: str) -> str:
     if not _SHA256.fullmatch(value):
-        raise ValueError("the 64 hexadecimal digits of a SHA-256 are wanted")
+        raise ValueError("must be the 64 hexadecimal digits of a SHA-256")
     return value.lower()
 
 
 def _statuses(value: object) -> object:
     items = value if isinstance(value, list | tuple) else [value]
     if not items:
-        raise ValueError("at least one status is wanted")
+        raise ValueError("must have at least one status")
     for item in items:
         _status_range(item)
     return tuple(items)
@@ -73,7 +73,7 @@ def _statuses(value: object) -> object:
 def _status_range(item: object) -> range:
     match = _STATUS_RANGE.fullmatch(str(item)) if isinstance(item, int | str) and not isinstance(item, bool) else None
     if match is None:
-        raise ValueError('a status like 200, or a range of them like "200-299", is wanted')
+        raise ValueError('must be a status like 200, or a range like "200-299"')
     low, high = int(match[1]), int(match[2] or match[1])
     if low > high:
         raise ValueError(f'"{item}" is an empty range')
@@ -88,7 +88,7 @@ UrlPath = Annotated[str, AfterValidator(_path)]
 
 
 class AnswerSettings(CheckSettings):
-    """Keys that say what is asked and which answer passes, however it gets there."""
+    """Keys for the request and for the answer that passes."""
 
     method: Annotated[str, AfterValidator(_method)] = "GET"
     """Request method.  The request never has a body."""
@@ -117,8 +117,8 @@ class AnswerSettings(CheckSettings):
 
     @property
     def wants_body(self) -> bool:
-        """Whether anything is asked of the body."""
-        return any(wanted is not None for wanted in (self.body_contains, self.body_regex, self.body_sha256))
+        """Whether the body is tested."""
+        return any(test is not None for test in (self.body_contains, self.body_regex, self.body_sha256))
 
     @cached_property
     def accepted(self) -> frozenset[int]:
@@ -132,14 +132,14 @@ class AnswerSettings(CheckSettings):
 
     @cached_property
     def read_limit(self) -> int:
-        """Bytes of the body to read; the byte behind body_limit tells a longer body from a whole one."""
+        """Bytes of the body to read; one more than body_limit shows that the body is longer."""
         if self.body_sha256 is not None:
             return self.body_limit + 1
         return self.body_limit if self.wants_body else 0
 
     @cached_property
     def sent_headers(self) -> dict[str, str]:
-        """The headers that say nothing about the connection: ours, as far as they are not replaced, and ``headers``."""
+        """The headers apart from those of the connection: ours, unless they are replaced, and ``headers``."""
         replaced = {name.lower() for name in self.headers}
         ours = {"User-Agent": f"lvs-agent/{__version__}", "Accept": "*/*"}
         lines = {name: text for name, text in ours.items() if name.lower() not in replaced}
@@ -152,12 +152,12 @@ class AnswerSettings(CheckSettings):
 
 
 class HttpSettings(AnswerSettings):
-    """Keys of a check that asks the real server itself."""
+    """Keys of a check that asks the real server directly."""
 
     default_port: ClassVar[int | None] = 80
 
     path: UrlPath = "/"
-    """What is asked for: path and query."""
+    """Path and query to request."""
     paths: (
         Annotated[
             tuple[UrlPath, ...],
@@ -166,7 +166,7 @@ class HttpSettings(AnswerSettings):
         ]
         | None
     ) = None
-    """Instead of path: several that are asked for, one after the other, each over a connection of its own.  Every
+    """Instead of path: several paths that are requested one after the other, each over a connection of its own.  Every
     answer must pass, and all of it within the one timeout."""
     virtual_host: Host | None = None
     """The Host header.  Without it, the address and port that are checked."""

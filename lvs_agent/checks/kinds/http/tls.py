@@ -25,7 +25,7 @@ async def over_tls(
 ) -> CheckResult:
     """The result of ``check``, which encrypts its connections by what it is given; with the certificate's expiry.
 
-    ``version``: what is offered by ALPN (RFC 7301); HTTP/2 must be taken, for HTTP/1.1 no answer is one as well.
+    ``version``: what is offered by ALPN (RFC 7301); the server must agree on HTTP/2; for HTTP/1.1 it need not answer.
     """
     name = tls.server_name or name_of(virtual_host)
     expiry: float | None = None

@@ -1,4 +1,4 @@
-"""HTTP/2 request, over TLS or without; status and body must be as wanted."""
+"""HTTP/2 request, over TLS or without; status and body must be as configured."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Settings(HttpSettings):
     default_port: ClassVar[int | None] = None
 
     tls: TlsSettings | None = None
-    """How TLS is spoken, and what is asked of the server's certificate; an empty table is enough.  The server must
+    """Settings of TLS and of the certificate's verification; an empty table is enough.  The server must
     agree on "h2" (ALPN).  Without the table HTTP/2 is spoken from the first byte on, without TLS ("h2c" by prior
     knowledge)."""
 

@@ -52,7 +52,7 @@ class Request:
 class Http2Reader:
     """The client's side of one stream on a new connection: an ``Answer`` once it is complete.
 
-    ``body_limit``: bytes of the body that are wanted (0: none, and trailers are not waited for).
+    ``body_limit``: bytes of the body to read (0: none, and trailers are not waited for).
     """
 
     phrase = ""
@@ -102,7 +102,7 @@ class Http2Reader:
         return self._h2.data_to_send()
 
     def take(self, data: bytes) -> bool:
-        """Take what came, nothing meaning that the server has closed; whether nothing more is wanted.
+        """Take what came, nothing meaning that the server has closed; whether nothing more is needed.
 
         Raises ProtocolViolation.
         """
@@ -182,7 +182,7 @@ async def exchange(
     while not response.take(await connection.receive()):
         progress.waiting_for = f"response {'body' if response.status else 'headers'}{of}"
         await connection.send(response.outgoing(), then=progress.waiting_for)
-    with suppress(OSError):  # what was wanted is there already
+    with suppress(OSError):  # all that is needed has come
         await connection.send(response.goodbye(), then="nothing more")
     return response
 

@@ -1,4 +1,4 @@
-"""Request through a forward proxy, which is what is checked; status and body of the answer must be as wanted."""
+"""Request through a forward proxy, which is checked; status and body of the answer must be as configured."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ password_file = "/etc/lvs-agent/proxy-password"
 body_contains = "ready"
 """
 PASSES = (
-    "The answer that comes through the proxy has a wanted status, and the body has what is asked of it.  For an https"
+    "The answer through the proxy has one of the statuses in status, and its body passes its tests.  For an https"
     " URL the certificate of the server behind the proxy is trusted, valid now and made for the name in the URL."
 )
 FAILS = {
-    FailureReason.STATUS: "another status, be it the server's or the proxy's own (407: credentials, 503: no way to the"
-    " server), or no tunnel",
+    FailureReason.STATUS: "another status, the server's or the proxy's own (407: credentials, 503: the proxy cannot"
+    " reach the server), or no tunnel",
     FailureReason.CONTENT: "the body lacks the text, does not match the expression, or has another SHA-256",
     FailureReason.TLS: "through the tunnel: the handshake or the certificate is wrong",
-    FailureReason.PROTOCOL: "no HTTP response, a broken one, or the proxy hangs up",
+    FailureReason.PROTOCOL: "no HTTP response, a malformed one, or the proxy closes the connection",
 }
 SEEN = (
     "The proxy: a request for the absolute URL, or CONNECT, from the director.  The server behind it: a request with"

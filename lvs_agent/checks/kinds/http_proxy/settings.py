@@ -23,7 +23,7 @@ def _url(value: str) -> str:
     except ValueError:
         usable = False
     if not usable or not _VISIBLE.fullmatch(value) or "#" in value or "@" in parts.netloc:
-        raise ValueError('an absolute URL is wanted, like "http://www.example.com/" or "https://www.example.com/"')
+        raise ValueError('must be an absolute URL, like "http://www.example.com/" or "https://www.example.com/"')
     return value
 
 

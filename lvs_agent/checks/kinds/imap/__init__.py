@@ -1,4 +1,4 @@
-"""IMAP dialogue up to LOGOUT, with TLS and a login where wanted; no mailbox is opened."""
+"""IMAP dialogue up to LOGOUT, with TLS and a login if configured; no mailbox is opened."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ PASSES = (
     " are configured, and NOOP does. The session ends with LOGOUT; no mailbox is opened, and nothing is expunged."
 )
 FAILS = {
-    FailureReason.STATUS: "the banner is BYE, an answer is NO or BAD, the login is refused, or the server takes none"
-    " (LOGINDISABLED); the server's words are told",
-    FailureReason.CONTENT: "STARTTLS or the wanted capability is not offered",
-    FailureReason.PROTOCOL: "what comes is no IMAP, or the connection ends early",
+    FailureReason.STATUS: "the banner is BYE, the server answers NO or BAD, or refuses the login or any login"
+    " (LOGINDISABLED); its message is shown",
+    FailureReason.CONTENT: "STARTTLS or the required capability is not offered",
+    FailureReason.PROTOCOL: "the answer is not IMAP, or the connection ends early",
     FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
 }
 SEEN = (

@@ -1,4 +1,4 @@
-"""LDAP bind, plain or with StartTLS; an entry must be found where one is asked for."""
+"""LDAP bind, plain or with StartTLS; an entry must be found if one is configured."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ password_file = "/etc/lvs-agent/ldap-password"
 base = "dc=example,dc=com"
 """
 
-PASSES = "The bind succeeds; with base, that entry is there and visible to who has bound, and its DN fits dn_regex."
+PASSES = (
+    "The bind succeeds; with base, that entry exists and is visible to the user that has bound, and its DN matches"
+    " dn_regex."
+)
 
 FAILS = {
     FailureReason.TLS: "StartTLS was accepted, but the handshake or the certificate is wrong",
     FailureReason.STATUS: "the server refuses StartTLS, the bind or the search; its result code is shown in words",
-    FailureReason.CONTENT: "base is not found exactly once, or its DN does not fit dn_regex",
-    FailureReason.PROTOCOL: "the answer is no LDAP, or the server hangs up",
+    FailureReason.CONTENT: "base is not found exactly once, or its DN does not match dn_regex",
+    FailureReason.PROTOCOL: "the answer is not LDAP, or the server closes the connection",
 }
 
 SEEN = "A connection with BIND (anonymous or with bind_dn), SRCH of base with scope 0 where it is given, and UNBIND."
@@ -45,7 +48,7 @@ class LdapSettings(CheckSettings):
     """Keys that LDAP checks share."""
 
     bind_dn: Line | None = None
-    """Who binds, like "cn=monitor,dc=example,dc=com".  Without it the bind is anonymous."""
+    """DN to bind as, like "cn=monitor,dc=example,dc=com".  Without it the bind is anonymous."""
     password: SecretLine | None = None
     """The password of bind_dn."""
     base: Annotated[str, Field(max_length=1_000)] | None = None
@@ -74,12 +77,12 @@ class Settings(LdapSettings):
     default_port: ClassVar[int | None] = 389
 
     starttls: bool = False
-    """Whether to go over to TLS before the bind."""
+    """Whether to start TLS before the bind."""
     tls: TlsSettings | None = None
-    """How TLS is spoken after starttls, and what is asked of the server's certificate."""
+    """Settings of TLS after starttls, and of the certificate's verification."""
 
     @model_validator(mode="after")
-    def _tls_is_wanted(self) -> Self:
+    def _tls_belongs_to_starttls(self) -> Self:
         if self.tls is not None and not self.starttls:
             raise ValueError('tls needs starttls = true; for TLS from the start there is the type "ldaps"')
         return self
@@ -90,7 +93,7 @@ class Settings(LdapSettings):
 
 
 def probe(target: Target, run: ProbeRun) -> Awaitable[CheckResult]:
-    """One session: StartTLS where wanted, bind, search where wanted, unbind."""
+    """One session: StartTLS if configured, bind, search if configured, unbind."""
     return converse(target, run, _talk)
 
 
@@ -103,7 +106,7 @@ async def _talk(dialogue: Dialogue) -> Passed | Failed:
 
 
 async def ask(session: Session, settings: LdapSettings) -> Passed | Failed:
-    """Bind, search where wanted, unbind."""
+    """Bind, search if configured, unbind."""
     password = "" if settings.password is None else settings.password.get_secret_value()
     await session.bind(name=settings.bind_dn or "", password=password)
     result: Passed | Failed = Passed("bound")
@@ -118,5 +121,5 @@ def _judge(names: list[str], settings: LdapSettings) -> Passed | Failed:
         return Failed(FailureReason.CONTENT, printable(f"{len(names)} entries at {settings.base!r} instead of 1"))
     pattern = settings.dn_pattern
     if pattern is not None and not pattern.search(names[0]):
-        return Failed(FailureReason.CONTENT, printable(f"{names[0]!r} does not fit dn_regex"))
+        return Failed(FailureReason.CONTENT, printable(f"{names[0]!r} does not match dn_regex"))
     return Passed(printable(f"found {names[0]!r}"))

@@ -14,7 +14,7 @@ _MOST_INTEGER_BYTES = 8
 
 
 class Malformed(ValueError):
-    """Bytes that are no BER, or not what is wanted there.  The text is for a person."""
+    """Bytes that are not BER, or not what must come there.  The message is for a person."""
 
 
 class Element(NamedTuple):

@@ -35,7 +35,7 @@ _WORDS: Mapping[int, str] = MappingProxyType(
 
 
 class Outcome(NamedTuple):
-    """How an operation ended: the result code (0: well), and what the server adds for a person."""
+    """How an operation ended: the result code (0: success), and the server's message for a person."""
 
     code: int
     diagnostic: str
@@ -59,12 +59,12 @@ def bind_request(number: int, *, name: str, password: str) -> bytes:
 
 
 def unbind_request(number: int) -> bytes:
-    """The end of the session; nothing answers it."""
+    """The end of the session; it has no answer."""
     return _message(number, ber.encoded(_UNBIND_REQUEST))
 
 
 def starttls_request(number: int) -> bytes:
-    """The wish to speak TLS from here on (RFC 4511, 4.14)."""
+    """The request to start TLS (RFC 4511, 4.14)."""
     return _message(number, ber.encoded(_EXTENDED_REQUEST, ber.text(_STARTTLS, tag=_REQUEST_NAME)))
 
 

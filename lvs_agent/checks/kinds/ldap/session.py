@@ -26,13 +26,13 @@ class Session:
     async def start_tls(self, settings: TlsSettings) -> None:
         """Speak TLS from here on."""
         await self._dialogue.send_raw(ldap_messages.starttls_request(self._next()))
-        await self._well(ldap_messages.EXTENDED_RESPONSE, of="StartTLS")
+        await self._expect_success(ldap_messages.EXTENDED_RESPONSE, of="StartTLS")
         await self._dialogue.start_tls(settings)
 
     async def bind(self, *, name: str, password: str) -> None:
         """A simple bind; anonymous with both texts empty."""
         await self._dialogue.send_raw(ldap_messages.bind_request(self._next(), name=name, password=password))
-        await self._well(ldap_messages.BIND_RESPONSE, of="bind")
+        await self._expect_success(ldap_messages.BIND_RESPONSE, of="bind")
 
     async def names_at(self, base: str) -> list[str]:
         """The DNs of the entries that a search of ``base`` alone finds."""
@@ -47,23 +47,23 @@ class Session:
                     _require(ldap_messages.outcome_in(operation, tag=ldap_messages.SEARCH_DONE), of="search")
                     return names
             except Malformed as problem:
-                raise _no_answer(problem, of="search") from None
+                raise _malformed(problem, of="search") from None
         raise CheckFailed(FailureReason.PROTOCOL, f"search: more than {_MOST_ANSWERS} messages")
 
     async def unbind(self) -> None:
-        """Say goodbye; nothing answers it."""
+        """End the session; it has no answer."""
         await self._dialogue.send_raw(ldap_messages.unbind_request(self._next()))
 
     def _next(self) -> int:
         self._number += 1
         return self._number
 
-    async def _well(self, tag: int, *, of: str) -> None:
-        """The answer with ``tag`` must come, and say success."""
+    async def _expect_success(self, tag: int, *, of: str) -> None:
+        """The answer with ``tag`` must come and report success."""
         try:
             outcome = ldap_messages.outcome_in(await self._operation(of=of), tag=tag)
         except Malformed as problem:
-            raise _no_answer(problem, of=of) from None
+            raise _malformed(problem, of=of) from None
         _require(outcome, of=of)
 
     async def _operation(self, *, of: str) -> Element:
@@ -93,5 +93,5 @@ def _require(outcome: Outcome, *, of: str) -> None:
         raise CheckFailed(FailureReason.STATUS, printable(f"{of}: {outcome}"))
 
 
-def _no_answer(problem: Malformed, *, of: str) -> CheckFailed:
+def _malformed(problem: Malformed, *, of: str) -> CheckFailed:
     return CheckFailed(FailureReason.PROTOCOL, f"{of}: not an LDAP answer: {problem}")

@@ -1,7 +1,7 @@
-"""Login to MySQL or MariaDB; a query, replication, Galera or read_only must be as wanted.
+"""Login to MySQL or MariaDB; a query, replication, Galera or read_only must be as configured.
 
-The server's greeting is awaited without a thread, so a server that hangs never takes one.  What comes after it is
-PyMySQL's, in a thread (``threads``), over the connection that is there already.
+The server's greeting is awaited without a thread, so a server that hangs never takes one.  PyMySQL does the rest in a
+thread (``threads``), over the same connection.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ expect = { read_only = false }
 """
 
 PASSES = (
-    "Login succeeds, everything in expect is as wanted, and the query gives a row whose first column fits"
+    "Login succeeds, everything in expect holds, and the query returns a row whose first column matches"
     " expect_regex.  Without a query and without expect, the server answers a ping (COM_PING)."
 )
 
 FAILS = {
-    FailureReason.TLS: "the server has no TLS although there is a tls table, or its certificate is wrong",
-    FailureReason.STATUS: "the server refuses the login, the database or a statement; its number and words are shown",
-    FailureReason.CONTENT: "the query gives no row or another one, or something in expect is not as wanted",
-    FailureReason.PROTOCOL: "the answer is not MySQL's, is too long, or the server hangs up",
+    FailureReason.TLS: "the server does not offer TLS although there is a tls table, or its certificate is wrong",
+    FailureReason.STATUS: "the server refuses the login, the database or a statement; its number and message are shown",
+    FailureReason.CONTENT: "the query returns no row or one that does not match, or something in expect does not hold",
+    FailureReason.PROTOCOL: "the answer is not MySQL's, is too long, or the server closes the connection",
 }
 
 SEEN = (
     "A connection as user (program_name lvs-agent among its attributes) with SET NAMES utf8mb4, the statements of"
     " expect (SELECT @@global.read_only; SHOW REPLICA STATUS, or SHOW ALL SLAVES STATUS of MariaDB; SHOW GLOBAL STATUS"
-    " of wsrep_*), the query, and COM_QUIT.  A check that runs out of time hangs up, and the server logs an aborted"
-    " connection."
+    " of wsrep_*), the query, and COM_QUIT.  A check that runs out of time closes the connection, and the server logs"
+    " an aborted connection."
 )
 
 _HEADER = 4

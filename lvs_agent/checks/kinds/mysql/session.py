@@ -1,6 +1,6 @@
 """What a mysql check does in its thread: login, statements, and what their answers mean.
 
-The only module that imports PyMySQL.  Everything here blocks until the socket is shut down by somebody else.
+The only module that imports PyMySQL.  Everything here blocks until the socket is shut down elsewhere.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _replication(session: _Session) -> list[Row]:
 def lag(rows: Sequence[Row], settings: Settings) -> float:
     """Seconds behind the source that is farthest ahead.  Raises CheckFailed where one of them is not replicated."""
     if not rows:
-        raise CheckFailed(FailureReason.CONTENT, "the server is no replica")
+        raise CheckFailed(FailureReason.CONTENT, "the server is not a replica")
     return max(_lag_of(row, settings) for row in rows)
 
 
@@ -207,7 +207,7 @@ def galera(rows: Sequence[Row]) -> str:
     status = {str(row["Variable_name"]): str(row["Value"]) for row in rows}
     state, ready = status.get("wsrep_local_state"), status.get("wsrep_ready", "OFF")
     if state is None:
-        raise CheckFailed(FailureReason.CONTENT, "the server is no Galera node")
+        raise CheckFailed(FailureReason.CONTENT, "the server is not a Galera node")
     comment = status.get("wsrep_local_state_comment", "")
     words = f"wsrep_local_state {state} ({comment}), wsrep_ready {ready}"
     if state != _SYNCED or ready != "ON":
@@ -231,7 +231,7 @@ def _failure(problem: err.Error, question: Question) -> Failed:
         words = f"the server has closed the connection: {question.progress.waiting_for}"
         return Failed(FailureReason.PROTOCOL, words)
     if number == CR.CR_SSL_CONNECTION_ERROR:
-        return Failed(FailureReason.TLS, "the server has no TLS")
+        return Failed(FailureReason.TLS, "the server does not offer TLS")
     if not number or number in _CLIENTS:
         return Failed(FailureReason.PROTOCOL, question.settings.words(str(text)))
     return Failed(FailureReason.STATUS, question.settings.words(f"{number}: {text}"))

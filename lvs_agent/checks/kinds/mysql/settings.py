@@ -14,7 +14,7 @@ from lvs_agent.settings.scalars import Line
 
 
 class MysqlExpectations(Expectations):
-    """Keys of the ``expect`` table: what the server must say of itself."""
+    """Keys of the ``expect`` table: what the server must report."""
 
     galera: bool = False
     """Whether it must be a node of a Galera cluster that is synced and takes queries: wsrep_local_state 4 and
@@ -30,7 +30,7 @@ class Settings(QuerySettings):
     database: Line | None = None
     """The database to use; without it none."""
     expect: MysqlExpectations = Field(default_factory=MysqlExpectations)
-    """What the server must say of itself.  read_only is the global variable of that name; max_lag is read from the
+    """What the server must report.  read_only is the global variable of that name; max_lag is read from the
     replica status (which needs the right REPLICATION CLIENT, or REPLICA MONITOR of MariaDB), the worst of several
     sources; galera is the state of a Galera node."""
     tls: TlsSettings | None = None

@@ -1,4 +1,4 @@
-"""Login to Oracle Database; a query must give a row.
+"""Login to Oracle Database; a query must return a row.
 
 Needs python-oracledb (``pip install lvs-agent[oracle]``) in its thin mode, without Oracle's client software.  No Oracle
 server was available to its authors: the check was tried with servers that refuse, hang or talk nonsense, and with
@@ -22,20 +22,21 @@ query = "SELECT 1 FROM dual"
 """
 
 PASSES = (
-    "Login succeeds and the query gives a row whose first column fits expect_regex; without a query, login is enough."
+    "Login succeeds and the query returns a row whose first column matches expect_regex; without a query, login is"
+    " enough."
 )
 
 FAILS = {
     FailureReason.TLS: "the certificate is wrong, or there is no TLS although there is a tls table",
     FailureReason.STATUS: "the listener does not know the service, or the server refuses the login or the query; its"
-    " words with their ORA or DPY number are shown",
-    FailureReason.CONTENT: "the query gives no row or another one",
-    FailureReason.PROTOCOL: "the answer is not Oracle's, or the server hangs up",
+    " message with its ORA or DPY number is shown",
+    FailureReason.CONTENT: "the query returns no row or one that does not match",
+    FailureReason.PROTOCOL: "the answer is not Oracle's, or the server closes the connection",
 }
 
 SEEN = (
     "A line of the listener's log for each connection (PROGRAM=lvs-agent), a session of the user, and the query.  A"
-    " check that runs out of time hangs up."
+    " check that runs out of time closes the connection."
 )
 
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]

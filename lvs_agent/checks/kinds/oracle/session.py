@@ -1,6 +1,6 @@
 """What an oracle check does with python-oracledb: login, and a query.
 
-The library opens its own connection, so a server that accepts and hangs cannot be told from one that does not accept:
+The library opens its own connection, so a server that accepts and hangs looks like one that does not accept:
 both have the reason connect_timeout until the login is through.
 """
 

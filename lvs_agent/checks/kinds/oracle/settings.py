@@ -29,7 +29,7 @@ class Settings(QuerySettings):
     @model_validator(mode="after")
     def _one_is_named(self) -> Self:
         if (self.service_name is None) == (self.sid is None):
-            raise ValueError("either service_name or sid is wanted")
+            raise ValueError("needs either service_name or sid")
         if self.password is None:
-            raise ValueError("password is wanted")
+            raise ValueError("needs password")
         return self

@@ -1,4 +1,4 @@
-"""Login to PostgreSQL; a query, replication or read_only must be as wanted.
+"""Login to PostgreSQL; a query, replication or read_only must be as configured.
 
 Needs psycopg (``pip install lvs-agent[pgsql]``), whose libpq is driven step by step as each answer comes: no thread is
 taken, and a probe that is cancelled closes its connection at once.
@@ -23,20 +23,20 @@ tls = { ca_file = "/etc/ssl/own-ca.pem", server_name = "db.example.com" }
 """
 
 PASSES = (
-    "Login succeeds, everything in expect is as wanted, and the query gives a row whose first column fits"
+    "Login succeeds, everything in expect holds, and the query returns a row whose first column matches"
     " expect_regex.  Without a query and without expect, login is enough."
 )
 
 FAILS = {
-    FailureReason.TLS: "the server has no TLS although there is a tls table, or its certificate is wrong",
-    FailureReason.STATUS: "the server refuses the login, the database or a statement; its words are shown",
-    FailureReason.CONTENT: "the query gives no row or another one, or something in expect is not as wanted",
-    FailureReason.PROTOCOL: "the answer is not PostgreSQL's, is too long, or the server hangs up",
+    FailureReason.TLS: "the server does not offer TLS although there is a tls table, or its certificate is wrong",
+    FailureReason.STATUS: "the server refuses the login, the database or a statement; its message is shown",
+    FailureReason.CONTENT: "the query returns no row or one that does not match, or something in expect does not hold",
+    FailureReason.PROTOCOL: "the answer is not PostgreSQL's, is too long, or the server closes the connection",
 }
 
 SEEN = (
     "A connection of the application lvs-agent with the statements of expect (pg_is_in_recovery() and its like) and the"
-    " query, in the simple protocol, so that poolers take it too.  A check that runs out of time hangs up."
+    " query, in the simple protocol, so that poolers take it too.  A check that runs out of time closes the connection."
 )
 
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]

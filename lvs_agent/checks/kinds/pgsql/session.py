@@ -1,7 +1,7 @@
 """What a pgsql check does with libpq: login, statements, and what their answers mean.
 
-libpq is asked what it waits for and told when that has come; psycopg's own connections are not used, because one that
-is cancelled asks the server to cancel its query, and waits for that.
+libpq says what it waits for, and goes on when that has come.  psycopg's own connections are not used: one that is
+cancelled asks the server to cancel its query, and waits for that.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class _Session:
     async def _ready(self, mask: int) -> None:
         """Wait for libpq's socket, which may be another one than before.
 
-        libpq may leave something unread; saying again what is watched for makes the poller tell that too.
+        libpq may leave something unread; setting the same events again makes the poller report that too.
         """
         descriptor = self._connection.socket
         if descriptor != self._watched:
@@ -225,10 +225,10 @@ async def _lag_in_words(session: _Session, expect: Expectations) -> str:
 
 
 def lag(row: Row) -> float:
-    """Seconds behind.  Raises CheckFailed where the server is no standby, or has not applied anything yet."""
+    """Seconds behind.  Raises CheckFailed where the server is not a standby, or has not applied anything yet."""
     recovering, behind = row if len(row) == 2 else (None, None)
     if recovering != b"t":
-        raise CheckFailed(FailureReason.CONTENT, "the server is no standby")
+        raise CheckFailed(FailureReason.CONTENT, "the server is not a standby")
     with suppress(ValueError):
         if behind is not None:
             return max(0.0, float(behind))
@@ -238,8 +238,8 @@ def lag(row: Row) -> float:
 def _failure(refused: _Refused, settings: Settings) -> CheckResult:
     """What the end of a connection or a statement means.
 
-    While a connection is made there is nothing but libpq's words, so the system's errors, TLS and what is no answer of
-    PostgreSQL's are known by them; everything else is the server's word.
+    While a connection is made there is nothing but libpq's words, so they show the system's errors, TLS errors and
+    answers that are not PostgreSQL's; everything else is the server's message.
     """
     text = str(refused).strip()
     if refused.number is not None:

@@ -1,8 +1,8 @@
 """RADIUS login (PAP); the server must accept the user.
 
 The request carries a Message-Authenticator (RFC 2869), as servers hardened against forged packets demand.  The reply's
-authenticators must fit; one that does not is passed over, as RFC 2865 wants it, and told when time runs out.  A server
-that does not know the director as its client, or has another secret for it, does not answer at all.
+authenticators must match; a reply with a wrong one is ignored, as RFC 2865 requires, and reported when time runs out.
+A server that does not know the director as its client, or has another secret for it, does not answer at all.
 """
 
 from __future__ import annotations
@@ -33,23 +33,24 @@ secret_file = "/etc/lvs-agent/radius-secret"
 """
 PASSES = "Access-Accept; with accept_reject = true also Access-Reject and Access-Challenge"
 FAILS = {
-    FailureReason.REFUSED: "nobody listens on the port",
+    FailureReason.REFUSED: "the port is closed",
     FailureReason.STATUS: "Access-Reject or Access-Challenge; the detail has the server's Reply-Message",
-    FailureReason.PROTOCOL: "a genuine reply of another kind",
-    FailureReason.READ_TIMEOUT: "no answer, or none with the right authenticator: the secret, or the list of clients",
+    FailureReason.PROTOCOL: "a valid reply of another kind",
+    FailureReason.READ_TIMEOUT: "no answer, or none with a valid authenticator: the secret may differ, or the server"
+    " may not know the director as its client",
 }
-SEEN = "a login of the user from the NAS identifier and the director's address, again and again"
+SEEN = "a login of the user from the NAS identifier and the director's address at each check"
 
 
 def _short(value: str) -> str:
     if len(value.encode()) > LONGEST_VALUE:
-        raise ValueError(f"at most {LONGEST_VALUE} bytes are wanted")
+        raise ValueError(f"at most {LONGEST_VALUE} bytes are allowed")
     return value
 
 
 def _password(value: Secret) -> Secret:
     if len(value.get_secret_value().encode()) > LONGEST_PASSWORD:
-        raise ValueError(f"at most {LONGEST_PASSWORD} bytes are wanted")
+        raise ValueError(f"at most {LONGEST_PASSWORD} bytes are allowed")
     return value
 
 
@@ -63,7 +64,7 @@ def _address(value: object) -> IPAddress:
     try:
         return ip_address(value if isinstance(value, str) else "")
     except ValueError:
-        raise ValueError('an address is wanted, like "192.0.2.1" or "2001:db8::1"') from None
+        raise ValueError('must be an address, like "192.0.2.1" or "2001:db8::1"') from None
 
 
 Value = Annotated[Line, AfterValidator(_short)]
@@ -75,17 +76,17 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = 1812
 
     user: Value
-    """Who logs in."""
+    """User to log in as."""
     password: Annotated[Secret, AfterValidator(_password)]
     """The user's password, at most 128 bytes."""
     secret: Annotated[Secret, AfterValidator(_secret)]
-    """What server and director share."""
+    """The secret that server and director share."""
     nas_identifier: Value = "lvs-agent"
-    """What the director calls itself (NAS-Identifier)."""
+    """Name of the director (NAS-Identifier)."""
     nas_address: Annotated[IPAddress, BeforeValidator(_address, json_schema_input_type=str)] | None = None
-    """The director's address (NAS-IP-Address or NAS-IPv6-Address).  Without it none is told."""
+    """The director's address (NAS-IP-Address or NAS-IPv6-Address).  Without it none is sent."""
     accept_reject: bool = False
-    """Whether it is enough that the server answers, whatever it thinks of the user."""
+    """Whether it is enough that the server answers, even if it rejects the user."""
 
 
 async def probe(target: Target, run: ProbeRun) -> CheckResult:
@@ -120,12 +121,12 @@ def _request(settings: Settings) -> Request:
 
 
 def _judge(reply: Reply, settings: Settings) -> Passed | Failed:
-    told = printable(_without_secrets(str(reply), settings))
+    shown = printable(_without_secrets(str(reply), settings))
     if reply.code == Code.ACCESS_ACCEPT:
-        return Passed(told)
+        return Passed(shown)
     if reply.code not in (Code.ACCESS_REJECT, Code.ACCESS_CHALLENGE):
-        return Failed(FailureReason.PROTOCOL, f"unexpected {told}")
-    return Passed(told) if settings.accept_reject else Failed(FailureReason.STATUS, told)
+        return Failed(FailureReason.PROTOCOL, f"unexpected {shown}")
+    return Passed(shown) if settings.accept_reject else Failed(FailureReason.STATUS, shown)
 
 
 def _without_secrets(text: str, settings: Settings) -> str:

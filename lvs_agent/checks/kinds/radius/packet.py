@@ -44,14 +44,14 @@ class Attribute(IntEnum):
 class Unanswered(Enum):
     """Why a datagram does not answer a request; the value says it to a person."""
 
-    MALFORMED = "that is no RADIUS packet"
+    MALFORMED = "that is not a RADIUS packet"
     OTHER = "to another request"
-    FORGED = "whose authenticator does not fit: is the secret right?"
+    FORGED = "whose authenticator is wrong: does the secret match?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An Access-Request.  ``authenticator``: 16 bytes that nobody can foresee; ``identifier``: 0 to 255."""
+    """An Access-Request.  ``authenticator``: 16 unpredictable bytes; ``identifier``: 0 to 255."""
 
     identifier: int
     authenticator: bytes
@@ -91,11 +91,11 @@ class Reply:
 
 
 def reply_to(request: Request, packet: bytes) -> Reply | Unanswered:
-    """What ``packet`` replies to ``request``, or why it is no reply to it."""
+    """What ``packet`` replies to ``request``, or why it is not a reply to it."""
     length = int.from_bytes(packet[2:4])
     if not _HEADER <= length <= min(len(packet), LONGEST):
         return Unanswered.MALFORMED
-    packet = packet[:length]  # RFC 2865, 3: what is behind is padding
+    packet = packet[:length]  # RFC 2865, 3: what follows is padding
     try:
         attributes = list(_attributes(packet))
     except ValueError:

@@ -1,7 +1,7 @@
-"""SIP OPTIONS request; it must be answered with the wanted status.
+"""SIP OPTIONS request; it must be answered with a status that passes.
 
-Every request has a branch, a tag, a Call-ID and a number of its own, and only the response with the same branch and
-number counts.  Provisional responses (1xx) are waited past.
+Each request has a branch, a tag, a Call-ID and a number of its own, and only the response with the same branch and
+number counts.  Provisional responses (1xx) are skipped.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ user = "ping@example.com"
 status = [200, 404]
 tls = { server_name = "sip.example.com" }
 """
-PASSES = "a final response whose status is among the wanted ones"
+PASSES = "a final response whose status is one of those in status"
 FAILS = {
-    FailureReason.REFUSED: "nobody listens on the port",
+    FailureReason.REFUSED: "the port is closed",
     FailureReason.STATUS: "another status, such as 503",
-    FailureReason.PROTOCOL: "over TCP and TLS: what comes is no SIP response, or belongs to another request",
+    FailureReason.PROTOCOL: "over TCP and TLS: the answer is not a SIP response, or belongs to another request",
     FailureReason.TLS: "no TLS, or a certificate that is not trusted",
-    FailureReason.READ_TIMEOUT: "no answer, or only provisional ones and such that belong to another request",
+    FailureReason.READ_TIMEOUT: "no answer, or only provisional ones and answers to other requests",
 }
 SEEN = "an OPTIONS request from lvs-agent at the director's address"
 
@@ -51,7 +51,7 @@ _ANSWER = "an answer"
 
 def _user(value: str) -> str:
     if not _USER.fullmatch(value):
-        raise ValueError('a SIP user is wanted, like "ping" or "ping@example.com"')
+        raise ValueError('must be a SIP user, like "ping" or "ping@example.com"')
     return value
 
 
@@ -65,7 +65,7 @@ def _statuses(value: object) -> object:
 def _range(item: object) -> range:
     match = _STATUS_RANGE.fullmatch(str(item)) if isinstance(item, int | str) and not isinstance(item, bool) else None
     if match is None or int(match[1]) > int(match[2] or match[1]):
-        raise ValueError('a final status like 200, or a range of them like "200-299", is wanted')
+        raise ValueError('must be a final status like 200, or a range like "200-299"')
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
@@ -77,7 +77,8 @@ class Settings(CheckSettings):
     transport: Literal["udp", "tcp", "tls"] = "udp"
     """"udp", "tcp" or "tls"."""
     user: Annotated[str, AfterValidator(_user)] | None = None
-    """Whom the request is for: "ping" (at the checked address) or "ping@example.com".  Without it, the server."""
+    """The user that the request is for: "ping" (at the checked address) or "ping@example.com".  Without it,
+    the server."""
     status: Annotated[
         tuple[int | str, ...],
         BeforeValidator(_statuses, json_schema_input_type=list[int | str] | int | str),
@@ -85,7 +86,7 @@ class Settings(CheckSettings):
     ] = (200,)
     """Statuses that pass: numbers, and ranges like "200-299"."""
     tls: TlsSettings | None = None
-    """How TLS is spoken with transport = "tls", and what is asked of the server's certificate."""
+    """Settings of TLS and of the certificate's verification, with transport = "tls"."""
 
     @model_validator(mode="after")
     def _tls_fits(self) -> Self:
@@ -161,9 +162,9 @@ async def _pass_over_body(dialogue: Dialogue, length: int | None) -> None:
 
 
 def _doubt(response: Response | None, options: Options) -> str:
-    """Why this, or what is no response at all, is not the final response to the request."""
+    """Why this (None: not a response) is not the final response to the request."""
     if response is None:
-        return "that is no SIP response"
+        return "that is not a SIP response"
     if not sip_message.answers(response, options):
         return "to another request"
     return "that is provisional"
@@ -178,5 +179,5 @@ def _options(target: Target, settings: Settings, host: str, port: int) -> Option
 
 
 def _judge(response: Response, settings: Settings) -> Passed | Failed:
-    told = printable(str(response))
-    return Passed(told) if response.status in settings.accepted else Failed(FailureReason.STATUS, told)
+    shown = printable(str(response))
+    return Passed(shown) if response.status in settings.accepted else Failed(FailureReason.STATUS, shown)

@@ -21,9 +21,10 @@ _COMPACT: Mapping[str, str] = MappingProxyType({"v": "via", "i": "call-id", "l":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """One OPTIONS request, whose branch, tag, Call-ID and number nobody else has.
+    """One OPTIONS request, with a branch, tag, Call-ID and number of its own.
 
-    ``uri``: whom it is for.  ``transport``: UDP, TCP or TLS.  ``host``: our own address, as in a URI; ``port``: ours.
+    ``uri``: the user or server that it is for.  ``transport``: UDP, TCP or TLS.  ``host``: our own address, as in a
+    URI; ``port``: our own.
     """
 
     uri: str
@@ -55,7 +56,7 @@ class Options:
 
 
 def new_options(*, uri: str, transport: str, host: str, port: int) -> Options:
-    """A request that nobody has made before."""
+    """A request with new identifiers."""
     return Options(
         uri=uri, transport=transport, host=host, port=port, branch=_MAGIC + secrets.token_hex(12),
         tag=secrets.token_hex(8), call_id=f"{secrets.token_hex(12)}@{host}", number=1 + secrets.randbelow(2**31 - 1),

@@ -1,4 +1,4 @@
-"""TCP connection; it must be accepted, and every step of a dialogue be answered as expected where there are any."""
+"""TCP connection; it must be accepted, and every configured step of a dialogue must be answered as expected."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ steps = [
 PASSES = "The connection is accepted (and closed again); with steps, each of them is answered as expected, in order."
 
 FAILS = {
-    FailureReason.CONTENT: "the server closed, or read_limit was reached, before what a step expects had come",
-    FailureReason.PROTOCOL: "the server closed without a word, or reset the connection",
-    FailureReason.READ_TIMEOUT: "what a step expects has not come in time; what came instead is shown",
+    FailureReason.CONTENT: "the server closed, or read_limit was reached, before a step got what it expects",
+    FailureReason.PROTOCOL: "the server closed the connection without an answer, or reset it",
+    FailureReason.READ_TIMEOUT: "what a step expects did not come in time; what came instead is shown",
     FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
 }
 
@@ -42,29 +42,29 @@ SEEN = "Without steps, a connection that is closed without a byte; with them, wh
 
 
 class Settings(CheckSettings):
-    """Keys of a check with ``type = "tcp"``; without any, a connection is all that is asked."""
+    """Keys of a check with ``type = "tcp"``; without any, the connection alone is checked."""
 
     steps: Annotated[
         tuple[Step, ...], Field(max_length=32), BeforeValidator(tcp_steps.as_tuple, json_schema_input_type=list[Step])
     ] = ()
-    """What is said and heard, one step after the other: send or send_hex, then expect, expect_regex or expect_hex;
+    """What is sent and expected, one step after the other: send or send_hex, then expect, expect_regex or expect_hex;
     either half may be left out."""
     half_close: bool = False
     """Whether to close our direction after the last step that sends, for servers that answer at the end of input."""
     read_limit: Annotated[Size, Field(ge=1, le=262_144)] = 65_536
     """Most that is read in all steps together.  At most 256KiB."""
     tls: TlsSettings | None = None
-    """How TLS is spoken, and what is asked of the server's certificate.  Without it there is no TLS."""
+    """Settings of TLS and of the certificate's verification.  Without this table TLS is not used."""
 
     @model_validator(mode="after")
     def _half_closes_can_be_sent(self) -> Self:
         if self.half_close and (self.tls is not None or not self.steps):
-            raise ValueError("half_close needs steps, and cannot be had over TLS")
+            raise ValueError("half_close needs steps, and is not possible over TLS")
         return self
 
 
 def probe(target: Target, run: ProbeRun) -> Coroutine[object, None, CheckResult]:
-    """Connect, say and hear what there is to, then close in order."""
+    """Connect, make the configured steps, then close in order."""
     settings: Settings = target.settings
     if settings.steps or settings.tls is not None:
         return tcp_steps.check(

@@ -25,7 +25,7 @@ def _hex(value: str) -> str:
     try:
         bytes.fromhex(value)
     except ValueError:
-        raise ValueError('pairs of hexadecimal digits are wanted, like "0d 0a"') from None
+        raise ValueError('must be pairs of hexadecimal digits, like "0d 0a"') from None
     return value
 
 
