@@ -18,9 +18,12 @@ EVERYWHERE: tuple[str, ...] = (
     "lvs_agent/core/*",
     "lvs_agent/daemon.py",
     "lvs_agent/ipvs/*",
+    "lvs_agent/metrics/*",
     "lvs_agent/model/*",
     "lvs_agent/priority_semaphore.py",
     "lvs_agent/settings/*",
+    "lvs_agent/view/*",
+    "lvs_agent/web/*",
 )
 """Patterns of the paths in which every entry is searched, besides its own ``holds_in``; ``("*",)`` is all files."""
 
@@ -37,12 +40,11 @@ DOCUMENTS = (
     "docs/runbooks/*",
     "docs/status.md",
     "grafana/*",
-    "lvs_agent/metrics/*",
-    "lvs_agent/view/*",
     "packaging/*",
     "tests/checks/*",
     "tests/test_metrics*",
     "tests/view/*",
+    "tests/web/*",
 )
 """The files in which the list holds already; ``*`` also matches a slash."""
 
