@@ -30,8 +30,10 @@ EVERYWHERE: tuple[str, ...] = (
 DOCUMENTS = (
     "alerts/*",
     "benchmarks/*",
+    "config.toml.example",
     "docs/alerting.md",
     "docs/checks.md",
+    "docs/configuration.md",
     "docs/dashboards.md",
     "docs/events.md",
     "docs/ldirectord-differences.md",
@@ -40,6 +42,7 @@ DOCUMENTS = (
     "docs/runbooks/*",
     "docs/status.md",
     "grafana/*",
+    "lvs_agent/config/*",
     "packaging/*",
     "tests/checks/*",
     "tests/test_metrics*",

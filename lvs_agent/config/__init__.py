@@ -5,7 +5,7 @@ The way of a file, each step handing its result to the next:
 1. ``load`` reads the file; a format (``formats``; ``toml_text`` is that of TOML) makes tables of it.
 2. ``draft`` validates table by table against the models in ``schema``.  Checks inherit as written (``check_sets``) and
    are validated as what holds in the end (``check_plans``, with their ``secrets`` read in).
-3. ``resolve`` makes the intent of the draft: what keys mean, what tables must agree on, what is doubtful.
+3. ``resolve`` makes the intent of the draft: what keys mean, the rules between tables, what is doubtful.
 4. ``build`` makes the ``Config`` (``settings``) of both, or raises every finding as a problem.
 
 All steps report to one ``findings.Report``; ``messages`` and ``suggest`` word what is found.  ``jsonschema`` describes

@@ -10,7 +10,7 @@ from typing import Any
 from lvs_agent.checks.kinds import checkers
 from lvs_agent.config.check_sets import Checkers
 from lvs_agent.config.draft import Draft, read_draft
-from lvs_agent.config.findings import Report, Told, by_path
+from lvs_agent.config.findings import ProblemFormatter, Report, by_path
 from lvs_agent.config.meaning import fingerprint
 from lvs_agent.config.resolve.intent import resolve
 from lvs_agent.config.schema.keys import Mark, known_keys, marked
@@ -26,12 +26,11 @@ def config_from_tables(
     *,
     source: SecretSource,
     kinds: Checkers | None = None,
-    told: Told = by_path,
+    formatter: ProblemFormatter = by_path,
 ) -> Config:
     """The configuration in ``tables``, which are laid out like the TOML file; every format is first made into them.
 
-    ``kinds``: the checkers that there are, by default all that are installed.  ``told``: how findings about the tables
-    are reported.
+    ``kinds``: the available checkers, by default all that are installed.  ``formatter``: how findings are reported.
 
     Raises ConfigError with everything that is wrong.
     """
@@ -39,7 +38,7 @@ def config_from_tables(
     kinds = checkers() if kinds is None else kinds
     draft = read_draft(tables, checkers=kinds, source=source, report=report)
     intent = resolve(draft, report)
-    errors = report.errors(tables, told=told)
+    errors = report.errors(tables, formatter=formatter)
     if errors:
         raise ConfigError(errors)
     agent = _agent(draft)
@@ -50,7 +49,7 @@ def config_from_tables(
         digest=fingerprint([agent, services]),
         common_digest=fingerprint([_marked(draft, Mark.SHARED), services]),
         restart_only=_marked(draft, Mark.AT_START),
-        warnings=report.warnings(tables, told=told),
+        warnings=report.warnings(tables, formatter=formatter),
     )
 
 

@@ -56,11 +56,11 @@ class CheckPlanner:
         self._report = report
 
     def plans(self, checks: CheckSet, *, at: Location) -> tuple[CheckPlan | None, ...]:
-        """The plans of all checks that hold at the table ``at``; None stands for each that cannot be made."""
+        """The plans of all checks that hold at the table ``at``; None for each that cannot be made."""
         return tuple(self.plan(check, at=place_of(name, at=at), complete=True) for name, check in checks.members())
 
     def look(self, checks: CheckSet, *, outer: CheckSet, at: Location) -> None:
-        """Report what is wrong with what the table at ``at`` writes, even if nobody uses it.
+        """Report the problems of the checks that the table at ``at`` sets, even if no real server uses them.
 
         More keys may come further in, so that nothing is missing yet.
         """
@@ -104,9 +104,11 @@ class CheckPlanner:
         keys, wrong = self._validated(CheckKeys, common)
         settings, more = self._validated(checker.settings, own)
         if "port" in common and not checker.settings.uses_port:
-            wrong.append(Finding(("port",), f"a check of type '{checker.kind}' has no port"))
+            wrong.append(Finding(("port",), f"must not be set: checks of type '{checker.kind}' have no port"))
         if common.get("connects_between") and not checker.settings.uses_port:
-            wrong.append(Finding(("connects_between",), f"a check of type '{checker.kind}' has no port to connect to"))
+            wrong.append(
+                Finding(("connects_between",), f"must not be set: checks of type '{checker.kind}' have no port")
+            )
         return keys, settings, wrong + [self._explained(found, checker=checker, own=own) for found in more]
 
     def _validated(self, model: type[M], table: dict[str, Any]) -> tuple[M | None, list[Finding]]:
@@ -116,7 +118,7 @@ class CheckPlanner:
             return None, findings(error, model=model, table=table, at=())
 
     def _explained(self, found: Finding, *, checker: Checker, own: Mapping[str, Any]) -> Finding:
-        """``found`` without secrets, and with the advice that only somebody who knows every checker can give."""
+        """``found`` without secrets, and with advice that requires the knowledge of every checker."""
         if found.on_table and len(found.location) == 1:
             return Finding(found.location, self._unknown(str(found.location[0]), checker), on_table=True)
         return Finding(found.location, without(found.text, own, model=checker.settings), found.on_table)

@@ -21,7 +21,7 @@ from lvs_agent.config.schema.secret_keys import secret_places
 
 Checkers = Mapping[str, Checker]
 MAIN = ""
-"""What stands for the name of the check that has none."""
+"""The name of the check that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class CheckSet:
         return self.main if name == MAIN else self.named.get(name, _NOTHING)
 
     def inside(self, table: object, *, at: Location, checkers: Checkers) -> CheckSet:
-        """What holds inside ``table``, which stands at ``at``; this set itself where it writes nothing."""
+        """What holds inside ``table``, which is at ``at``; this set itself if the table has no checks."""
         if not isinstance(table, Mapping):
             return self
         main = inherit(self.main, table.get("check", {}), at=place_of(MAIN, at=at), checkers=checkers)
@@ -80,7 +80,7 @@ def place_of(name: str, *, at: Location) -> Location:
 
 
 def inherit(outer: WrittenCheck, table: object, *, at: Location, checkers: Checkers) -> WrittenCheck:
-    """What holds inside, where ``table``, which stands at ``at``, is written below ``outer``."""
+    """What holds inside ``table``, which is at ``at`` and inherits from ``outer``."""
     if not isinstance(table, Mapping):
         return _UNREADABLE
     if not table:

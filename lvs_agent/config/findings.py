@@ -21,7 +21,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to tell about the value at ``location``.
+    """A problem of the value at ``location``.
 
     ``on_table``: the text names the key itself, so that only the table around it is named as the place.
     """
@@ -31,12 +31,12 @@ class Finding:
     on_table: bool = False
 
 
-Told = Callable[[Iterable[Finding], Mapping[str, Any]], tuple[Problem, ...]]
+ProblemFormatter = Callable[[Iterable[Finding], Mapping[str, Any]], tuple[Problem, ...]]
 """Makes problems of findings about tables: their order, and how their places are called."""
 
 
 class Report:
-    """Collects what is wrong, and what is merely doubtful."""
+    """Collects what is wrong, and what is doubtful."""
 
     __slots__ = ("_errors", "_warnings")
 
@@ -56,13 +56,13 @@ class Report:
         """Add errors; the same one twice counts once."""
         self._errors.update(dict.fromkeys(findings))
 
-    def errors(self, tables: Mapping[str, Any], *, told: Told | None = None) -> tuple[Problem, ...]:
-        """Every error in the order of the file that ``tables`` were read from; ``told`` says how a place is named."""
-        return (told or by_path)(self._errors, tables)
+    def errors(self, tables: Mapping[str, Any], *, formatter: ProblemFormatter | None = None) -> tuple[Problem, ...]:
+        """Every error in the order of the file that ``tables`` were read from; ``formatter`` names the places."""
+        return (formatter or by_path)(self._errors, tables)
 
-    def warnings(self, tables: Mapping[str, Any], *, told: Told | None = None) -> tuple[Problem, ...]:
+    def warnings(self, tables: Mapping[str, Any], *, formatter: ProblemFormatter | None = None) -> tuple[Problem, ...]:
         """Every warning, likewise."""
-        return (told or by_path)(self._warnings, tables)
+        return (formatter or by_path)(self._warnings, tables)
 
 
 def readable_path(location: Location, tables: Mapping[str, Any]) -> str:
@@ -119,7 +119,7 @@ def _child(node: Any, part: str | int) -> Any:
 
 
 def _label(array: Location, element: Any, around: Any) -> str | None:
-    """What a person calls an element of the array at ``array``; ``around`` is the table that has the array."""
+    """The readable name of an element of the array at ``array``; ``around`` is the table that has the array."""
     if not isinstance(element, Mapping):
         return None
     match array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from lvs_agent.config.findings import Told, by_path
+from lvs_agent.config.findings import ProblemFormatter, by_path
 from lvs_agent.errors import ConfigError, Problem
 
 _OPTIONAL: Mapping[str, str] = {".cf": "ldirectord"}
@@ -27,14 +27,14 @@ class SourceTables:
     """What a format has made of a file.
 
     ``errors``: why ``tables`` are not all that the file says; they are validated all the same, so that every problem
-    is reported at once.  ``told``: how findings about ``tables`` are reported.  ``merged``: the problems of the format
-    and those of the tables, in the order in which they are reported.
+    is reported at once.  ``formatter``: how findings about ``tables`` are reported.  ``merged``: the problems of the
+    format and those of the tables, in the order in which they are reported.
     """
 
     tables: Mapping[str, Any]
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    told: Told = by_path
+    formatter: ProblemFormatter = by_path
     merged: Callable[[Sequence[Problem], Sequence[Problem]], tuple[Problem, ...]] = _joined
 
 

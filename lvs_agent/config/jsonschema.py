@@ -57,7 +57,7 @@ def json_schema(kinds: Checkers | None = None) -> dict[str, Any]:
     definitions |= tables
     definitions["check"] = {
         "title": "check",
-        "description": "How to find out whether a real server works.  A key that is left out comes from further out.",
+        "description": "A check of a real server.  Missing keys are inherited from the check in the table around it.",
         "type": "object",
         "discriminator": {
             "propertyName": "type",
@@ -73,7 +73,7 @@ def json_schema(kinds: Checkers | None = None) -> dict[str, Any]:
 
 
 def _as_written(node: Any) -> Any:
-    """``node`` with the limits and defaults of durations and sizes as people write them: texts with a unit."""
+    """``node`` with the limits and defaults of durations and sizes as in the file: strings with a unit."""
     if isinstance(node, list):
         return [_as_written(each) for each in node]
     if not isinstance(node, dict):

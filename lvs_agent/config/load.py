@@ -1,4 +1,4 @@
-"""Reads a configuration file and makes the program's ``Config`` of it, or tells everything that is wrong."""
+"""Reads a configuration file and makes the program's ``Config`` of it, or reports everything that is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def config_from_source(source: SourceTables, *, base: Path) -> Config:
     Raises ConfigError with everything that is wrong.
     """
     try:
-        config = config_from_tables(source.tables, source=SecretSource.of_process(base), told=source.told)
+        config = config_from_tables(source.tables, source=SecretSource.of_process(base), formatter=source.formatter)
     except ConfigError as error:
         raise ConfigError(source.merged(source.errors, error.problems)) from None
     if source.errors:
@@ -47,9 +47,9 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        reason = "there is no such file; give its path with --config"
+        reason = "the path does not exist; set another one with --config"
     except IsADirectoryError:
-        reason = "is a directory; give the path of a file"
+        reason = "must be a file, but is a directory"
     except PermissionError:
         reason = "cannot be read: permission denied; let the user that runs lvs-agent read it"
     except OSError as error:

@@ -24,8 +24,8 @@ _WITH_UNIT = re.compile(r"[\d.]+\s*(ms|s|m|h|d|B|KiB|MiB)")
 _PLAIN: Mapping[str, str] = MappingProxyType(
     {
         "missing": "is required",
-        "string_type": "must be a text in quotes",
-        "string_sub_type": "must be a text in quotes",
+        "string_type": "must be a string in quotes",
+        "string_sub_type": "must be a string in quotes",
         "int_type": "must be a whole number",
         "int_from_float": "must be a whole number",
         "int_parsing_size": "is too large a number",
@@ -40,26 +40,26 @@ _PLAIN: Mapping[str, str] = MappingProxyType(
         "mapping_type": "must be a table",
         "model_type": "must be a table",
         "model_attributes_type": "must be a table",
-        "string_pattern_mismatch": "is not written in the form that is wanted here",
-        "union_tag_not_found": "needs a type",
+        "string_pattern_mismatch": "does not have the required form",
+        "union_tag_not_found": "must have a type",
     }
 )
 
 
 def findings(error: ValidationError, *, model: type[BaseModel], table: Any, at: Location) -> list[Finding]:
-    """Everything that ``error`` says about ``table``, which stands at ``at`` in the file and was meant as ``model``.
+    """Everything that ``error`` says about ``table``, which is at ``at`` in the file and was read as ``model``.
 
     What a value that may take several forms has against each of them becomes one sentence.
     """
-    told: dict[tuple[Location, bool], list[str]] = {}
+    by_place: dict[tuple[Location, bool], list[str]] = {}
     for detail in error.errors(include_url=False):
         inner = _real_location(detail, table)
         on_table = detail["type"] == "extra_forbidden"
-        texts = told.setdefault((inner, on_table), [])
+        texts = by_place.setdefault((inner, on_table), [])
         text = _unknown(inner, model) if on_table else sentence(detail)
         if text not in texts:
             texts.append(text)
-    return [Finding((*at, *inner), ", or ".join(texts), on_table) for (inner, on_table), texts in told.items()]
+    return [Finding((*at, *inner), ", or ".join(texts), on_table) for (inner, on_table), texts in by_place.items()]
 
 
 def sentence(detail: ErrorDetails) -> str:

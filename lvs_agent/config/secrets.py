@@ -41,7 +41,7 @@ class SecretSource:
     def read(self, kind: str, where: object) -> str:
         """The secret in the file or variable ``where`` (``kind`` "file" or "env"); a file's last line break is cut."""
         if not isinstance(where, str) or not where:
-            raise _Unreadable("must be a text in quotes")
+            raise _Unreadable("must be a string in quotes")
         return self._file(where) if kind == "file" else self._variable(where)
 
     def _file(self, name: str) -> str:
@@ -50,14 +50,14 @@ class SecretSource:
             with path.open("rb") as file:
                 content = file.read(_LARGEST_FILE + 1)
             if len(content) > _LARGEST_FILE:
-                raise _Unreadable(f"{path} is too large for a secret (more than 64KiB)")
+                raise _Unreadable(f"{path} must not be larger than 64KiB")
             return content.decode().removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
-            raise _Unreadable(f"{path} is not UTF-8 text") from None
+            raise _Unreadable(f"{path} is not valid UTF-8") from None
         except OSError as error:
             raise _Unreadable(f"cannot read {path}: {error.strerror}") from None
         except ValueError:
-            raise _Unreadable("is not a path that could exist") from None
+            raise _Unreadable("is not a valid path") from None
 
     def _variable(self, name: str) -> str:
         value = self.environment.get(name)
@@ -74,7 +74,7 @@ def reveal(
     source: SecretSource,
     report: Report,
 ) -> dict[str, Any]:
-    """``table`` with every secret read in.  ``at`` says where each of its keys stands in the file."""
+    """``table`` with every secret read in.  ``at`` is the place of each of its keys in the file."""
     places = secret_places(model)
     revealed: dict[str, Any] = {}
     for key, value in table.items():
@@ -131,7 +131,7 @@ def _secret_values(table: Mapping[str, Any], *, at: Location, source: SecretSour
 
 def _secret_value(value: Mapping[str, Any], *, at: Location, source: SecretSource, report: Report) -> str:
     if len(value) != 1 or not value.keys() <= {"file", "env"}:
-        report.error(at, 'must be a text in quotes, { file = "PATH" } or { env = "NAME" }')
+        report.error(at, 'must be a string in quotes, { file = "PATH" } or { env = "NAME" }')
         return _PLACEHOLDER
     kind, where = next(iter(value.items()))
     try:

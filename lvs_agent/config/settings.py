@@ -50,8 +50,8 @@ class Config:
 
     ``digest`` (64 hexadecimal digits) is equal for configurations that mean the same, whatever their files look like.
     ``common_digest`` leaves out what each director has of its own: where it listens, its directories, its log.
-    ``restart_only``: the keys that only a start takes in, as ``"agent.listen"``, each with what it says.
-    ``warnings`` do not stand in the way of anything.
+    ``restart_only``: the keys that take effect only at a start, as ``"agent.listen"``, with their values.
+    ``warnings`` are problems that prevent nothing.
     """
 
     intent: Intent
@@ -62,5 +62,5 @@ class Config:
     warnings: tuple[Problem, ...] = ()
 
     def restart_only_changes(self, new: Config) -> list[str]:
-        """The keys that say something else in ``new``, and that a running program does not take in."""
+        """The keys with another value in ``new`` that take effect only at a start."""
         return [key for key, value in new.restart_only.items() if self.restart_only.get(key) != value]

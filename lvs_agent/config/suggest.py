@@ -1,4 +1,4 @@
-"""Telling people what would have been right: lists of words, and the nearest one to what they wrote."""
+"""Advice for messages: lists of allowed words, and the nearest one to the word in the file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def must_be_one_of(words: Sequence[str], *, given: object) -> str:
 
 
 def unknown_key(key: str, *, known: Sequence[str]) -> str:
-    """The sentence for a key that does not belong where it stands."""
+    """The message for a key that is not allowed in its table."""
     guess = nearest(key, known=known)
     if guess is not None:
         return f"unknown key '{key}'; did you mean '{guess}'?"

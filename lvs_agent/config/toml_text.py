@@ -14,16 +14,16 @@ _PLACE = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<colum
 _KEY_TUPLE = re.compile(r"\('.*',?\)")
 _QUOTED = re.compile(r"'([^']*)'")
 _REMEDIES = (
-    ("Cannot declare", "a table [x] may stand only once; arrays of tables are written [[x]]"),
-    ("Cannot overwrite", "each key may stand only once in its table"),
-    ("Invalid value", "texts are written in quotes, switches as true or false"),
-    ("Expected '='", "each line is written key = value, and a key with blanks or dots in it in quotes"),
-    ("Expected newline", "each key = value needs a line of its own"),
+    ("Cannot declare", "a table [x] must not be repeated; arrays of tables are written [[x]]"),
+    ("Cannot overwrite", "a key must not be repeated in its table"),
+    ("Invalid value", "strings must be in quotes, booleans must be true or false"),
+    ("Expected '='", "each line must be key = value, and a key with spaces or dots must be in quotes"),
+    ("Expected newline", "each key = value must be on its own line"),
     ("Unclosed array", "close the array with ]"),
-    ("Unterminated string", "close the text with a quote"),
-    ("Illegal character", "close the text with a quote before the line ends"),
-    ("Unescaped", "write \\\\ for a backslash, or put the text in single quotes"),
-    ("Invalid hex", "write \\\\ for a backslash, or put the text in single quotes"),
+    ("Unterminated string", "close the string with a quote"),
+    ("Illegal character", "close the string with a quote before the line ends"),
+    ("Unescaped", "write \\\\ for a backslash, or put the string in single quotes"),
+    ("Invalid hex", "write \\\\ for a backslash, or put the string in single quotes"),
 )
 
 
@@ -46,7 +46,7 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(f"line {line}", "is not UTF-8 text; save the file in UTF-8")]) from None
+        raise ConfigError([Problem(f"line {line}", "is not valid UTF-8; save the file as UTF-8")]) from None
 
 
 def tables_of(text: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def tables_of(text: str) -> dict[str, Any]:
 def _syntax_problem(message: str, text: str) -> Problem:
     match = _PLACE.fullmatch(message)
     if match is None:
-        return Problem("", "the file is not TOML: it has a number or a date that is out of range")
+        return Problem("", "is not valid TOML: a number or a date is out of range")
     line, column = match["line"], match["column"]
     if line is None:
         lines = text.split("\n")

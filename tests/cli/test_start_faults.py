@@ -99,7 +99,7 @@ def test_configuration_that_is_not_there(command: str, tmp_path: Path) -> None:
     path = tmp_path / "nowhere.toml"
 
     assert complaint(command, "--config", path, code=2) == (
-        f"{path}: there is no such file; give its path with --config"
+        f"{path}: the path does not exist; set another one with --config"
     )
 
 
@@ -114,13 +114,13 @@ def test_configuration_that_may_not_be_read(config: Path) -> None:
 
 def test_configuration_that_is_a_directory(tmp_path: Path) -> None:
     """A directory is no file."""
-    assert complaint("run", "--config", tmp_path, code=2) == f"{tmp_path}: is a directory; give the path of a file"
+    assert complaint("run", "--config", tmp_path, code=2) == f"{tmp_path}: must be a file, but is a directory"
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        pytest.param(b'[agent]\nlisten = "\xff"', "line 2: is not UTF-8 text; save the file in UTF-8", id="not-utf-8"),
+        pytest.param(b'[agent]\nlisten = "\xff"', "line 2: is not valid UTF-8; save the file as UTF-8", id="not-utf-8"),
         pytest.param(b"[agent\n", "line 1, column 7: expected ']' at the end of a table declaration", id="not-toml"),
         pytest.param(b"[agent]\nlisen = 1\n", "agent: unknown key 'lisen'; did you mean 'listen'?", id="unknown-key"),
     ],

@@ -24,12 +24,12 @@ class Words:
             tables={"virtual_service": services},
             errors=tuple(Problem(name, word) for word in words if word == "broken"),
             warnings=tuple(Problem(name, word) for word in words if word == "odd"),
-            told=lambda findings, _: tuple(Problem(str(found.location[1]), found.text) for found in findings),
+            formatter=lambda findings, _: tuple(Problem(str(found.location[1]), found.text) for found in findings),
             merged=lambda problems, more: (*more, *problems),
         )
 
 
-UNPRINTABLE = "must be printable text on one line, without blanks around it"
+UNPRINTABLE = "must be printable text on one line, without spaces around it"
 WORDS = Words()
 FORMATS = Formats(TOML, WORDS)
 

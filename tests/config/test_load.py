@@ -29,12 +29,12 @@ def test_missing_file_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     """The path that was looked for is named."""
     path = tmp_path / "absent.toml"
 
-    assert _problem(path) == f"{path}: there is no such file; give its path with --config"
+    assert _problem(path) == f"{path}: the path does not exist; set another one with --config"
 
 
 def test_directory_is_refused(tmp_path: Path) -> None:
     """A directory is not mistaken for an empty file."""
-    assert _problem(tmp_path) == f"{tmp_path}: is a directory; give the path of a file"
+    assert _problem(tmp_path) == f"{tmp_path}: must be a file, but is a directory"
 
 
 def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "latin.toml"
     path.write_bytes(b"# fine\n# \xe9t\xe9\n")
 
-    assert _problem(path) == "line 2: is not UTF-8 text; save the file in UTF-8"
+    assert _problem(path) == "line 2: is not valid UTF-8; save the file as UTF-8"
 
 
 def test_name_that_is_too_long_is_a_config_error(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_broken_listen_addresses_are_refused(text: str, tmp_path: Path) -> None:
         parse_config(f'agent.listen = "{text}"', base=tmp_path)
 
 
-MISSING = "{0} checks say nothing of a server before their library is there: pip install 'lvs-agent[{0}]'"
+MISSING = "{0} checks need a library that is not installed: pip install 'lvs-agent[{0}]'"
 
 
 @pytest.mark.parametrize(("kind", "library", "key"), [("pgsql", "psycopg", ""), ("oracle", "oracledb", "sid = 'shop'")])

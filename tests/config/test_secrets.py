@@ -102,10 +102,10 @@ def test_secret_is_printed_nowhere(check: dict[str, Any], tmp_path: Path) -> Non
     [
         pytest.param({"password_file": "none"}, "password_file: cannot read DIR/none: No such file", id="no-file"),
         pytest.param({"password_file": "."}, "password_file: cannot read DIR: Is a directory", id="directory"),
-        pytest.param({"password_file": "a\0b"}, "password_file: is not a path that could exist", id="no-path"),
-        pytest.param({"password_file": 1}, "password_file: must be a text in quotes", id="number"),
-        pytest.param({"password_file": "large"}, "is too large for a secret (more than 64KiB)", id="large"),
-        pytest.param({"password_file": "binary"}, "password_file: DIR/binary is not UTF-8 text", id="binary"),
+        pytest.param({"password_file": "a\0b"}, "password_file: is not a valid path", id="no-path"),
+        pytest.param({"password_file": 1}, "password_file: must be a string in quotes", id="number"),
+        pytest.param({"password_file": "large"}, "must not be larger than 64KiB", id="large"),
+        pytest.param({"password_file": "binary"}, "password_file: DIR/binary is not valid UTF-8", id="binary"),
         pytest.param({"password_env": "NONE"}, "password_env: the environment has no variable 'NONE'", id="no-env"),
         pytest.param(
             {"password": "a", "password_env": "NONE"},
@@ -119,13 +119,13 @@ def test_secret_is_printed_nowhere(check: dict[str, Any], tmp_path: Path) -> Non
         ),
         pytest.param(
             {"headers": {"A": {"fil": _SECRET}}},
-            'headers.A: must be a text in quotes, { file = "PATH" } or { env = "NAME" }',
+            'headers.A: must be a string in quotes, { file = "PATH" } or { env = "NAME" }',
             id="header-form",
         ),
         pytest.param({"headers": {"A": {"file": "none"}}}, "headers.A.file: cannot read DIR/none", id="header-file"),
         pytest.param({"headers": _SECRET}, "headers: must be a table", id="headers-no-table"),
-        pytest.param({"headers": {"A": [_SECRET]}}, "headers.A: must be a text in quotes", id="header-array"),
-        pytest.param({"password": [_SECRET]}, "password: must be a text in quotes", id="array"),
+        pytest.param({"headers": {"A": [_SECRET]}}, "headers.A: must be a string in quotes", id="header-array"),
+        pytest.param({"password": [_SECRET]}, "password: must be a string in quotes", id="array"),
         pytest.param({"tls": {"verify": _SECRET}}, "tls.verify: must be true or false", id="wrong-place"),
         pytest.param({"pass_word": _SECRET}, "unknown key 'pass_word'; did you mean 'password'?", id="typo"),
         pytest.param(

@@ -23,7 +23,7 @@ address = "127.0.0.1"
 port = 1
 """
 PLACE = "virtual_service[database].check.type"
-PROBLEM = "pgsql checks say nothing of a server before their library is there: pip install 'lvs-agent[pgsql]'"
+PROBLEM = "pgsql checks need a library that is not installed: pip install 'lvs-agent[pgsql]'"
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_observer_with_a_named_file_that_is_missing_does_not_start(tmp_path: Pat
     ended = here("run", "--observe", "--ipvs", "memory", "--config", tmp_path / "x.toml")
 
     assert ended.returncode == 2
-    assert ended.stderr == f"error: {tmp_path / 'x.toml'}: there is no such file; give its path with --config\n"
+    assert ended.stderr == f"error: {tmp_path / 'x.toml'}: the path does not exist; set another one with --config\n"
 
 
 @pytest.mark.ipvs

@@ -1,1 +1,1 @@
-"""From what was written to the intent: what the keys mean, and the rules that several tables share.  Pure."""
+"""From the draft to the intent: what the keys mean, and the rules between several tables.  Pure."""

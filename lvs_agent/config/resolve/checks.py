@@ -39,16 +39,16 @@ class CheckSpecs:
     def _add(self, plan: CheckPlan, *, service: ServiceKey, server: DestinationKey) -> CheckId | None:
         port = _port(plan, service=service, server=server)
         if port is None and plan.checker.settings.uses_port:
-            text = "is required: neither the real server nor the service has a port that could be checked"
+            text = "is required: neither the real server nor the service has a port to check"
             self._report.error((*plan.place, "port"), text)
             return None
-        wants = plan.checker.settings.wants_identity
+        needs_identity = plan.checker.settings.wants_identity
         target = Target(
             address=plan.keys.address or server.address,
             port=port,
             settings=plan.settings,
-            service=service if wants else None,
-            server=server if wants else None,
+            service=service if needs_identity else None,
+            server=server if needs_identity else None,
         )
         spec = _spec(plan, target)
         self.by_id.setdefault(spec.id, spec)

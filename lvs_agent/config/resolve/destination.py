@@ -76,7 +76,7 @@ def tunnel_rules(written: ForwardingKeys, *, at: Location, report: Report) -> No
     if tunnel.type is not TunnelType.GUE and tunnel.port is not None:
         report.error((*at, "tunnel", "port"), f"is for gue tunnels only; {tunnel.type.value} has no ports")
     if tunnel.type is TunnelType.IPIP and tunnel.checksum is not TunnelChecksum.NONE:
-        report.error((*at, "tunnel", "checksum"), 'must be "none" for an ipip tunnel: it has no header to protect')
+        report.error((*at, "tunnel", "checksum"), 'must be "none" for an ipip tunnel: it has no header of its own')
     if tunnel.type is TunnelType.GRE and tunnel.checksum is TunnelChecksum.REMCSUM:
         report.error((*at, "tunnel", "checksum"), '\'remcsum\' is for gue tunnels only; use "csum" or "none"')
 
@@ -110,11 +110,11 @@ def _port_problem(port: int, *, forwarding: ForwardingMethod, key: ServiceKey) -
     """
     if isinstance(key, AddressKey) and forwarding is not ForwardingMethod.MASQUERADE:
         return (
-            f'must be left out: with forwarding "{forwarding.value}" packets reach the real server on the service\'s'
+            f'must not be set: with forwarding "{forwarding.value}" packets reach the real server on the service\'s'
             f' port {key.port}; to check another port set check.port, to map ports use forwarding "masquerade"'
         )
     if isinstance(key, AddressKey) and key.port == 0:
-        return "must be left out: a service with port 0 keeps the port that the client asked for"
+        return "must not be set: a service with port 0 keeps the port that the client used"
     return "must be 1 to 65535" if port == 0 else None
 
 
@@ -125,13 +125,19 @@ def _threshold_rules(
     upper, lower = server.upper_threshold, server.lower_threshold
     if lower > upper:
         own = written.model_fields_set & {"upper_threshold", "lower_threshold"}
-        wrong = "needs an upper_threshold" if upper == 0 else f"must be at most the upper_threshold ({upper})"
+        wrong = (
+            "must not be set without an upper_threshold"
+            if upper == 0
+            else f"must be at most the upper_threshold ({upper})"
+        )
         report.error((*(at if own else within.at), "lower_threshold"), wrong)
 
 
 def _tunnel_needs_forwarding(server: ForwardingKeys, *, written: ForwardingKeys, at: Location, report: Report) -> None:
     if "tunnel" in written.model_fields_set and server.forwarding is not Forwarding.TUNNEL:
-        report.error((*at, "tunnel"), f'needs forwarding "tunnel"; it is "{server.forwarding.value}" here')
+        report.error(
+            (*at, "tunnel"), f'must not be set without forwarding "tunnel"; here it is "{server.forwarding.value}" here'
+        )
 
 
 def _method(server: ForwardingKeys) -> ForwardingMethod:

@@ -59,7 +59,7 @@ class _Resolver:
             monitor_file=table.monitor_file,
         )
         if table.quorum > max(1, len(draft.servers)):
-            text = f"cannot be reached: the number of real servers is {len(draft.servers)}"
+            text = f"must be at most the number of real servers ({len(draft.servers)})"
             self._report.error((*draft.at, "quorum"), text)
         lint_service(made, draft=draft, report=self._report)
         return made
@@ -78,7 +78,10 @@ class _Resolver:
                 continue
             server = self._server(each, each.table, within)
             if server.key in servers:
-                self._report.error((*each.at, "address"), f"{server.key} is a real server of this service already")
+                self._report.error(
+                    (*each.at, "address"),
+                    f"must not be repeated: {server.key} is already a real server of this service",
+                )
             servers[server.key] = server
         return tuple(servers.values())
 
@@ -89,7 +92,7 @@ class _Resolver:
         plans = [plan for plan in draft.checks if plan is not None] if table.checked else []
         deciding, lowering = self._checks.resolve(plans, service=within.service.key, server=destination.key)
         if lowering and not deciding and None not in draft.checks:
-            text = 'no check decides whether it is up: one at least needs on_failure = "down"'
+            text = 'at least one check must have on_failure = "down": the others only lower the weight'
             self._report.error((*draft.at, "checks"), text)
         return RealServer(
             name=str(destination.key),
@@ -125,10 +128,11 @@ class _Resolver:
         for at, service in services:
             key = service.service.key
             if key in keys:
-                text = f"is the virtual service {key} once more: '{keys[key]}' and '{service.name}' must differ"
+                text = f"must not repeat the virtual service {key}: '{keys[key]}' and '{service.name}' must differ"
                 self._report.error(at, text)
             elif service.name in names:
-                text = f"'{service.name}' is the name of the virtual service {names[service.name]} already"
+                owner = f"the virtual service {names[service.name]}"
+                text = f"must not be '{service.name}', which is already the name of {owner}"
                 self._report.error((*at, "name"), text)
             keys.setdefault(key, service.name)
             names.setdefault(service.name, key)

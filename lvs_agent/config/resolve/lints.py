@@ -26,13 +26,13 @@ def lint_check(plan: CheckPlan, *, key: ServiceKey, report: Report) -> None:
     """Doubts about one check of a real server of the service ``key``."""
     kind = plan.checker.kind
     if not plan.checker.is_usable:
-        text = f"{kind} checks say nothing of a server before their library is there: pip install 'lvs-agent[{kind}]'"
+        text = f"{kind} checks need a library that is not installed: pip install 'lvs-agent[{kind}]'"
         report.warning((*plan.place, "type"), text)
     shortest = min(plan.keys.interval, plan.down_interval_s)
     if plan.keys.timeout > shortest:
         where = plan.written.get("timeout") or plan.written.get("interval") or (*plan.place, "timeout")
-        text = f"the time limit ({plan.keys.timeout:g}s) is longer than the interval ({shortest:g}s)"
-        report.warning(where, f"{text}: a silent server is checked less often than asked for")
+        text = f"the timeout ({plan.keys.timeout:g}s) is longer than the interval ({shortest:g}s)"
+        report.warning(where, f"{text}: a server that does not answer is checked less often than configured")
     if "type" not in plan.written and isinstance(key, AddressKey) and key.protocol is not Protocol.TCP:
-        text = f"a {key.protocol.value} service is checked by tcp connections, because no type is given"
+        text = f"a {key.protocol.value} service is checked by TCP connections because the check has no type"
         report.warning((*plan.place, "type"), text)

@@ -40,7 +40,7 @@ def resolve_service(table: VirtualServiceTable, *, at: Location, report: Report)
 
 
 def weight_zero_harm(service: Service) -> str | None:
-    """Why a real server of ``service`` must not stand at weight 0, or None where it may.
+    """Why a real server of ``service`` must not have weight 0, or None if it may.
 
     sh and mh (without their fallback flag) and dh go on choosing a server at weight 0 for its clients, and then refuse
     them (net/netfilter/ipvs/ip_vs_sh.c, ip_vs_mh.c, ip_vs_dh.c).
@@ -48,7 +48,7 @@ def weight_zero_harm(service: Service) -> str | None:
     name = service.scheduler
     if name not in _KEEPS_BUCKETS or (name in _HAS_FALLBACK_FLAG and SchedulerFlag.FLAG_1 in service.scheduler_flags):
         return None
-    reason = f"the scheduler {name} keeps choosing a server with weight 0 for its clients, who are then refused"
+    reason = f"the scheduler {name} keeps choosing a server with weight 0 for its clients, which are then refused"
     return reason + (f" (unless scheduler_flags has '{name}-fallback')" if name in _HAS_FALLBACK_FLAG else "")
 
 
@@ -56,10 +56,10 @@ def _key(table: VirtualServiceTable, *, at: Location, report: Report) -> Service
     if table.fwmark is not None:
         for word in ("protocol", "address", "port"):
             if word in table.model_fields_set:
-                report.error((*at, word), "cannot be given together with fwmark: the mark alone finds the packets")
+                report.error((*at, word), "must not be set together with fwmark: the mark alone selects the packets")
         return FwmarkKey(table.fwmark, Family.INET6 if table.family is FamilyWord.INET6 else Family.INET)
     if "family" in table.model_fields_set:
-        report.error((*at, "family"), "is for firewall mark services only; elsewhere the address says it")
+        report.error((*at, "family"), "is for firewall mark services only; otherwise the address determines it")
     if table.address is None:
         report.error((*at, "address"), "is required, with a port (or fwmark instead of both)")
     if table.port is None:
@@ -67,9 +67,7 @@ def _key(table: VirtualServiceTable, *, at: Location, report: Report) -> Service
     if table.address is None or table.port is None:
         return None
     if table.port == 0 and table.persistence is None:
-        report.error(
-            (*at, "port"), "can be 0 (every port) only with persistence: the kernel drops the packets otherwise"
-        )
+        report.error((*at, "port"), "must not be 0 (every port) without persistence: the kernel would drop the packets")
     return AddressKey(table.protocol, table.address, table.port)
 
 
@@ -90,9 +88,9 @@ def _persistence(
     if table is None:
         return None
     if table.timeout != int(table.timeout):
-        report.error((*at, "timeout"), "must be whole seconds: the kernel counts no fractions")
+        report.error((*at, "timeout"), "must be whole seconds: the kernel stores no fractions")
     if table.engine is EngineWord.SIP and isinstance(key, AddressKey) and key.protocol is not Protocol.UDP:
-        report.error((*at, "engine"), "'sip' works for udp only: the kernel drops the other packets")
+        report.error((*at, "engine"), "'sip' works with udp only: the kernel drops other packets")
     return Persistence(
         timeout_s=int(table.timeout),
         netmask=_netmask(table, family=key.family, at=at, report=report),
@@ -103,7 +101,7 @@ def _persistence(
 def _netmask(table: PersistenceTable, *, family: Family, at: Location, report: Report) -> IPv4Address | int:
     length = table.prefix_length
     if table.netmask is not None and length is not None:
-        report.error((*at, "prefix_length"), "says the same as netmask; give only one of them")
+        report.error((*at, "prefix_length"), "must not be set together with netmask: both mean the same")
     if family is Family.INET6:
         if table.netmask is not None:
             report.error((*at, "netmask"), "is for IPv4 only; use prefix_length")

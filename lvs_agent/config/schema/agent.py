@@ -18,59 +18,60 @@ class StopKeys(Strict):
     """Keys of [agent] and virtual services."""
 
     on_stop: Annotated[OnStop, FROM_TEXT, Mark.INHERITED, Mark.SHARED] = OnStop.KEEP
-    """Whether our services stay in the kernel and go on forwarding when the program stops."""
+    """What happens to services when the agent stops: "keep" leaves them in the kernel, "remove" deletes them."""
 
 
 class AgentTable(StopKeys):
-    """The program itself."""
+    """The agent itself."""
 
     model_config = ConfigDict(title="agent")
 
     listen: Annotated[Listen, Mark.AT_START] = parse_listen("0.0.0.0:9659")
-    """Address and port of /metrics, the API and the status page."""
+    """Address and port on which /metrics, the API and the status page are served."""
 
     state_dir: Annotated[OwnFile, Mark.AT_START] = "/var/lib/lvs-agent"
-    """Directory for what must survive a restart; a relative path starts at the configuration file's directory."""
+    """Directory for the state that survives a restart.  A relative path is relative to the directory of the
+    configuration file."""
 
     reconcile_interval: Annotated[Duration, Field(ge=0.1, le=3_600), Mark.SHARED] = 10.0
-    """How often the kernel's whole table is read and put right."""
+    """Time between two full reconciliations of the IPVS table."""
 
     compare_interval: Annotated[Duration, Field(ge=0.1, le=3_600), Mark.SHARED] = 1.0
-    """How often the kernel's table is compared the cheap way, to notice a foreign change early."""
+    """Time between two quick comparisons of the IPVS table, which find changes by others early."""
 
     reload_on_change: bool = True
-    """Whether a configuration file that was replaced is read again; SIGHUP always does it."""
+    """Whether a configuration file that was replaced is reloaded automatically.  SIGHUP always reloads it."""
 
     maintenance_dir: OwnFile | None = None
-    """Directory in which a file named after a real server ("10.0.0.1", "10.0.0.1:80", "[2001:db8::1]:80", a host name,
-    its first part, each with a port or without) takes it out of service while it is there."""
+    """Directory with maintenance files: while a file named after a real server exists, that server is out of service.
+    Names: "10.0.0.1", "10.0.0.1:80", "[2001:db8::1]:80", a host name or its first part, each with or without a port."""
 
     web_config_file: Annotated[OwnFile | None, Mark.AT_START] = None
-    """TLS and passwords for /metrics, the API and the status page, in the web configuration format of Prometheus'
-    exporters; a relative path starts at the configuration file's directory."""
+    """File with TLS and passwords for /metrics, the API and the status page, in the web configuration format of
+    Prometheus exporters.  A relative path is relative to the directory of the configuration file."""
 
     command_concurrency: Annotated[int, Field(ge=1, le=1_024), Mark.AT_START] = 16
-    """How many programs of command checks may run at once."""
+    """Maximum number of command checks that run at the same time."""
 
     thread_concurrency: Annotated[int, Field(ge=4, le=1_024), Mark.AT_START] = 64
-    """How many threads may wait for database servers at once.  There is one only while a mysql check speaks with a
-    server that has greeted it."""
+    """Maximum number of threads that wait for database servers.  A mysql check uses one while it talks to a server that
+    has sent its greeting."""
 
     command_user: Annotated[UserName | None, Mark.AT_START] = None
-    """User that commands run as where they name none.  Without it: nobody where lvs-agent is root, else the user that
-    lvs-agent is."""
+    """User that runs commands which do not set a user.  The default is nobody if lvs-agent runs as root, otherwise the
+    user of lvs-agent."""
 
 
 class MetricsTable(Strict):
-    """What /metrics shows."""
+    """Which metrics are exported."""
 
     model_config = ConfigDict(title="metrics")
 
     real_servers: Annotated[ServerDetail, FROM_TEXT, Mark.SHARED] = ServerDetail.FULL
-    """Which metrics there are of each real server: all, only those that say whether it is in service, or none."""
+    """Metrics of each real server: "full" (all), "state" (only whether it is in service) or "off" (none)."""
 
     drop: Annotated[frozenset[MetricName], FROM_TEXT, Mark.SHARED] = frozenset()
-    """Names of metrics that are left out."""
+    """Names of metrics that are not exported."""
 
 
 class LogTable(Strict):
@@ -79,7 +80,7 @@ class LogTable(Strict):
     model_config = ConfigDict(title="log")
 
     format: Annotated[LogFormat, FROM_TEXT, Mark.AT_START] = LogFormat.LOGFMT
-    """One line of key=value pairs, or one JSON object, an event."""
+    """Format of each line: "logfmt" (key=value pairs) or "json" (one object)."""
 
     level: Annotated[LogLevel, FROM_TEXT, Mark.AT_START] = LogLevel.INFO
-    """The least important kind of line that is written."""
+    """Lowest level that is logged."""

@@ -12,45 +12,45 @@ from lvs_agent.settings.strict import Strict
 
 
 class CheckKeys(Strict):
-    """Keys that every kind of check has."""
+    """Keys that every type of check has."""
 
     type: str = "tcp"
-    """Kind of check."""
+    """Type of the check."""
 
     address: Address | None = None
-    """Address to check; the default is the real server's."""
+    """Address to check.  The default is that of the real server."""
 
     port: Port | None = None
-    """Port to check; the default is the real server's, else the service's, else the usual one of this kind."""
+    """Port to check.  The default is that of the real server, else of the virtual service, else of the check type."""
 
     interval: Interval = 2.0
     """Time from the start of one probe to the start of the next."""
 
     down_interval: Interval | None = None
-    """The same while the real server is down; the default is interval."""
+    """Interval while the real server is down.  The default is interval."""
 
     fast_interval: Interval | None = None
-    """The same while the last result speaks against what the check says: a first failure is looked into soon, and so is
-    a first success.  By default nothing changes then."""
+    """Interval while the last result differs from the state of the check, so that a first failure or a first success is
+    confirmed or refuted soon.  The default is the interval of that state."""
 
     timeout: Timeout = 1.0
-    """The whole time that a probe has; at most a minute."""
+    """Total time limit of a probe; at most one minute."""
 
     connects_between: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """This many probes only open a TCP connection before the next one does all that the check is about.  A connection
-    that fails is a failure, and the next probe is a whole one."""
+    """Number of probes that only open a TCP connection between two complete probes.  A failed connection counts as a
+    failure, and the next probe is a complete one."""
 
     on_failure: Annotated[OnFailure, FROM_TEXT] = OnFailure.DOWN
-    """Whether a real server goes "down" while this check fails (the default), or only loses "weight"."""
+    """What a failed check does to its real server: it is "down", or it only loses "weight"."""
 
     failed_weight: Annotated[int, Field(ge=1, le=100)] = 50
-    """With on_failure = "weight": so many percent of its weight are left to the server, at least 1."""
+    """With on_failure = "weight": percentage of its weight that the real server keeps, at least weight 1."""
 
     rise: Streak = 2
-    """Successes in a row that bring a real server up."""
+    """Consecutive successes after which a real server is up."""
 
     fall: Streak = 3
-    """Failures in a row that take a real server down."""
+    """Consecutive failures after which a real server is down."""
 
 
 DEFAULT_TYPE: str = CheckKeys.model_fields["type"].default

@@ -1,4 +1,4 @@
-"""The texts that stand below the fields of a model: documentation for people here, descriptions in the JSON Schema."""
+"""The docstrings below the fields of a model: they become documentation and the descriptions in the JSON Schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models say of their keys: which there are, which marks they bear, and which of them are inherited."""
+"""What the models declare about their keys: their names, defaults, marks and inheritance."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ M = TypeVar("M", bound=Strict)
 
 
 class Mark(Enum):
-    """What a field of a model says of its key besides its type: ``Annotated[int, Mark.INHERITED]``."""
+    """What a field of a model declares about its key besides its type: ``Annotated[int, Mark.INHERITED]``."""
 
     INHERITED = "inherited"
-    """A table that does not write the key takes it from the table around it, if that may have it."""
+    """A table that does not set the key inherits it from the table around it, if the key is allowed there."""
 
     AT_START = "at start"
-    """Only a start of the program takes a new value in."""
+    """A new value takes effect only at the next start."""
 
     SHARED = "shared"
-    """Directors of the same services must agree on it."""
+    """Directors of the same services must have the same value."""
 
     DECIDES = "decides"
-    """Other keys of its table are judged by it: where it cannot be used, they are not judged."""
+    """Other keys of its table are validated by it: if it cannot be used, they are not validated."""
 
 
 def known_keys(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys that a table of this model may have, in the order in which they are declared."""
+    """The keys that are allowed in a table of this model, in the order of declaration."""
     return tuple(info.alias or name for name, info in model.model_fields.items())
 
 
 @cache
 def marked(model: type[BaseModel], mark: Mark) -> frozenset[str]:
-    """The keys of ``model`` that bear ``mark``."""
+    """The keys of ``model`` with ``mark``."""
     return frozenset(name for name, info in model.model_fields.items() if mark in info.metadata)
 
 
@@ -73,7 +73,7 @@ def tables_below(model: type[BaseModel], *, at: str = "") -> Iterator[tuple[str,
 
 
 def inherit(inner: M, outer: Strict) -> M:
-    """``inner``, where what it does not write itself is as ``outer``, the table around it, has it."""
+    """``inner`` with the keys that it does not set itself and inherits from ``outer``, the table around it."""
     both = marked(type(inner), Mark.INHERITED) & marked(type(outer), Mark.INHERITED)
     taken = (both & outer.model_fields_set) - inner.model_fields_set
     return inner.model_copy(update={key: getattr(outer, key) for key in taken}) if taken else inner
@@ -81,7 +81,7 @@ def inherit(inner: M, outer: Strict) -> M:
 
 @cache
 def defaults_as_written(model: type[BaseModel]) -> Mapping[str, Any]:
-    """What holds where nobody writes a key, as TOML has it, for each key of ``model`` that has such a value."""
+    """The default of each key of ``model`` as a value of TOML, without those whose default is nothing or a table."""
     values = {info.alias or name: _default(info) for name, info in model.model_fields.items()}
     return MappingProxyType({key: value for key, value in values.items() if value is not None})
 

@@ -1,6 +1,6 @@
-"""Single values that people write in the configuration: addresses, ports, names, words.
+"""Types of single values in the configuration: addresses, ports, names, words.
 
-Each parser takes what TOML gave and returns the program's own type, or raises ValueError with a sentence for a person.
+Each parser takes a value of TOML and returns the program's own type, or raises ValueError with the message.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def parse_address(value: object) -> IPAddress:
     """The address of one host.  Raises ValueError for what a packet cannot be sent to, or IPVS cannot hold."""
     address = _any_address(value)
     if address.is_unspecified:
-        raise ValueError("must be the address of one host; this one stands for every address")
+        raise ValueError("must be the address of one host; this is the unspecified address")
     if address.is_multicast:
         raise ValueError("must be the address of one host; this is a multicast address")
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        raise ValueError(f"is an IPv4 address in IPv6 clothing; write {address.ipv4_mapped}")
+        raise ValueError(f"is an IPv4-mapped IPv6 address; write {address.ipv4_mapped}")
     return address
 
 
@@ -58,7 +58,7 @@ def parse_netmask(value: object) -> IPv4Address:
         raise ValueError('must be an IPv4 netmask, like "255.255.255.0"') from None
     zeros = int(mask) ^ 0xFFFFFFFF
     if not int(mask) or zeros & (zeros + 1):
-        raise ValueError("is not a netmask: its one bits must all come first, and there must be one")
+        raise ValueError("is not a netmask: all one bits must come first, and at least one is required")
     return mask
 
 
@@ -75,7 +75,7 @@ def parse_listen(value: object) -> ListenAddress:
 def parse_name(value: str) -> str:
     """A name for logs and metrics.  Raises ValueError where it could not be read there."""
     if not value.isprintable() or value != value.strip():
-        raise ValueError("must be printable text on one line, without blanks around it")
+        raise ValueError("must be printable text on one line, without spaces around it")
     return value
 
 
@@ -90,9 +90,9 @@ def parse_command(value: object) -> tuple[str, ...]:
     """The full path of a program, and its arguments.  Raises ValueError for everything else."""
     words = value if isinstance(value, list | tuple) else ()
     if not words or not all(isinstance(word, str) for word in words) or not words[0].startswith("/"):
-        raise ValueError('a list is wanted that starts with the full path of a program, like ["/usr/lib/sorry", "-v"]')
+        raise ValueError('must be an array that starts with the full path of a program, like ["/usr/lib/sorry", "-v"]')
     if any("\0" in word for word in words):
-        raise ValueError("a NUL character cannot be passed to a program")
+        raise ValueError("must not contain a NUL character")
     return tuple(words)
 
 
@@ -113,7 +113,7 @@ def _any_address(value: object) -> IPAddress:
     except ValueError:
         raise ValueError('must be an IP address, like "192.0.2.1" or "2001:db8::1"; names are not looked up') from None
     if isinstance(address, IPv6Address) and address.scope_id is not None:
-        raise ValueError("must not have a zone (the part from '%' on): IPVS has no place for it")
+        raise ValueError("must not have a zone (the part from '%' on): IPVS cannot store it")
     return address
 
 
@@ -163,7 +163,7 @@ class FamilyWord(Enum):
 
 
 class Forwarding(Enum):
-    """How packets reach a real server.  ``local`` is missing: the kernel finds out by itself."""
+    """How packets reach a real server.  ``local`` is missing: the kernel detects local addresses."""
 
     DIRECT = "direct"
     MASQUERADE = "masquerade"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lvs_agent.config.findings import Finding, Location, Told
+from lvs_agent.config.findings import Finding, Location, ProblemFormatter
 from lvs_agent.errors import Problem
 from lvs_agent.ldirectord.reader.notes import at_line, line_of
 
@@ -50,7 +50,7 @@ _DIRECTIVES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def by_line(places: Mapping[Location, int]) -> Told:
+def by_line(places: Mapping[Location, int]) -> ProblemFormatter:
     """Tells findings by the line of the innermost table or value that ``places`` knows, in the order of lines."""
 
     def told(findings: Iterable[Finding], _: Mapping[str, Any]) -> tuple[Problem, ...]:

@@ -20,6 +20,6 @@ def source_of(understood: Understanding) -> SourceTables:
         tables=reading.tables,
         errors=understood.errors,
         warnings=reading.warnings,
-        told=by_line(reading.places),
+        formatter=by_line(reading.places),
         merged=merge_problems,
     )
