@@ -22,12 +22,15 @@ import importlib.util
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.model.check import CheckResult, Target
 from lvs_agent.settings.check import CheckSettings
 
-Probe = Callable[[Target, ProbeRun], Awaitable[CheckResult]]
+if TYPE_CHECKING:  # looking for kinds needs none of what their probes are given
+    from lvs_agent.checks.net.probe_run import ProbeRun
+
+Probe: TypeAlias = "Callable[[Target, ProbeRun], Awaitable[CheckResult]]"
 
 
 @dataclass(frozen=True, slots=True)
