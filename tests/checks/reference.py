@@ -34,22 +34,21 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "checks.md"
 TABLE = "[virtual_service.check]"
 _PARTS = ("EXAMPLE", "PASSES", "FAILS", "SEEN")
 _INTRODUCTION = (
-    "What each kind of check asks of a real server, what passes and what fails. This file is generated from the "
-    "checkers (`make docs`)."
+    "What each kind of check does, what passes and what fails. This file is generated from the checkers (`make docs`)."
 )
 _TABLES = (
     "A check is a table: `[virtual_service.check]` for all real servers of a service, "
-    "`[virtual_service.real_server.check]` for one, `[defaults.check]` for all; what is further in replaces single "
-    'keys of what is further out. Durations and sizes are texts with their unit: `"500ms"`, `"2s"`, `"64KiB"`. '
-    "Where a key takes a secret, the same key with `_file` or `_env` behind it names a file or a variable of the "
-    "environment that has it."
+    "`[virtual_service.real_server.check]` for one, `[defaults.check]` for all; a table further in replaces single "
+    'keys of one further out. Durations and sizes are texts with their unit: `"500ms"`, `"2s"`, `"64KiB"`. '
+    "For a key with a secret, the same key with `_file` or `_env` appended names a file or an environment "
+    "variable that has it."
 )
 _REASONS: Mapping[FailureReason, str] = MappingProxyType(
     {
-        FailureReason.REFUSED: "the server refuses the connection: nobody listens on the port",
-        FailureReason.UNREACHABLE: "there is no way to the server: no answer to ARP, or a router says so",
-        FailureReason.CONNECT_TIMEOUT: "the time was over before the connection was there",
-        FailureReason.READ_TIMEOUT: "the time was over before the answer was there; what was waited for is shown",
+        FailureReason.REFUSED: "the server refuses the connection: the port is closed",
+        FailureReason.UNREACHABLE: "the server cannot be reached: no answer to ARP, or a router reports it",
+        FailureReason.CONNECT_TIMEOUT: "the time limit was reached before the connection was established",
+        FailureReason.READ_TIMEOUT: "the time limit was reached before the answer came; what was waited for is shown",
         FailureReason.PROTOCOL: "the connection was reset",
     }
 )
@@ -94,7 +93,7 @@ def document() -> str:
     lines = ["# Checks", "", _INTRODUCTION, "", _TABLES, "", "| type | asks |", "|---|---|"]
     lines += [f"| [`{kind}`](#{kind}) | {cell(each.summary)} |" for kind, each in kinds.items()]
     lines += ["", "## Keys of every check", "", *_keys(CheckKeys), "", "## Reasons of every check", ""]
-    lines += ["A check that opens a connection can fail for these reasons besides its own:", ""]
+    lines += ["A check that opens a connection can also fail for these reasons:", ""]
     lines += [*_reasons(_REASONS)]
     for checker in kinds.values():
         lines += ["", *_section(checker)]
