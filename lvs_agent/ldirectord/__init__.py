@@ -7,5 +7,6 @@
 ``monitor_line``  lines for monitor files, as ldirectord writes them
 ================  ===============================================================
 
-Only the command line and the daemon know this package.
+Only the commands and the daemon know this package: ``lvs_agent.cli.ldirectord``, and lines that end in ``# annex``.
+Without those and this package everything else works (tests/ldirectord/test_removal.py).
 """

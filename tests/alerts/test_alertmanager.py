@@ -6,10 +6,7 @@ import re
 from itertools import chain
 
 import pytest
-from ruamel.yaml import YAML
 
-from lvs_agent.ldirectord.convert.alertmanager import mail_plan
-from lvs_agent.ldirectord.convert.yaml import to_yaml
 from tests.alerts.rules import ALERT_NAMES, ALERTS, ROOT, load_yaml, tool, unit_tests_of
 
 EXAMPLE = ROOT / "alerts/alertmanager.example.yml"
@@ -162,13 +159,3 @@ def test_sources_have_the_labels_that_must_be_equal(rule: dict[str, list[str]]) 
 
     assert sources
     assert all(set(rule["equal"]) <= found["exp_labels"].keys() for found in fired)
-
-
-def test_converted_mail_settings_hold_back_the_same() -> None:
-    """Who comes from ldirectord gets the same rules, and the same waits."""
-    written = YAML(typ="safe").load(to_yaml(mail_plan([], services=[]), file="ldirectord.cf"))
-    example = load_yaml(EXAMPLE)
-
-    assert written["inhibit_rules"] == example["inhibit_rules"]
-    for wait in ("group_by", "group_wait", "group_interval"):
-        assert written["route"][wait] == example["route"][wait]

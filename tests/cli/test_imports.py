@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lvs_agent.checks.kinds import checkers
 
+ROOT = Path(__file__).parents[2]
 HEAVY = {"cryptography", "httpx", "jinja2", "prometheus_client", "pyroute2", "rich", "starlette", "uvicorn"}
 KINDS = "lvs_agent.checks.kinds"
 PING = {f"{KINDS}.ping"}
@@ -27,6 +29,15 @@ PING = {f"{KINDS}.ping"}
 def test_nothing_is_imported_that_is_not_needed(module: str, needed: set[str]) -> None:
     """The agent checks its servers before it imports what draws pages and tables."""
     assert {name.partition(".")[0] for name in imported(f"import {module}")} & HEAVY == needed
+
+
+def test_nothing_of_ldirectord_is_imported_for_a_file_in_toml() -> None:
+    """Reading an ldirectord.cf takes some forty modules, which every other start can do without."""
+    script = "from lvs_agent.cli.main import cli; cli(['check-config', '--config', '{}'], standalone_mode=False)"
+    found = imported(script.format(ROOT / "config.toml.example"))
+
+    assert "lvs_agent.config.load" in found
+    assert not any(name.startswith("lvs_agent.ldirectord") for name in found)
 
 
 def test_no_checker_is_imported_before_it_is_configured() -> None:

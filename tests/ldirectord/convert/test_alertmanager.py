@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from lvs_agent.ldirectord.convert.alertmanager import NOBODY, MailPlan, Receiver, Route, mail_plan
 from lvs_agent.ldirectord.convert.yaml import to_yaml
 from lvs_agent.ldirectord.reader import AlertSettings
+from tests.alerts.rules import ROOT, load_yaml
 
 ALL = frozenset({"starting", "running", "stopping", "reloading"})
 WEB, SHOP, DNS = "tcp/192.0.2.1:80", "the shop's", "fwm/3/inet"
@@ -219,3 +220,13 @@ def test_alert_of_each_service_reaches_its_people(config: Path, labels: dict[str
     )
 
     assert routed.returncode == 0, routed.stdout + routed.stderr
+
+
+def test_converted_mail_settings_hold_back_the_same() -> None:
+    """Who comes from ldirectord gets the same rules, and the same waits."""
+    written = YAML(typ="safe").load(to_yaml(mail_plan([], services=[]), file="ldirectord.cf"))
+    example = load_yaml(ROOT / "alerts/alertmanager.example.yml")
+
+    assert written["inhibit_rules"] == example["inhibit_rules"]
+    for wait in ("group_by", "group_wait", "group_interval"):
+        assert written["route"][wait] == example["route"][wait]
