@@ -22,6 +22,8 @@ if _rich_is_hidden:
 import structlog  # noqa: E402 - see above
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger  # noqa: E402
 
+from lvs_agent.one_line import one_line  # noqa: E402
+
 if _rich_is_hidden:
     del sys.modules["rich"]
 
@@ -119,15 +121,8 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, float):
         return round(value, 6)
-    return _one_line(str(value.value if isinstance(value, Enum) else value))
-
-
-def _one_line(text: str) -> str:
-    """``text`` without line ends and control characters: what a server answers must neither forge nor steer."""
-    if text.isprintable():
-        return text
-    joined = " | ".join(text.splitlines())
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in joined)
+    text = str(value.value if isinstance(value, Enum) else value)
+    return one_line(text if text.isprintable() else " | ".join(text.splitlines()))
 
 
 class _Bridge(logging.Handler):

@@ -27,10 +27,10 @@ from lvs_agent.cli.access import (
     without_user,
 )
 from lvs_agent.cli.options import LISTEN_VARIABLE, config_format_option, listening, read_config
-from lvs_agent.cli.printable import printable
 from lvs_agent.config import AgentSettings
 from lvs_agent.errors import NoAnswer
 from lvs_agent.model.ipvs import address_and_port
+from lvs_agent.one_line import one_line
 
 DEFAULT_URL = "http://127.0.0.1:9659"
 DEFAULT_TIMEOUT_S = 5.0
@@ -132,7 +132,7 @@ def _reason(body: bytes) -> str | None:
     reason = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(reason, str):
         return None
-    return printable(reason)[:_MAX_ERROR_TEXT]
+    return one_line(reason)[:_MAX_ERROR_TEXT]
 
 
 def agent_options(command: _Command) -> _Command:

@@ -15,12 +15,12 @@ from rich.text import Text
 
 from lvs_agent.cli.client import AgentClient, agent_options
 from lvs_agent.cli.options import DEFAULT_CONFIG, read_config
-from lvs_agent.cli.printable import printable
 from lvs_agent.clock import SystemClock
 from lvs_agent.control.journal_store import FILE_NAME, read_journal
 from lvs_agent.core.events import choose
 from lvs_agent.errors import ConfigError, NoAnswer
 from lvs_agent.model.event import KEPT, EventKind
+from lvs_agent.one_line import one_line
 from lvs_agent.web.events import (
     DEFAULT_LIMIT,
     SCHEMA,
@@ -205,10 +205,10 @@ def _show(entries: Sequence[EventEntry], *, as_json: bool) -> None:
 
 def event_line(entry: EventEntry) -> Text:
     """One event on one line: when, what kind, and the sentence; nothing in it steers a terminal."""
-    at, kind = printable(entry["at"]), printable(entry["kind"])
+    at, kind = one_line(entry["at"]), one_line(entry["kind"])
     line = Text().append(f"{at[:10]} {at[11:19]}Z  ", "dim")
     line.append(f"{kind:{_WIDTH}}", _COLOURS.get(kind, "dim"))
-    return line.append(f"  {printable(entry['text'])}")
+    return line.append(f"  {one_line(entry['text'])}")
 
 
 def _follow(agent: AgentClient, narrowed: Question, *, after: int, as_json: bool) -> None:

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lvs_agent.cli.printable import printable
 from lvs_agent.core.instant import parse_rfc3339
+from lvs_agent.one_line import one_line
 from lvs_agent.view.spans import amount, span
 from lvs_agent.web.document import Check, ForeignService, RealServer, Row, Service, ServiceRow, StatusDocument
 
@@ -197,4 +197,4 @@ def _recent(document: StatusDocument) -> Iterator[Text]:
 
 def said(text: str, style: str = "") -> Text:
     """Text from elsewhere."""
-    return Text(printable(text), style)
+    return Text(one_line(text), style)

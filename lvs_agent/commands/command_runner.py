@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
+from lvs_agent.one_line import one_line
 from lvs_agent.priority_semaphore import PrioritySemaphore
 
 CONCURRENCY = 64
@@ -60,7 +61,7 @@ class Ended:
     def first_line(self) -> str:
         """The first line of the output that is not blank, 200 characters at most; "?" for what cannot be printed."""
         line = next((line.strip() for line in self.output.splitlines() if line.strip()), "")
-        return "".join(letter if letter.isprintable() else "?" for letter in line[:_LINE_SHOWN])
+        return one_line(line[:_LINE_SHOWN], instead="?")
 
     @property
     def signal_name(self) -> str | None:

@@ -18,6 +18,7 @@ from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import ContextUnusable, TlsSettings, failure_of, start_tls
 from lvs_agent.model.check import CheckResult, Errored, Failed, FailureReason, Passed, Target
+from lvs_agent.one_line import one_line
 
 LINE_LIMIT = 8_192
 """Longest line that is taken, in bytes; RFC 5321 asks for 512, IMAP servers send some thousand."""
@@ -217,4 +218,4 @@ async def _outcome(dialogue: Dialogue, talk: Talk, tls: TlsSettings | None) -> C
 
 def printable(text: str) -> str:
     """``text`` as a person may see it in one line of a log, and not too long."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:_SHOWN])
+    return one_line(text[:_SHOWN], instead="?")

@@ -25,6 +25,7 @@ from lvs_agent.ldirectord.reader.tree import Table, flattened
 from lvs_agent.ldirectord.reader.values import Placed, Values
 from lvs_agent.ldirectord.reader.virtuals import Virtual, read_virtual
 from lvs_agent.model.ipvs import ServiceKey
+from lvs_agent.one_line import one_line
 
 STATE_DIR = PurePath("/var/lib/lvs-agent")
 _LONGEST_NAME = 150
@@ -111,7 +112,7 @@ def _title(virtual: Virtual) -> Placed[str] | None:
     found = virtual.values.text("servicename")
     if found is None:
         return None
-    words = "".join(letter if letter.isprintable() else " " for letter in found.value).split()
+    words = one_line(found.value, instead=" ").split()
     title = " ".join(words)[:_LONGEST_NAME].strip()
     return Placed(title, found.line) if title else None
 

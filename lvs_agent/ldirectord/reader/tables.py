@@ -23,6 +23,7 @@ from lvs_agent.model.ipvs import (
     Protocol,
     ServiceKey,
 )
+from lvs_agent.one_line import one_line
 
 DEFAULT_SCHEDULER = "wrr"
 LONGEST_COMMENT = 1_000
@@ -112,7 +113,7 @@ class _ServiceTable:
         comment = values.text("comment")
         if comment is None:
             return None
-        text = "".join(letter if letter.isprintable() else " " for letter in comment.value)
+        text = one_line(comment.value, instead=" ")
         if len(text) > LONGEST_COMMENT:
             self.notes.warning(comment.line, f"comment is cut after {LONGEST_COMMENT} characters")
         return Placed(text[:LONGEST_COMMENT].strip() or "-", comment.line)

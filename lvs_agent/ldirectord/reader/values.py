@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from lvs_agent.ldirectord.reader.entries import Entry
 from lvs_agent.ldirectord.reader.notes import Notes
+from lvs_agent.one_line import one_line
 
 T = TypeVar("T")
 
@@ -142,5 +143,5 @@ def bounded(digits: str) -> int:
 
 def shown(text: str) -> str:
     """``text`` as part of a message, shortened."""
-    plain = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text[: 4 * _SHOWN].split()))
+    plain = one_line(" ".join(text[: 4 * _SHOWN].split()), instead="?")
     return f'"{plain}"' if len(plain) <= _SHOWN else f'"{plain[:_SHOWN]}..."'

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from lvs_agent.one_line import one_line
+
 HEAD_LIMIT = 32_768
 """Bytes that the status line, the headers and any interim responses may have together."""
 
@@ -78,7 +80,7 @@ class ResponseReader:
         """What the server calls its status, printable and not too long; empty where it does not say."""
         words = self.head[:_PHRASE_LIMIT].partition(b"\n")[0].split(maxsplit=2)[2:]
         text = b" ".join(words).decode("utf-8", "replace").strip()
-        return "".join(letter if letter.isprintable() else "?" for letter in text)
+        return one_line(text, instead="?")
 
     def take(self, data: bytes) -> bool:
         """Take what came, nothing meaning that the server has closed; whether nothing more is needed.
