@@ -1,6 +1,6 @@
 """What each action does, and its exit code: those of ldirectord(8), where it has one.
 
-Errors of the surroundings (nothing may be written, no such configuration) are raised as StartError: exit code 1.
+Errors of the environment (nothing may be written, no such configuration) are raised as StartError: exit code 1.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from lvs_agent.errors import StartError
 from lvs_agent.ldirectord.command.configuration import format_options
 from lvs_agent.ldirectord.command.instance import Record, write
-from lvs_agent.ldirectord.command.surroundings import Surroundings
+from lvs_agent.ldirectord.command.service_context import ServiceContext
 
 _POLL_S = 0.05
 _READY = re.compile(r"^STATUS=.* (\S+)$", re.MULTILINE)
@@ -37,7 +37,7 @@ class Plan:
 
     config: Path
     log: Path | None
-    surroundings: Surroundings
+    context: ServiceContext
 
 
 class Launch:
@@ -95,7 +95,7 @@ def check(plan: Plan) -> tuple[int, str]:
     form = format_options(plan.config)
     command = (*_PROGRAM, "check-config", "--config", str(plan.config), *form)
     done = subprocess.run(  # noqa: S603 - the program is ourselves, and there is no shell
-        command, env=plan.surroundings.environment, capture_output=True, text=True, check=False
+        command, env=plan.context.environment, capture_output=True, text=True, check=False
     )
     return done.returncode, done.stderr
 
@@ -119,12 +119,12 @@ def open_log(path: Path) -> BinaryIO:
 
 
 def _spawn(plan: Plan, *, pid_file: int, notify: str) -> subprocess.Popen[bytes]:
-    options = (*format_options(plan.config), *plan.surroundings.options)
+    options = (*format_options(plan.config), *plan.context.options)
     log = open_log(plan.log) if plan.log else None
     try:
         return subprocess.Popen(  # noqa: S603 - the same
             (*_PROGRAM, "run", "--config", str(plan.config), *options),
-            env={**plan.surroundings.environment, "NOTIFY_SOCKET": notify},
+            env={**plan.context.environment, "NOTIFY_SOCKET": notify},
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=log,

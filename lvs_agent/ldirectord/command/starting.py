@@ -15,7 +15,7 @@ from lvs_agent.ldirectord.command import ask, instance
 from lvs_agent.ldirectord.command.instance import State
 from lvs_agent.ldirectord.command.launch import Launch, Plan, last_words, launched
 from lvs_agent.ldirectord.command.order import FAILED, UNUSABLE, Order, config_of, find
-from lvs_agent.ldirectord.command.surroundings import surroundings
+from lvs_agent.ldirectord.command.service_context import service_context
 
 SERVES_WITHIN_S = 30.0
 """A start that takes longer has failed."""
@@ -27,7 +27,7 @@ def plan_of(order: Order) -> Plan:
     """What is to be started.  Raises StartError where there is no configuration, or unreadable options."""
     config = config_of(order)
     log = None if order.debug else order.log_file or order.log_dir / f"{config.stem}.log"
-    return Plan(config=config, log=log, surroundings=surroundings(config))
+    return Plan(config=config, log=log, context=service_context(config))
 
 
 def start(order: Order) -> int:

@@ -8,12 +8,12 @@ from types import MappingProxyType
 from lvs_agent.ldirectord.reader.commands import check_command
 from lvs_agent.ldirectord.reader.datagrams import dns_keys, radius_keys, sip_keys
 from lvs_agent.ldirectord.reader.http import http_keys, http_proxy_keys, https_keys
+from lvs_agent.ldirectord.reader.line_protocols import ftp_keys, ldap_keys, ldaps_keys, nntp_keys, simpletcp_keys
 from lvs_agent.ldirectord.reader.mail import encrypted_mailbox_keys, mailbox_keys, smtp_keys
 from lvs_agent.ldirectord.reader.notes import Notes
 from lvs_agent.ldirectord.reader.servers import Real, bracketed
 from lvs_agent.ldirectord.reader.services import PORTS
 from lvs_agent.ldirectord.reader.sql import oracle_keys, sql_keys
-from lvs_agent.ldirectord.reader.text import ftp_keys, ldap_keys, ldaps_keys, nntp_keys, simpletcp_keys
 from lvs_agent.ldirectord.reader.tree import Table, seconds
 from lvs_agent.ldirectord.reader.values import Placed
 from lvs_agent.ldirectord.reader.virtuals import CheckType, Virtual

@@ -33,7 +33,7 @@ class Shape(Enum):
     TEXT = "a text"
 
 
-class Fate(Enum):
+class Support(Enum):
     """What becomes of a directive here."""
 
     SAME = "same"
@@ -44,13 +44,13 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One directive.  ``why`` goes on after the word of ``fate``: what is better, by what it is replaced."""
+    """One directive.  ``why`` goes on after the word of ``support``: what is better, by what it is replaced."""
 
     name: str
     scope: Scope
     shape: Shape
     meaning: str
-    fate: Fate = Fate.SAME
+    support: Support = Support.SAME
     why: str = ""
 
 
@@ -64,25 +64,25 @@ _ALL = (
         Scope.VIRTUAL,
         Shape.WORDS,
         "a real server, or a range of them: address, port, forwarding, weight, request, response, thresholds",
-        Fate.BETTER,
+        Support.BETTER,
         "ranges that cross a digit boundary work, `u:` counts in either order, and two ports in a range are understood",
     ),
-    Directive("real6", Scope.VIRTUAL, Shape.WORDS, "a real server of an IPv6 service", Fate.BETTER, "as real"),
+    Directive("real6", Scope.VIRTUAL, Shape.WORDS, "a real server of an IPv6 service", Support.BETTER, "as real"),
     Directive(
         "fallback",
         Scope.BOTH,
         Shape.WORDS,
         "the server that answers while no real server can",
-        Fate.BETTER,
+        Support.BETTER,
         "the global one works for firewall marks too, and may be one of the real servers",
     ),
-    Directive("fallback6", Scope.BOTH, Shape.WORDS, "the same for IPv6", Fate.BETTER, "as fallback"),
+    Directive("fallback6", Scope.BOTH, Shape.WORDS, "the same for IPv6", Support.BETTER, "as fallback"),
     Directive(
         "fallbackcommand",
         Scope.BOTH,
         Shape.TEXT,
         "program to run when the fallback server comes in and when it goes out",
-        Fate.BETTER,
+        Support.BETTER,
         "never blocks a check, has a time limit, runs as agent.command_user, and is told of the end of the agent too;"
         " no shell",
     ),
@@ -92,7 +92,7 @@ _ALL = (
         Scope.VIRTUAL,
         Shape.WORDS,
         "negotiate, connect, ping, external, external-perl, on, off, or N connects and then one negotiate",
-        Fate.BETTER,
+        Support.BETTER,
         "all checks run at the same time, each with a limit on its whole time",
     ),
     Directive(
@@ -100,7 +100,7 @@ _ALL = (
         Scope.VIRTUAL,
         Shape.TEXT,
         "program of an external check",
-        Fate.BETTER,
+        Support.BETTER,
         "runs as agent.command_user and not as root; one that is killed by a signal has failed",
     ),
     Directive("checkport", Scope.VIRTUAL, Shape.NUMBER, "port to check, where it is not the real server's"),
@@ -109,7 +109,7 @@ _ALL = (
         Scope.BOTH,
         Shape.NUMBER,
         "time limit in seconds of connect, ping and external checks",
-        Fate.BETTER,
+        Support.BETTER,
         "it holds for the whole check",
     ),
     Directive(
@@ -117,7 +117,7 @@ _ALL = (
         Scope.BOTH,
         Shape.NUMBER,
         "time limit in seconds of negotiate checks",
-        Fate.BETTER,
+        Support.BETTER,
         "it holds for the whole check",
     ),
     Directive(
@@ -125,7 +125,7 @@ _ALL = (
         Scope.BOTH,
         Shape.NUMBER,
         "seconds between two checks of a server",
-        Fate.BETTER,
+        Support.BETTER,
         "from start to start whatever the other servers do, and a virtual service's own one always counts",
     ),
     Directive(
@@ -133,7 +133,7 @@ _ALL = (
         Scope.BOTH,
         Shape.NUMBER,
         "failures in a row that take a server out",
-        Fate.BETTER,
+        Support.BETTER,
         "counted once a check, however many virtual services share the server",
     ),
     Directive(
@@ -141,7 +141,7 @@ _ALL = (
         Scope.BOTH,
         Shape.NUMBER,
         "tries of one ping check",
-        Fate.REPLACED,
+        Support.REPLACED,
         "failurecount, which says the same for every kind of check",
     ),
     Directive("request", Scope.VIRTUAL, Shape.QUOTED, "what a negotiate check asks for"),
@@ -150,7 +150,7 @@ _ALL = (
         Scope.VIRTUAL,
         Shape.QUOTED,
         "regular expression that the answer must match",
-        Fate.BETTER,
+        Support.BETTER,
         "translated from Perl once at the start, so that a broken one is found there",
     ),
     Directive("httpmethod", Scope.VIRTUAL, Shape.WORD, "GET or HEAD"),
@@ -159,14 +159,14 @@ _ALL = (
         Scope.VIRTUAL,
         Shape.WORD,
         "Host header of http and https checks",
-        Fate.BETTER,
+        Support.BETTER,
         "also sent as SNI",
     ),
     Directive("login", Scope.VIRTUAL, Shape.QUOTED, "user of a negotiate check that logs in"),
     Directive("passwd", Scope.VIRTUAL, Shape.QUOTED, "password of a negotiate check that logs in"),
     Directive("database", Scope.VIRTUAL, Shape.QUOTED, "database of a negotiate check"),
     Directive("secret", Scope.VIRTUAL, Shape.QUOTED, "secret of a radius check"),
-    Directive("load", Scope.VIRTUAL, Shape.QUOTED, "nothing", Fate.IGNORED, "ldirectord itself never used it"),
+    Directive("load", Scope.VIRTUAL, Shape.QUOTED, "nothing", Support.IGNORED, "ldirectord itself never used it"),
     Directive("scheduler", Scope.VIRTUAL, Shape.WORD, "scheduler of the kernel"),
     Directive("schedflags", Scope.VIRTUAL, Shape.WORD, "flags of the scheduler"),
     Directive("persistent", Scope.VIRTUAL, Shape.NUMBER, "seconds for which a client keeps its server"),
@@ -178,7 +178,7 @@ _ALL = (
         Scope.BOTH,
         Shape.SWITCH,
         "whether a server that is down stays at weight 0",
-        Fate.BETTER,
+        Support.BETTER,
         "works for servers without a port or with one that the kernel overrides",
     ),
     Directive(
@@ -186,7 +186,7 @@ _ALL = (
         Scope.GLOBAL,
         Shape.SWITCH,
         "whether the row of a server at weight 0 that somebody deleted is added again",
-        Fate.BETTER,
+        Support.BETTER,
         "no server is brought in before its first check at a start",
     ),
     Directive("cleanstop", Scope.BOTH, Shape.SWITCH, "whether the table is cleared at the end"),
@@ -195,7 +195,7 @@ _ALL = (
         Scope.GLOBAL,
         Shape.TEXT,
         "a file in it that is named after a server takes that server out",
-        Fate.BETTER,
+        Support.BETTER,
         "reverse lookups hold up no check, and a server in maintenance gets no traffic at a start",
     ),
     Directive(
@@ -203,7 +203,7 @@ _ALL = (
         Scope.GLOBAL,
         Shape.SWITCH,
         "whether a changed file is read again",
-        Fate.BETTER,
+        Support.BETTER,
         "a file that cannot be used changes nothing, and is told by a metric",
     ),
     Directive(
@@ -211,17 +211,19 @@ _ALL = (
         Scope.VIRTUAL,
         Shape.TEXT,
         "file that gets a line for each check",
-        Fate.BETTER,
+        Support.BETTER,
         "an error of writing stops nothing",
     ),
-    Directive("servicename", Scope.VIRTUAL, Shape.TEXT, "name for people", Fate.BETTER, "in the API, page and log too"),
-    Directive("comment", Scope.VIRTUAL, Shape.TEXT, "text for people", Fate.BETTER, "in the API, page and log too"),
+    Directive(
+        "servicename", Scope.VIRTUAL, Shape.TEXT, "name for people", Support.BETTER, "in the API, page and log too"
+    ),
+    Directive("comment", Scope.VIRTUAL, Shape.TEXT, "text for people", Support.BETTER, "in the API, page and log too"),
     Directive(
         "callback",
         Scope.GLOBAL,
         Shape.TEXT,
         "program to run when the file has changed",
-        Fate.REPLACED,
+        Support.REPLACED,
         "the metric lvs_agent_config_last_reload_success_timestamp_seconds, or a systemd path unit on the file",
     ),
     Directive(
@@ -229,7 +231,7 @@ _ALL = (
         Scope.GLOBAL,
         Shape.TEXT,
         "another file to run beside this one",
-        Fate.REPLACED,
+        Support.REPLACED,
         "an agent of its own for each file, as a systemd unit or a cluster resource",
     ),
     Directive(
@@ -237,7 +239,7 @@ _ALL = (
         Scope.GLOBAL,
         Shape.SWITCH,
         "a process for each virtual service",
-        Fate.IGNORED,
+        Support.IGNORED,
         "all checks run at the same time anyway",
     ),
     Directive(
@@ -245,7 +247,7 @@ _ALL = (
         Scope.GLOBAL,
         Shape.SWITCH,
         "whether it stays in the foreground",
-        Fate.IGNORED,
+        Support.IGNORED,
         "`lvs-agent run` always does",
     ),
     Directive(
@@ -253,20 +255,20 @@ _ALL = (
         Scope.GLOBAL,
         Shape.TEXT,
         "file or syslog facility of the log",
-        Fate.REPLACED,
+        Support.REPLACED,
         "standard error, which systemd writes to the journal",
     ),
-    Directive("emailalert", Scope.BOTH, Shape.WORDS, "addresses to write to", Fate.REPLACED, _MAIL),
-    Directive("emailalertfreq", Scope.BOTH, Shape.NUMBER, "seconds between reminders", Fate.REPLACED, _MAIL),
-    Directive("emailalertstatus", Scope.BOTH, Shape.WORDS, "in which states to write", Fate.REPLACED, _MAIL),
-    Directive("emailalertfrom", Scope.GLOBAL, Shape.WORDS, "sender of the mails", Fate.REPLACED, _MAIL),
-    Directive("smtp", Scope.BOTH, Shape.WORD, "server that takes the mails", Fate.REPLACED, _MAIL),
+    Directive("emailalert", Scope.BOTH, Shape.WORDS, "addresses to write to", Support.REPLACED, _MAIL),
+    Directive("emailalertfreq", Scope.BOTH, Shape.NUMBER, "seconds between reminders", Support.REPLACED, _MAIL),
+    Directive("emailalertstatus", Scope.BOTH, Shape.WORDS, "in which states to write", Support.REPLACED, _MAIL),
+    Directive("emailalertfrom", Scope.GLOBAL, Shape.WORDS, "sender of the mails", Support.REPLACED, _MAIL),
+    Directive("smtp", Scope.BOTH, Shape.WORD, "server that takes the mails", Support.REPLACED, _MAIL),
     Directive(
         "connecttimeout",
         Scope.BOTH,
         Shape.NUMBER,
         "refused by ldirectord: the old name of negotiatetimeout",
-        Fate.BETTER,
+        Support.BETTER,
         "taken for negotiatetimeout, with a warning",
     ),
     Directive(
@@ -274,7 +276,7 @@ _ALL = (
         Scope.GLOBAL,
         Shape.NUMBER,
         "refused by ldirectord: the old name of checktimeout and negotiatetimeout",
-        Fate.BETTER,
+        Support.BETTER,
         "taken for both, with a warning",
     ),
 )

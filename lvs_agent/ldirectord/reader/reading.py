@@ -13,7 +13,7 @@ from lvs_agent.errors import ConfigError, Problem
 from lvs_agent.ldirectord.reader.addresses import Resolver
 from lvs_agent.ldirectord.reader.alerts import alert_settings
 from lvs_agent.ldirectord.reader.blocks import Document, read_blocks
-from lvs_agent.ldirectord.reader.directives import Directive, Fate
+from lvs_agent.ldirectord.reader.directives import Directive, Support
 from lvs_agent.ldirectord.reader.document import AlertSettings, Reading
 from lvs_agent.ldirectord.reader.lines import read_lines
 from lvs_agent.ldirectord.reader.names import Names, SystemNames
@@ -47,7 +47,7 @@ def understand(text: bytes, *, name: str, names: Names | None = None) -> Underst
     """
     notes = Notes()
     document = read_blocks(read_lines(text, notes), notes=notes)
-    _note_fates(document, notes)
+    _note_unsupported(document, notes)
     servers = Servers(resolver=Resolver(names or SystemNames(), notes), notes=notes, room=[MOST_IN_FILE])
     around = read_globals(Values(document.entries, notes), servers=servers, notes=notes)
     found = (read_virtual(block, around=around, servers=servers, notes=notes) for block in document.blocks)
@@ -80,15 +80,15 @@ class _Service:
     name: Placed[str] | None
 
 
-def _note_fates(document: Document, notes: Notes) -> None:
+def _note_unsupported(document: Document, notes: Notes) -> None:
     """Tell of directives that do nothing here."""
     for entry in (*document.entries, *(entry for block in document.blocks for entry in block.entries)):
-        if entry.directive.fate in (Fate.REPLACED, Fate.IGNORED):
-            notes.oddity(Oddity.WITHOUT_EFFECT, entry.line, _fate(entry.directive))
+        if entry.directive.support in (Support.REPLACED, Support.IGNORED):
+            notes.oddity(Oddity.WITHOUT_EFFECT, entry.line, _why_unsupported(entry.directive))
 
 
-def _fate(directive: Directive) -> str:
-    if directive.fate is Fate.IGNORED:
+def _why_unsupported(directive: Directive) -> str:
+    if directive.support is Support.IGNORED:
         return f"{directive.name} has no effect: {directive.why}"
     return f"{directive.name} has no effect here; instead: {directive.why}"
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lvs_agent.ldirectord.reader.directives import DIRECTIVES, Directive, Fate, Scope
+from lvs_agent.ldirectord.reader.directives import DIRECTIVES, Directive, Scope, Support
 
 GUIDE = Path(__file__).parents[3] / "docs" / "migrating-from-ldirectord.md"
 _BEGIN = "<!-- made of lvs_agent/ldirectord/reader/directives.py: make docs -->\n"
 _END = "<!-- end -->\n"
 _WHERE = {Scope.GLOBAL: "global", Scope.VIRTUAL: "service", Scope.BOTH: "both"}
-_FATES = {
-    Fate.SAME: "same",
-    Fate.BETTER: "better: {}",
-    Fate.REPLACED: "replaced: {}",
-    Fate.IGNORED: "ignored: {}",
+_SUPPORT = {
+    Support.SAME: "same",
+    Support.BETTER: "better: {}",
+    Support.REPLACED: "replaced: {}",
+    Support.IGNORED: "ignored: {}",
 }
 
 
@@ -35,8 +35,8 @@ def with_table(guide: str) -> str:
 
 def _cells(directive: Directive) -> tuple[str, str, str, str]:
     meaning = directive.meaning.replace("|", "\\|")
-    fate = _FATES[directive.fate].format(directive.why.replace("|", "\\|"))
-    return f"`{directive.name}`", _WHERE[directive.scope], meaning, fate
+    support = _SUPPORT[directive.support].format(directive.why.replace("|", "\\|"))
+    return f"`{directive.name}`", _WHERE[directive.scope], meaning, support
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lvs_agent.config import config_from_source
 from lvs_agent.errors import ConfigError
 from lvs_agent.ldirectord.reader import AlertSettings, Reading, read_ldirectord
-from lvs_agent.ldirectord.reader.directives import DIRECTIVES, Fate
+from lvs_agent.ldirectord.reader.directives import DIRECTIVES, Support
 from lvs_agent.ldirectord.reader.reading import understand
 from lvs_agent.ldirectord.reader.source import source_of
 from tests.differential.oracle import Oracle
@@ -376,7 +376,7 @@ def test_mail_settings_are_kept_for_each_service() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, each in DIRECTIVES.items() if each.fate in (Fate.REPLACED, Fate.IGNORED)]
+    "name", [name for name, each in DIRECTIVES.items() if each.support in (Support.REPLACED, Support.IGNORED)]
 )
 def test_directive_without_effect_says_what_replaces_it(name: str) -> None:
     """It is taken, and nobody waits for what does not come."""
@@ -394,7 +394,7 @@ def test_bare_supervised_is_taken() -> None:
 
 def test_every_directive_says_what_becomes_of_it() -> None:
     """The migration guide is made of this table."""
-    assert all(each.meaning and (each.why or each.fate is Fate.SAME) for each in DIRECTIVES.values())
+    assert all(each.meaning and (each.why or each.support is Support.SAME) for each in DIRECTIVES.values())
 
 
 def test_password_is_in_no_message() -> None:

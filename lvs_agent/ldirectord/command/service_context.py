@@ -22,14 +22,14 @@ _OF_A_SERVICE_MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ServiceContext:
     """``options``: further ones for ``lvs-agent run``."""
 
     environment: Mapping[str, str]
     options: tuple[str, ...]
 
 
-def surroundings(config: Path, *, own: Mapping[str, str] = os.environ) -> Surroundings:
+def service_context(config: Path, *, own: Mapping[str, str] = os.environ) -> ServiceContext:
     """Those of the agent that runs ``config``, started from the environment ``own``.
 
     What ``own`` has wins over /etc/default/lvs-agent-NAME (NAME: the configuration's file name), and that over
@@ -42,7 +42,7 @@ def surroundings(config: Path, *, own: Mapping[str, str] = os.environ) -> Surrou
     environment |= own
     for name in _OF_A_SERVICE_MANAGER:
         environment.pop(name, None)
-    return Surroundings(environment=environment, options=tuple(_words(environment.get(OPTIONS, ""), place=OPTIONS)))
+    return ServiceContext(environment=environment, options=tuple(_words(environment.get(OPTIONS, ""), place=OPTIONS)))
 
 
 def _variables(path: Path) -> dict[str, str]:

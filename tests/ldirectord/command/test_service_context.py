@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lvs_agent.errors import StartError
-from lvs_agent.ldirectord.command.surroundings import surroundings
+from lvs_agent.ldirectord.command.service_context import service_context
 
 CONFIG = Path("/etc/ha.d/web.cf")
 
@@ -25,7 +25,7 @@ def own(directory: Path, **more: str) -> dict[str, str]:
 
 def test_no_file_means_no_options(tmp_path: Path) -> None:
     """The files are there for who wants them."""
-    found = surroundings(CONFIG, own=own(tmp_path, HOME="/"))
+    found = service_context(CONFIG, own=own(tmp_path, HOME="/"))
 
     assert found.options == ()
     assert found.environment == own(tmp_path, HOME="/")
@@ -35,7 +35,7 @@ def test_nearer_place_wins(tmp_path: Path) -> None:
     """The environment over the configuration's own file, and that over the file for all."""
     (tmp_path / "lvs-agent").write_text("A=all\nB=all\nC=all\n")
     (tmp_path / "lvs-agent-web.cf").write_text("B=one\nC=one\n")
-    found = surroundings(CONFIG, own=own(tmp_path, C="environment")).environment
+    found = service_context(CONFIG, own=own(tmp_path, C="environment")).environment
 
     assert [found[name] for name in "ABC"] == ["all", "one", "environment"]
 
@@ -49,7 +49,7 @@ def test_value_in_quotes_is_read_as_a_shell_would(value: str) -> None:
         directory = Path(name)
         (directory / "lvs-agent").write_text(f"A={shlex.quote(value)} # what it is for\n", encoding="utf-8", newline="")
 
-        assert surroundings(CONFIG, own=own(directory)).environment["A"] == value
+        assert service_context(CONFIG, own=own(directory)).environment["A"] == value
 
 
 @given(options=st.lists(values))
@@ -57,7 +57,7 @@ def test_options_are_words_and_no_shell_sees_them(options: list[str]) -> None:
     """Dollars, semicolons and backquotes mean nothing."""
     given_here = own(Path("/nowhere"), LVS_AGENT_OPTIONS=shlex.join(options))
 
-    assert surroundings(CONFIG, own=given_here).options == tuple(options)
+    assert service_context(CONFIG, own=given_here).options == tuple(options)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_usual_ways_to_write_it_are_read(tmp_path: Path, text: str) -> None:
     """As init scripts and systemd do."""
     (tmp_path / "lvs-agent").write_text(text, newline="")
 
-    assert surroundings(CONFIG, own=own(tmp_path)).environment["A"] == "1"
+    assert service_context(CONFIG, own=own(tmp_path)).environment["A"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_line_that_means_nothing_is_named(tmp_path: Path, text: str, problem: st
     (tmp_path / "lvs-agent").write_text(text)
 
     with pytest.raises(StartError) as caught:
-        surroundings(CONFIG, own=own(tmp_path))
+        service_context(CONFIG, own=own(tmp_path))
     assert str(caught.value).startswith(f"{tmp_path / 'lvs-agent'}, {problem}")
 
 
@@ -98,11 +98,11 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "lvs-agent").mkdir()
 
     with pytest.raises(StartError, match="lvs-agent cannot be read"):
-        surroundings(CONFIG, own=own(tmp_path))
+        service_context(CONFIG, own=own(tmp_path))
 
 
 def test_service_manager_of_the_caller_is_not_that_of_the_agent(tmp_path: Path) -> None:
     """Its watchdog would wait for the wrong process."""
     of_caller = {"NOTIFY_SOCKET": "/run/systemd/notify", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}
 
-    assert surroundings(CONFIG, own=own(tmp_path, **of_caller)).environment == own(tmp_path)
+    assert service_context(CONFIG, own=own(tmp_path, **of_caller)).environment == own(tmp_path)
