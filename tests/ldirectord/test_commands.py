@@ -58,7 +58,7 @@ def test_check_without_its_library_is_a_warning(config: Path, monkeypatch: pytes
     run = here("check-config", "--config", config)
 
     assert run.returncode == 0
-    assert f"{config}: line 3: pgsql checks say nothing of a server before their library is there" in run.stderr
+    assert f"{config}: line 3: pgsql checks need a library that is not installed" in run.stderr
 
 
 def test_format_is_what_the_option_says(config: Path) -> None:

@@ -203,7 +203,7 @@ def test_time_limits_stand_in_for_each_other(around: list[str], own: list[str], 
         ("schedflags=sh-prot", 'schedflags has "sh-prot"; ipvsadm takes'),
         ("persistent=2678401", "persistent must be at most 2678400 seconds (31 days); the kernel refuses more"),
         ("persistent=0", "persistent must be a whole number from 1 up"),
-        ("persistent=5\n\tnetmask=255.0.255.0", "netmask is not a netmask: its one bits must all come first"),
+        ("persistent=5\n\tnetmask=255.0.255.0", "netmask is not a netmask: all one bits must come first"),
         (
             "fallbackcommand=/x | y",
             "fallbackcommand needs a shell because of '|', and there is none here; put it into a",

@@ -16,7 +16,7 @@ WEB = "virtual=203.0.113.1:80\n\tchecktype=connect\n"
 
 def told(text: str) -> list[str]:
     """What is said about ``text``, without the remark on time limits that nearly every file gets."""
-    return [line for line in lines_of(text) if line.startswith(("warning", "error")) and "time limit" not in line]
+    return [line for line in lines_of(text) if line.startswith(("warning", "error")) and "the timeout (" not in line]
 
 
 def rows(text: str) -> list[str]:
