@@ -18,6 +18,7 @@ EVERYWHERE: tuple[str, ...] = (
     "lvs_agent/core/*",
     "lvs_agent/daemon.py",
     "lvs_agent/ipvs/*",
+    "lvs_agent/ldirectord/*",
     "lvs_agent/metrics/*",
     "lvs_agent/model/*",
     "lvs_agent/priority_semaphore.py",

@@ -131,7 +131,7 @@ _HTTP = frozenset({"http", "https"})
 _MESSAGES: Mapping[str, Callable[[CheckSpec, Failed], str]] = MappingProxyType(
     {"http": _http, "https": _http, "ping": _detail}
 )
-"""What a failure of a kind of check is told as; of the others ldirectord tells nothing."""
+"""What a failure of a kind of check is reported as; ldirectord reports nothing of the others."""
 _DISCONNECTIONS: Mapping[Disconnection, str] = MappingProxyType(
     {
         Disconnection.CLOSED: "Server closed connection without sending any data back",

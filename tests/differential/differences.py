@@ -1,7 +1,7 @@
 """The differences that are meant to be: each has a name, under which docs/ldirectord-differences.md explains it.
 
-A difference is told by the rows in which two tables differ: it explains a row where the service's lines in the file
-have in them what the difference is about.
+A difference is recognized by the rows in which two tables differ: it explains a row where the service's lines in the
+file have in them what the difference is about.
 """
 
 from __future__ import annotations

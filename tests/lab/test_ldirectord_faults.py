@@ -222,7 +222,7 @@ def test_global_fallback_server_helps_a_firewall_mark(serving: Cluster, director
 @pytest.mark.fault(24)
 def test_what_others_do_to_the_table_is_repaired(serving: Cluster, director: CfAgent) -> None:
     """ldirectord does not notice that rows were changed or deleted, or the whole table cleared; lvs-agent notices, and
-    makes it right.
+    repairs it.
     """
     director.configure(f"{TIMES}virtual={VIP}:80\n    real=10.0.0.1:80 gate\n    real=10.0.0.2:80 gate\n{HTTP}")
     director.start()

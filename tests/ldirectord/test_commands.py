@@ -77,7 +77,7 @@ def test_check_config_says_what_is_odd_and_takes_it(config: Path) -> None:
 
     assert run.returncode == 0
     assert run.stdout == "ok: 1 virtual service, 2 real servers, 2 checks\n"
-    assert f"warning: {config}: line 5: ldirectord wants an indentation of four blanks or a tab" in run.stderr
+    assert f"warning: {config}: line 5: ldirectord requires an indentation of four blanks or a tab" in run.stderr
 
 
 def test_check_config_says_everything_that_is_wrong(config: Path) -> None:
@@ -102,7 +102,7 @@ def test_warnings_are_problems_when_strict(config: Path) -> None:
     config.write_text(ODD.replace("127.0.0.3 masq", "127.0.0.3:8099 masq"))
     run = here("check-config", "--config", config, "--strict")
     assert run.returncode == 2
-    assert run.stderr.startswith(f"error: {config}: line 5: ldirectord wants an indentation")
+    assert run.stderr.startswith(f"error: {config}: line 5: ldirectord requires an indentation")
 
 
 def test_status_finds_the_agent_of_a_configuration(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def _of_module(name: str) -> Iterator[Shown]:
             if mark.name == "fault":
                 halves = _HALVES.fullmatch(" ".join((test.__doc__ or "").split()))
                 if halves is None:
-                    raise ValueError(f"{name}::{function}: a docstring of 'ldirectord ...; lvs-agent ...' is wanted")
+                    raise ValueError(f"{name}::{function}: a docstring of 'ldirectord ...; lvs-agent ...' is required")
                 yield Shown(mark.args[0], f"{halves[1]}.", halves[2], f"{name}::{function}")
 
 

@@ -1,4 +1,4 @@
-"""Faults 37 to 41: files that are refused, and files that are taken for something else."""
+"""Faults 37 to 41: files that are refused, and files that are read as something else."""
 
 from __future__ import annotations
 

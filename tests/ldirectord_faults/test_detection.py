@@ -97,7 +97,7 @@ def test_command_that_hangs_delays_no_check(
 def test_interval_and_limit_may_be_parts_of_a_second(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """ldirectord knows whole seconds only; lvs-agent checks every 200 ms where it is told to, and gives up as soon."""
+    """ldirectord knows whole seconds only; lvs-agent checks every 200 ms if configured so, and gives up as soon."""
     hung, well = real_servers(2)
     agent = start(config.write([hung, well]))
     agent.wait_for("real_server_up", count=2)

@@ -112,7 +112,7 @@ def test_redirect_keeps_the_host(cf: CfFile, start: StartAgent, sites: StartSite
 def test_https_names_the_host_and_takes_a_certificate_of_its_own(
     cf: CfFile, start: StartAgent, sites: StartSites, certificates: Certificates
 ) -> None:
-    """ldirectord never tells a TLS server which host is wanted, and finds servers with a certificate of their own down
+    """ldirectord never tells a TLS server which host is meant, and finds servers with a certificate of their own down
     for ever; lvs-agent sends virtualhost as the server name and, with the same file, looks at no certificate.
     """
     asked: list[str | None] = []

@@ -90,7 +90,7 @@ def test_start_says_what_is_missing_when_a_server_takes_long(
     said = ldirectord(path, "start", "--start-timeout", "0.2")
 
     assert (said.code, said.out) == (0, "")
-    assert "runs, but the table is not right yet" in said.err
+    assert "runs, but the table is not in sync yet" in said.err
 
 
 def test_daemon_is_on_its_own(ldirectord: Ldirectord, running: Path) -> None:

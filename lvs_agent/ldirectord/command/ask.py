@@ -36,7 +36,7 @@ def what_is_stuck(address: str) -> tuple[str, ...]:
 
 
 def what_is_missing(address: str) -> tuple[str, ...]:
-    """What keeps the agent from having put the table right once; empty when it has.  Raises NoAnswer."""
+    """What keeps the agent from having had the table in sync once; empty when it has.  Raises NoAnswer."""
     status, body = _get(address, "/readyz")
     return () if status == _OK else _texts(_object(address, body).get("missing"))
 

@@ -26,7 +26,7 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
 @click.option(
     "--probe",
     type=click.Choice([probe.value for probe in Probe]),
-    help="With status: also ask the agent whether it works, or has the table right; exit with 4 where it does not.",
+    help="With status: also ask the agent whether it works, or has the table in sync; exit with 4 where it does not.",
 )
 @click.option(
     "--run-dir",
@@ -83,7 +83,7 @@ def cli(
     CONFIG is looked for in /etc/ha.d, in /etc/ha.d/conf, and then as it is; without one it is ldirectord.cf.  It may
     also stand behind the action.
 
-    start returns when the table is right, stop when the agent has ended.  restart and try-restart leave the table as
+    start returns when the table is in sync, stop when the agent has ended.  restart and try-restart leave the table as
     it is; stop does what cleanstop says.  Further options for the agent come from LVS_AGENT_OPTIONS, in the
     environment or in /etc/default/lvs-agent.
 

@@ -32,7 +32,7 @@ class Action(Enum):
 
 
 class Probe(Enum):
-    """What ``status`` asks of an agent that runs: that its check loop turns; that the table is right, too."""
+    """What ``status`` asks of an agent that runs: that its check loop turns; that the table is in sync, too."""
 
     LIVE = "live"
     READY = "ready"

@@ -33,7 +33,7 @@ def plan_of(order: Order) -> Plan:
 def start(order: Order) -> int:
     """Start the agent unless it runs, and give the exit code.
 
-    Returns once the table is right, or the agent has ended, or took too long for the one or the other.
+    Returns once the table is in sync, or the agent has ended, or took too long for the one or the other.
     """
     running = find(order)
     return 0 if running and running.running else launch(order)
@@ -53,15 +53,15 @@ def launch(order: Order) -> int:
         code = (
             _accompany(agent)
             if plan.log is None
-            else _until_at_work(agent, log=plan.log, begin=begin, right_within_s=order.start_timeout_s)
+            else _until_at_work(agent, log=plan.log, begin=begin, in_sync_within_s=order.start_timeout_s)
         )
     if agent.process.returncode is not None:
         _forget(path, agent.process.pid)
     return code
 
 
-def _until_at_work(agent: Launch, *, log: Path, begin: int, right_within_s: float) -> int:
-    missing = _missing(agent, within_s=right_within_s) if agent.wait(seconds=SERVES_WITHIN_S) else ()
+def _until_at_work(agent: Launch, *, log: Path, begin: int, in_sync_within_s: float) -> int:
+    missing = _missing(agent, within_s=in_sync_within_s) if agent.wait(seconds=SERVES_WITHIN_S) else ()
     ended = agent.process.poll()
     if ended is not None:
         for line in last_words(log, since=begin):
@@ -73,12 +73,12 @@ def _until_at_work(agent: Launch, *, log: Path, begin: int, right_within_s: floa
         click.echo(f"{who}, but is not at work after {SERVES_WITHIN_S:g} s; its log is {log}", err=True)
         return FAILED
     if missing:
-        click.echo(f"{who}, but the table is not right yet: {'; '.join(missing)}", err=True)
+        click.echo(f"{who}, but the table is not in sync yet: {'; '.join(missing)}", err=True)
     return 0
 
 
 def _missing(agent: Launch, *, within_s: float) -> tuple[str, ...]:
-    """What is missing until the table is right, once ``within_s`` seconds are over."""
+    """What is missing until the table is in sync, once ``within_s`` seconds are over."""
     give_up = time.monotonic() + within_s
     while (missing := _ask(agent.address or "")) and agent.process.poll() is None and time.monotonic() < give_up:
         time.sleep(_LOOK_S)

@@ -38,7 +38,7 @@ class Receiver:
 class Route:
     """Where the alerts of one virtual service go (None: all that no other route takes).
 
-    Intervals are as Alertmanager writes them; None: nobody is told, or the default is meant.  ``remarks`` say where
+    Intervals are as Alertmanager writes them; None: nobody is notified, or the default is meant.  ``remarks`` say where
     this is not just what the file asked for.
     """
 

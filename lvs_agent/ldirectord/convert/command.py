@@ -96,7 +96,7 @@ def _read(path: Path, content: bytes) -> tuple[Reading, Config]:
 def _mails(path: Path, reading: Reading, config: Config, output: Path | None, *, force: bool) -> None:
     services = [service.name for service in config.intent.services]
     if not reading.alerts:
-        click.echo(f"warning: {path}: has no emailalert, so that nobody is told of anything", err=True)
+        click.echo(f"warning: {path}: has no emailalert, so that Alertmanager notifies nobody", err=True)
     _print(to_yaml(mail_plan(reading.alerts, services=services), file=path.name), output, private=False, force=force)
 
 

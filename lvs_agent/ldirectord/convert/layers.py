@@ -92,7 +92,7 @@ def check_table(check: WrittenCheck, *, below: WrittenCheck, checkers: Checkers)
 
 
 def merged(tables: Iterable[object], *, checkers: Checkers) -> WrittenCheck:
-    """What holds where check tables are written one inside the other, the outermost first; None is no table."""
+    """What holds where check tables are written one inside the other, the outermost first; None is not a table."""
     check = WrittenCheck()
     for table in tables:
         if isinstance(table, Mapping) and table:

@@ -35,7 +35,7 @@ def _unused(reading: Reading) -> Iterator[Problem]:
     for block in reading.blocks:
         for entry in _candidates(block, types.get(block.opener.line)):
             if entry.line not in used:
-                yield at_line(entry.line, f"is of no use for this check: {_shown(entry)}")
+                yield at_line(entry.line, f"has no effect for this check: {_shown(entry)}")
 
 
 def _types(reading: Reading) -> Iterator[tuple[int | None, object]]:

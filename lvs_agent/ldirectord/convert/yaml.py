@@ -37,7 +37,7 @@ inhibit_rules:
     target_matchers:
       - 'alertname=~"LVSRealServerDown|LVSServiceBelowQuorum|LVSServiceCapacityLow|LVSServiceErrorBudgetBurn"'
     equal: [virtual_service, instance]
-  # Nor one more because its sorry server serves.
+  # Nor one more because its sorry server is active.
   - source_matchers: ['alertname="LVSServiceDown"']
     target_matchers: ['alertname="LVSServiceSorryServerActive"']
     equal: [virtual_service, instance]
@@ -52,7 +52,7 @@ inhibit_rules:
   - source_matchers: ['alertname=~"LVS.+"', 'severity="critical"']
     target_matchers: ['alertname=~"LVS.+"', 'severity="warning"']
     equal: [alertname, virtual_service, real_server, instance]
-  # What follows from rounds that do not work, and from rows that cannot be put right.
+  # What follows from rounds that do not work, and from entries that cannot be repaired.
   - source_matchers: ['alertname="LVSAgentReconcileStale"']
     target_matchers: ['alertname=~"LVSAgentReconcileFailing|LVSTableDrift|LVSRealServerWeightWrong"']
     equal: [instance]

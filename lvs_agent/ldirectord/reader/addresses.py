@@ -69,12 +69,14 @@ def parse_virtual(value: str, *, line: int, notes: Notes) -> VirtualText | None:
     found = _ADDRESS.match(value.strip('"'))
     rest = "" if found is None else found["rest"]
     if found is None or (rest and not rest[0].isspace() and found["port"] is None):
-        text = f"{shown(value)} is no virtual service; write ADDRESS:PORT, [IPV6]:PORT or the number of a firewall mark"
+        text = (
+            f"{shown(value)} is not a virtual service; write ADDRESS:PORT, [IPV6]:PORT or the number of a firewall mark"
+        )
         notes.error(line, text)
         return None
     _doubled_colon(found["colons"], line=line, notes=notes)
     if rest.strip():
-        notes.warning(line, f"{shown(rest)} behind the value is passed over; put # before a remark")
+        notes.warning(line, f"{shown(rest)} behind the value is ignored; write # before a comment")
     mark = found["port"] is None and found["host"].isdecimal()
     return VirtualText(mark=bounded(found["host"]) if mark else None, host=found["host"], port=found["port"])
 
@@ -84,7 +86,7 @@ def parse_real(value: str, *, line: int, notes: Notes) -> RealText | None:
     head, rest = _head(value.replace("\u2192", "->"))
     found = _RANGE.fullmatch(head)
     if found is None:
-        notes.error(line, f"{shown(head)} is no real server; write ADDRESS:PORT, then gate, masq or ipip")
+        notes.error(line, f"{shown(head)} is not a real server; write ADDRESS:PORT, then gate, masq or ipip")
         return None
     ports = {found["port"], found["port2"]} - {None}
     if len(ports) > 1:
@@ -110,7 +112,7 @@ def parse_fallback(value: str, *, line: int, notes: Notes) -> FallbackText | Non
     method = words[1].lower() if len(words) > 1 and words[1].lower() in METHODS else None
     rest = " ".join(words[1 if method is None else 2 :])
     if rest:
-        text = f"{shown(rest)} behind the fallback server is passed over; put # before a remark"
+        text = f"{shown(rest)} behind the fallback server is ignored; write # before a comment"
         notes.warning(line, f"{text}. ldirectord takes it for the forwarding method")
     return FallbackText(host=found["host"], port=found["port"], method=method or "gate")
 
@@ -129,16 +131,16 @@ class Resolver:
         except ValueError:
             pass
         if text.startswith("[") or (_NUMERIC.fullmatch(text) and text.count(".") != 3):
-            self._notes.error(line, f"{shown(text)} is no address; write one like 192.0.2.1 or [2001:db8::1]")
+            self._notes.error(line, f"{shown(text)} is not an address; write one like 192.0.2.1 or [2001:db8::1]")
             return None
         try:
             address = self._names.host(text, socket.AddressFamily(family))
         except (OSError, LookupError):
-            kind = "address" if _NUMERIC.fullmatch(text) else "host with an address"
-            self._notes.error(line, f"{shown(text)} is no {kind} of IPv{6 if family is Family.INET6 else 4} here")
+            kind = "an address" if _NUMERIC.fullmatch(text) else "a host with an address"
+            self._notes.error(line, f"{shown(text)} is not {kind} of IPv{6 if family is Family.INET6 else 4} here")
             return None
         if _NUMERIC.fullmatch(text):
-            self._notes.warning(line, f"{text} is taken for {address}: numbers that begin with 0 are octal")
+            self._notes.warning(line, f"{text} is read as {address}: numbers that begin with 0 are octal")
         return address
 
     def port(self, text: str, *, protocol: str | None, line: int) -> int | None:
@@ -151,7 +153,7 @@ class Resolver:
         try:
             return self._names.service(text, protocol)
         except LookupError:
-            self._notes.error(line, f"{shown(text)} is no known service; write the number of its port")
+            self._notes.error(line, f"{shown(text)} is not a known service; write the number of its port")
             return None
 
 
@@ -173,7 +175,7 @@ def _head(value: str) -> tuple[str, str]:
 
 def _doubled_colon(colons: str | None, *, line: int, notes: Notes) -> None:
     if colons == "::":
-        notes.warning(line, "two colons before the port are taken for one; ldirectord makes another address of them")
+        notes.warning(line, "two colons before the port are read as one; ldirectord makes another address of them")
 
 
 def _method(rest: str, *, line: int, notes: Notes) -> tuple[str | None, str]:
@@ -181,7 +183,7 @@ def _method(rest: str, *, line: int, notes: Notes) -> tuple[str | None, str]:
     word = "" if found is None else found[0]
     if found is not None and word.lower() in METHODS:
         if word != word.lower():
-            notes.warning(line, f"{word} is taken for {word.lower()}; ldirectord refuses it")
+            notes.warning(line, f"{word} is read as {word.lower()}; ldirectord refuses it")
         return word.lower(), rest[found.end() :]
     meant = _OTHER_METHODS.get(word.lower())
     hint = f"; for {shown(word)} write {meant}" if meant else ""
@@ -202,7 +204,7 @@ def _with_tail(
     weight = _WEIGHT.search(bare)
     rest = (bare if weight is None else bare[: weight.start()] + bare[weight.end() :]).replace(",", " ").strip()
     if rest:
-        notes.warning(line, f"{shown(rest)} behind the real server is passed over; put # before a remark")
+        notes.warning(line, f"{shown(rest)} behind the real server is ignored; write # before a comment")
     if len(texts) not in (0, 2):
         notes.error(line, 'a real server has both or none of its own request and response; write "REQUEST", "RESPONSE"')
         return None

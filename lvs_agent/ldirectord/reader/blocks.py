@@ -110,7 +110,7 @@ class _Reader:
             return claims_ahead if sure is None else sure
         if self._gap:
             name = entry.directive.name
-            text = f"{name} is taken for the global one: an empty line is before it; indent it if it is not"
+            text = f"{name} is read as the global one: an empty line is before it; indent it if it is not"
             self._notes.warning(entry.line, text)
         return not self._gap
 

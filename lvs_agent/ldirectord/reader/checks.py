@@ -148,6 +148,6 @@ def _port(virtual: Virtual, real: Real, notes: Notes) -> Placed[int]:
     if virtual.mark is not None:
         return Placed(theirs or 0, virtual.service.line)
     if theirs != virtual.port:
-        other = f"ldirectord checks port {theirs}" if theirs else "ldirectord knows no port and finds it down"
+        other = f"ldirectord checks port {theirs}" if theirs else "ldirectord knows no port and reports it as down"
         notes.warning(real.line, f"is checked on the virtual service's port {virtual.port}; {other}")
     return Placed(virtual.port, virtual.line)

@@ -22,7 +22,7 @@ def check_command(command: Placed[str], *, perl: bool, notes: Notes) -> list[str
         words = _split(command, name="checkcommand", notes=notes) or []
         notes.warning(
             command.line,
-            "checkcommand is taken for a program and its arguments; ldirectord looks for one file with such a name",
+            "checkcommand is read as a program and its arguments; ldirectord looks for one file with such a name",
         )
     if not words:
         return None
@@ -44,9 +44,7 @@ def fallback_command(command: Placed[str], *, quoted: bool, notes: Notes) -> lis
     if words is None:
         return None
     if quoted and len(words) > 1:
-        text = (
-            "fallbackcommand in quotes is taken for a program and its arguments; the shell would take it for one name"
-        )
+        text = "fallbackcommand in quotes is read as a program and its arguments; the shell would read it as one name"
         notes.warning(command.line, text)
     return _with_path(words, name="fallbackcommand", line=command.line, notes=notes)
 
@@ -58,7 +56,7 @@ def _split(command: Placed[str], *, name: str, notes: Notes) -> list[str] | None
         words = []
     if words:
         return words
-    notes.error(command.line, f"{name} is no command line: a quote is not closed, or it is empty")
+    notes.error(command.line, f"{name} is not a command line: a quote is not closed, or it is empty")
     return None
 
 

@@ -20,7 +20,7 @@ def dns_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
     request = virtual.request if real.request is None else Placed(real.request, real.line)
     regex = receive_regex(virtual.receive if real.receive is None else Placed(real.receive, real.line), notes=notes)
     if regex is None:
-        text = "service=dns without receive: any record passes; ldirectord finds the server down"
+        text = "service=dns without receive: any record passes; ldirectord reports the server as down"
         notes.warning(service.line, text)
     return given(
         type=service,
@@ -38,7 +38,7 @@ def radius_keys(virtual: Virtual, _: Real, notes: Notes) -> Table:
         text = "service=radius has no secret, without which no server answers: it is down, as with ldirectord"
         notes.warning(service.line, text)
     if user is None:
-        text = "service=radius has no login: it is enough that the server answers; ldirectord finds it down"
+        text = "service=radius has no login: it is enough that the server answers; ldirectord reports it as down"
         notes.warning(service.line, text)
     return given(
         type=service,
@@ -60,10 +60,8 @@ def _question(service: Placed[str], request: Placed[str] | None, notes: Notes) -
     """What to ask for, without the slash that ldirectord puts before each request and takes away again."""
     name = "" if request is None else request.value.removeprefix("/")
     if request is None or not name:
-        text = (
-            "service=dns has no request: the name servers of the root are asked for; ldirectord finds the server down"
-        )
-        notes.warning(service.line, text)
+        text = "service=dns has no request: the name servers of the root are asked for"
+        notes.warning(service.line, f"{text}; ldirectord reports the server as down")
         return given(query=Placed(".", service.line), record_type=Placed("NS", service.line))
     if _is_address(name):
         return given(query=Placed(name, request.line), record_type=Placed("PTR", request.line))

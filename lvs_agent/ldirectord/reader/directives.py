@@ -83,7 +83,7 @@ _ALL = (
         Shape.TEXT,
         "program to run when the fallback server comes in and when it goes out",
         Support.BETTER,
-        "never blocks a check, has a time limit, runs as agent.command_user, and is told of the end of the agent too;"
+        "never blocks a check, has a time limit, runs as agent.command_user, and is called when the agent stops, too;"
         " no shell",
     ),
     Directive("service", Scope.VIRTUAL, Shape.WORD, "what a negotiate check speaks; the default comes from the port"),
@@ -204,7 +204,7 @@ _ALL = (
         Shape.SWITCH,
         "whether a changed file is read again",
         Support.BETTER,
-        "a file that cannot be used changes nothing, and is told by a metric",
+        "a file that cannot be used changes nothing, and a metric shows it",
     ),
     Directive(
         "monitorfile",
@@ -269,7 +269,7 @@ _ALL = (
         Shape.NUMBER,
         "refused by ldirectord: the old name of negotiatetimeout",
         Support.BETTER,
-        "taken for negotiatetimeout, with a warning",
+        "read as negotiatetimeout, with a warning",
     ),
     Directive(
         "timeout",
@@ -277,7 +277,7 @@ _ALL = (
         Shape.NUMBER,
         "refused by ldirectord: the old name of checktimeout and negotiatetimeout",
         Support.BETTER,
-        "taken for both, with a warning",
+        "read as both, with a warning",
     ),
 )
 

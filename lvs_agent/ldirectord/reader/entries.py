@@ -114,7 +114,7 @@ def _without_directive(line: Line, found: re.Match[str] | None, notes: Notes) ->
         notes.error(line.number, "")
     elif found is not None:
         guess = nearest(found[1], known=DIRECTIVES)
-        hint = f"did you mean '{guess}'?" if guess else "put # before it if it is a remark"
+        hint = f"did you mean '{guess}'?" if guess else "write # before it if it is a comment"
         notes.error(line.number, f"unknown directive '{found[1]}'; {hint}")
     else:
         notes.error(line.number, _no_directive(line.plain))
@@ -125,7 +125,7 @@ def _no_directive(text: str) -> str:
     word = _FIRST_WORD.match(text)
     if word is not None and (word[0].lower() in DIRECTIVES):
         return f"'{word[0]}' needs = and a value behind it"
-    return "is no directive (name = value); put # before it if it is a remark"
+    return "is not a directive (name = value); write # before it if it is a comment"
 
 
 def _cut(text: str, *, after_blank_only: bool) -> tuple[str, str | None]:

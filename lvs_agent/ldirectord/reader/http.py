@@ -73,7 +73,9 @@ def _url(request: Placed[str] | None, virtual: Virtual, real: Real, *, notes: No
     if request is not None and _URL.fullmatch(request.value):
         return Placed(quote(request.value.removeprefix("/"), safe=_AS_IT_IS), request.line)
     line = virtual.service.line if request is None else request.line
-    notes.warning(line, "request is no whole URL: the proxy is asked for itself; ldirectord mostly finds it down")
+    notes.warning(
+        line, "request is not a whole URL: the proxy is asked for itself; ldirectord mostly reports it as down"
+    )
     written = real.port or virtual.port if virtual.check_port is None else virtual.check_port.value
     port = written or PORTS["http_proxy"]
     path = "" if request is None else quote(request.value.removeprefix("/"), safe=_AS_IT_IS)
@@ -100,8 +102,8 @@ def _method(virtual: Virtual, *, reads_body: bool, notes: Notes) -> Placed[str] 
     if method is None or method.value == "GET":
         return None
     if reads_body:
-        text = "httpmethod=HEAD has no text that could match receive, so GET is asked; ldirectord finds the server down"
-        notes.warning(method.line, text)
+        text = "httpmethod=HEAD has no text that could match receive, so GET is asked"
+        notes.warning(method.line, f"{text}; ldirectord reports the server as down")
         return None
     return method
 

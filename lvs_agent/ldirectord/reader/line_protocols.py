@@ -25,12 +25,12 @@ def ftp_keys(virtual: Virtual, real: Real, notes: Notes) -> Table:
         path = None
         if regex is not None:
             text = "receive is not looked for, because request= names no file: only the login is checked"
-            notes.warning(regex.line, f"{text}; ldirectord finds the server down")
+            notes.warning(regex.line, f"{text}; ldirectord reports the server as down")
             regex = None
     if regex is None:
         what = "the login" if path is None else "the login, and that the file is there,"
         text = f"service=ftp without receive: {what} must succeed"
-        notes.warning(service.line, f"{text}; ldirectord takes the server for up, even if nobody listens")
+        notes.warning(service.line, f"{text}; ldirectord reports the server as up, even if nobody listens")
     return _ftp_login(virtual, notes) | given(
         type=service,
         path=None if path is None else Placed(f"/{path.value}", path.line),

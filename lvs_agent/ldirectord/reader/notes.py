@@ -1,4 +1,4 @@
-"""What a reader has to say about a file, line by line: errors, warnings, and oddities that are told once each."""
+"""What a reader has to say about a file, line by line: errors, warnings, and oddities that are reported once each."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _MOST_LINES = 8
 class Oddity(Enum):
     """What ldirectord refuses or misreads, and people write all the same.  The value is the sentence for it."""
 
-    MARK = "a byte order mark before the first directive is passed over; ldirectord refuses it"
-    CARRIAGE_RETURNS = "lines end in CR and LF; ldirectord takes the CR for a part of the value"
+    MARK = "a byte order mark before the first directive is ignored; ldirectord refuses it"
+    CARRIAGE_RETURNS = "lines end in CR and LF; ldirectord reads the CR as a part of the value"
     NOT_UTF8 = "text that is not UTF-8 is read as {}"
     BLANKS = "{} counts as a blank; ldirectord refuses it"
-    CURLY_QUOTES = "curly quotes are taken for straight ones; ldirectord refuses them"
-    INDENTATION = "ldirectord wants an indentation of four blanks or a tab; any is taken here"
+    CURLY_QUOTES = "curly quotes are read as straight ones; ldirectord refuses them"
+    INDENTATION = "ldirectord requires an indentation of four blanks or a tab; any indentation is accepted here"
     NOT_INDENTED = "belongs to the virtual service above, though it is not indented; ldirectord refuses that"
     INDENTED = "is a global directive, though it is indented; ldirectord refuses that"
-    GAP = "goes on with the virtual service above after a line that ends it for ldirectord"
-    BEHIND = "what stands behind the value (blanks or a comment) is passed over; ldirectord takes it for a part of it"
+    GAP = "continues the virtual service above after a line that ends it for ldirectord"
+    BEHIND = "text behind the value (blanks or a comment) is ignored; ldirectord reads it as a part of the value"
     HASH = "the # inside quotes belongs to the text; ldirectord cuts there"
-    NOTHING = "has no letter and no digit, and is passed over; ldirectord refuses it"
-    UPPER_CASE = "upper case is taken for lower case; ldirectord refuses it"
+    NOTHING = "has no letter and no digit, and is ignored; ldirectord refuses it"
+    UPPER_CASE = "upper case is read as lower case; ldirectord refuses it"
     WITHOUT_EFFECT = "{}"
     UNVERIFIED = (
         "{} is checked without a look at the certificate, as ldirectord does with most versions of its library;"

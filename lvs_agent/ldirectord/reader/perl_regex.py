@@ -75,7 +75,7 @@ def translate(pattern: str) -> str:
             warnings.simplefilter("error")
             re.compile(translated)
     except (re.error, OverflowError) as error:
-        raise Untranslatable(f"it is no regular expression: {error}") from None
+        raise Untranslatable(f"it is not a regular expression: {error}") from None
     except RecursionError:
         raise Untranslatable("its groups are nested too deeply") from None
     except Warning:

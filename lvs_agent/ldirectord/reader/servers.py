@@ -94,7 +94,7 @@ class Servers:
             self.notes.error(line, f"the weight must be at most {MAX_WEIGHT}; the kernel refuses {written.weight}")
         lower, upper = written.lower or 0, written.upper or 0
         if lower > upper:
-            wrong = f"is above u: ({upper})" if upper else "stands without u:"
+            wrong = f"is above u: ({upper})" if upper else "has no u:"
             self.notes.warning(
                 line,
                 f"the lower threshold l: ({lower}) {wrong} and is left out; with ldirectord the server never serves",

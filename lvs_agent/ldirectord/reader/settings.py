@@ -67,9 +67,9 @@ def own_limits(values: Values, *, notes: Notes) -> tuple[Placed[int] | None, Pla
     check, negotiate = values.number("checktimeout"), values.number("negotiatetimeout")
     both, connect = values.number("timeout"), values.number("connecttimeout")
     if connect is not None:
-        notes.warning(connect.line, "connecttimeout is taken for negotiatetimeout; ldirectord refuses the old name")
+        notes.warning(connect.line, "connecttimeout is read as negotiatetimeout; ldirectord refuses the old name")
     if both is not None:
-        text = "timeout is taken for checktimeout and negotiatetimeout; ldirectord refuses the old name"
+        text = "timeout is read as checktimeout and negotiatetimeout; ldirectord refuses the old name"
         notes.warning(both.line, text)
     return check or both, negotiate or connect or both
 

@@ -25,7 +25,7 @@ def _keys(virtual: Virtual, real: Real, notes: Notes, *, needed: tuple[str, ...]
     missing = next((name for name in needed if said[name] is None), None)
     if missing is not None:
         text = f"service={service.value} has no {missing}: a connection to its port is checked instead"
-        notes.warning(service.line, f"{text}; ldirectord never takes it for up")
+        notes.warning(service.line, f"{text}; ldirectord never reports it as up")
         return given(type=Placed("tcp", service.line))
     keys = given(type=service, user=said["login"], password=said["passwd"], query=said["request"])
     return keys | given(**{database: said["database"]})

@@ -129,7 +129,7 @@ class _ServiceTable:
             self.notes.error(found.line, f"scheduler must be {enumerate_words(SCHEDULERS)}{hint}")
             return None
         if word != found.value:
-            self.notes.warning(found.line, f"scheduler: {shown(found.value)} is taken for {word}")
+            self.notes.warning(found.line, f"scheduler: {shown(found.value)} is read as {word}")
         return Placed(word, found.line)
 
     def _flags(self, values: Values, *, scheduler: str) -> Placed[list[str]] | None:
@@ -144,8 +144,8 @@ class _ServiceTable:
             return None
         strange = [flag for flag in flags if flag.partition("-")[0] not in {"flag", scheduler}]
         if strange:
-            text = f"schedflags: {shown(strange[0])} is no flag of the scheduler {scheduler} and is left out; with"
-            self.notes.warning(found.line, f"{text} ldirectord the virtual service never comes to be")
+            text = f"schedflags: {shown(strange[0])} is not a flag of the scheduler {scheduler} and is left out; with"
+            self.notes.warning(found.line, f"{text} ldirectord the virtual service is never created")
         flags = [flag for flag in flags if flag not in strange]
         return Placed(flags, found.line) if flags else None
 
@@ -153,7 +153,7 @@ class _ServiceTable:
         kept, mask = values.number("persistent"), values.word("netmask")
         if kept is None:
             if mask is not None and values.entry("persistent") is None:
-                self.notes.warning(mask.line, "netmask counts for nothing without persistent, as with ldirectord")
+                self.notes.warning(mask.line, "netmask has no effect without persistent, as with ldirectord")
             return None
         if kept.value > MAX_PERSISTENCE_S:
             text = f"persistent must be at most {MAX_PERSISTENCE_S} seconds (31 days); the kernel refuses more"
@@ -164,7 +164,7 @@ class _ServiceTable:
     def _netmask(self, mask: Placed[str]) -> Table:
         if _PREFIX.fullmatch(mask.value) and 1 <= int(mask.value) <= (128 if self._six else 32):
             if not self._six:
-                text = f"netmask={mask.value} is taken for a prefix length; ldirectord wants four numbers with dots"
+                text = f"netmask={mask.value} is read as a prefix length; ldirectord requires four numbers with dots"
                 self.notes.warning(mask.line, text)
             return {"prefix_length": Placed(int(mask.value), mask.line)}
         try:
@@ -187,7 +187,7 @@ class _ServiceTable:
         return found
 
     def _allows_zero(self, scheduler: Placed[str] | None, quiescent: Placed[bool] | None) -> Placed[bool] | None:
-        """Whatever ldirectord does is taken; the doubts about it are told when the tables are read."""
+        """Whatever ldirectord does is taken; warnings about it come when the tables are read."""
         zero = (quiescent is not None and quiescent.value) or any(real.weight == 0 for real in self.virtual.reals)
         if scheduler is None or scheduler.value not in _KEEPS_CHOOSING or not zero:
             return None

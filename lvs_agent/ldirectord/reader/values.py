@@ -72,7 +72,7 @@ class Values:
             return None
         if found.value not in ("yes", "no"):
             word = "yes" if value else "no"
-            self._notes.warning(found.line, f"{name}: {found.value} is taken for {word}; ldirectord refuses it")
+            self._notes.warning(found.line, f"{name}: {found.value} is read as {word}; ldirectord refuses it")
         return Placed(value, found.line)
 
     def word(self, name: str) -> Placed[str] | None:
@@ -128,11 +128,11 @@ class Values:
         return True
 
     def _behind(self, entry: Entry, rest: str) -> None:
-        """Tell of text behind a complete value, which is passed over."""
+        """Tell of text behind a complete value, which is ignored."""
         name = entry.directive.name
         if rest.strip():
             what = "the text" if name in _SECRET else shown(rest)
-            self._notes.warning(entry.line, f"{name}: {what} behind the value is passed over; put # before a remark")
+            self._notes.warning(entry.line, f"{name}: {what} behind the value is ignored; write # before a comment")
 
 
 def bounded(digits: str) -> int:

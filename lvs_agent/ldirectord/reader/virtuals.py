@@ -160,10 +160,10 @@ class _Reader:
             return usual
         word = found.value.lower()
         if word != found.value:
-            self._notes.warning(found.line, f"{found.value} is taken for {word}; ldirectord refuses it")
+            self._notes.warning(found.line, f"{found.value} is read as {word}; ldirectord refuses it")
         if usual == "fwm":
             if word != "fwm":
-                text_ = f"protocol={shown(word)[1:-1]} counts for nothing with a firewall mark; ldirectord refuses it"
+                text_ = f"protocol={shown(word)[1:-1]} has no effect with a firewall mark; ldirectord refuses it"
                 self._notes.warning(found.line, text_)
             return usual
         if word not in ("tcp", "udp"):
@@ -180,7 +180,7 @@ class _Reader:
                 continue
             right = "real6" if family is Family.INET6 else "real"
             if entry.directive.name != right:
-                text = f"{entry.directive.name} is taken for {right}, as the virtual service wants it"
+                text = f"{entry.directive.name} is read as {right}, for the address family of the virtual service"
                 self._notes.warning(entry.line, f"{text}; ldirectord refuses it")
             found += self._servers.reals(entry, family=family)
         return tuple(found)
@@ -189,7 +189,7 @@ class _Reader:
         right, wrong = ("fallback6", "fallback") if family is Family.INET6 else ("fallback", "fallback6")
         entry, other = self._values.entry(right), self._values.entry(wrong)
         if other is not None:
-            self._notes.warning(other.line, f"{wrong} is taken for {right} here; ldirectord refuses it")
+            self._notes.warning(other.line, f"{wrong} is read as {right} here; ldirectord refuses it")
         return self._servers.fallback(entry or other, family=family)
 
     # --- the check -------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class _Reader:
             self._notes.error(found.line, text)
             return None
         if word != found.value:
-            self._notes.warning(found.line, f"service: {shown(found.value)} is taken for {word}")
+            self._notes.warning(found.line, f"service: {shown(found.value)} is read as {word}")
         return Placed(word, found.line)
 
     def _check_type(self) -> tuple[Placed[CheckType], int]:
@@ -227,7 +227,7 @@ class _Reader:
             self._notes.error(entry.line, f"checktype must be {', '.join(words)} or a number{hint}")
             return Placed(CheckType.NEGOTIATE, entry.line), 0
         if found is not None and found.value != word:
-            self._notes.warning(entry.line, f"{found.value} is taken for {word}; ldirectord refuses it")
+            self._notes.warning(entry.line, f"{found.value} is read as {word}; ldirectord refuses it")
         return Placed(CheckType(word), entry.line), 0
 
     def _check_port(self) -> Placed[int] | None:

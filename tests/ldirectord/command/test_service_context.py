@@ -24,7 +24,7 @@ def own(directory: Path, **more: str) -> dict[str, str]:
 
 
 def test_no_file_means_no_options(tmp_path: Path) -> None:
-    """The files are there for who wants them."""
+    """The files are optional."""
     found = service_context(CONFIG, own=own(tmp_path, HOME="/"))
 
     assert found.options == ()

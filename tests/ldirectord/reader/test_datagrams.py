@@ -76,7 +76,7 @@ def test_request_of_a_server_comes_first() -> None:
         ),
         (
             ["service=dns", 'request="www.example.com"'],
-            "warning line 3: service=dns without receive: any record passes; ldirectord finds the server down",
+            "warning line 3: service=dns without receive: any record passes; ldirectord reports the server as down",
         ),
         (
             ["service=dns", 'request="www"', 'receive="x"'],

@@ -10,7 +10,7 @@ from tests.ldirectord.reader.test_checks import check
 from tests.ldirectord.reader.test_servers import told
 
 PROXY = {"type": "http_proxy", "follow_redirects": 7, "timeout": "30s"}
-ITSELF = "request is no whole URL: the proxy is asked for itself; ldirectord mostly finds it down"
+ITSELF = "request is not a whole URL: the proxy is asked for itself; ldirectord mostly reports it as down"
 
 TUNNEL = "https is asked for through a tunnel of the proxy; ldirectord asks the server without the proxy"
 

@@ -12,7 +12,7 @@ from tests.ldirectord.reader.test_servers import told
 
 
 def notes_of(*directives: str) -> list[str]:
-    """What is told of a service with ``directives``."""
+    """What is reported of a service with ``directives``."""
     text = "virtual=203.0.113.1:1021\n\treal=192.0.2.1:1021 masq\n" + "".join(f"\t{each}\n" for each in directives)
     return told(text)
 
@@ -92,7 +92,11 @@ def test_each_server_may_ask_for_something_else() -> None:
 @pytest.mark.parametrize(
     ("directives", "line", "words"),
     [
-        (["service=ftp"], 3, "service=ftp without receive: the login must succeed; ldirectord takes the server for up"),
+        (
+            ["service=ftp"],
+            3,
+            "service=ftp without receive: the login must succeed; ldirectord reports the server as up",
+        ),
         (
             ["service=ftp", 'request="x"'],
             3,

@@ -146,8 +146,8 @@ def test_quoted_part_is_literal() -> None:
         (r"\X", r"\X has no counterpart in Python"),
         ("[[:^alpha:]]", "[:^alpha:] has no counterpart in Python"),
         (r"\x{110000}", "it names a character that does not exist"),
-        ("*a", "it is no regular expression: nothing to repeat at position 0"),
-        ("a{99999999999}", "it is no regular expression: the repetition number is too large"),
+        ("*a", "it is not a regular expression: nothing to repeat at position 0"),
+        ("a{99999999999}", "it is not a regular expression: the repetition number is too large"),
         ("(" * 900 + ")" * 900, "its groups are nested too deeply"),
     ],
 )

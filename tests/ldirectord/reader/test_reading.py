@@ -1,4 +1,4 @@
-"""What people do to a file with editors and web pages, and everything that is no check and no server."""
+"""What people do to a file with editors and web pages, and everything besides checks and servers."""
 
 from __future__ import annotations
 
@@ -55,18 +55,16 @@ def tables_of(text: str) -> dict[str, Any]:
         pytest.param(BLOCK.replace(" gate", "\u00a0gate").encode(), "line 2: U+00A0 (no-break space)", id="U+00A0"),
         pytest.param(BLOCK.replace(" gate", "\u2003gate").encode(), "line 2: U+2003 counts as a blank", id="U+2003"),
         pytest.param(BLOCK.replace("real", "\u200breal").encode(), None, id="invisible"),
-        pytest.param(BLOCK.replace("\t", "  ").encode(), "line 2: ldirectord wants an indentation of", id="two blanks"),
+        pytest.param(
+            BLOCK.replace("\t", "  ").encode(), "line 2: ldirectord requires an indentation of", id="two blanks"
+        ),
         pytest.param(BLOCK.replace("\t", "").encode(), "line 2: belongs to the virtual service above", id="none"),
         pytest.param(BLOCK.replace("\t", "\t\t   ").encode(), None, id="more than enough"),
-        pytest.param(
-            BLOCK.replace("\treal", "\n\treal").encode(), "line 3: goes on with the virtual service", id="gap"
-        ),
+        pytest.param(BLOCK.replace("\treal", "\n\treal").encode(), "line 3: continues the virtual service", id="gap"),
         pytest.param(BLOCK.replace("gate\n", "gate# x\n").encode(), None, id="comment without a blank"),
         pytest.param(BLOCK.replace("\tcheck", "# x\n\t# y\n\tcheck").encode(), None, id="comments between"),
         pytest.param(f" {BLOCK}".encode(), "line 1: is a global directive, though it is indented", id="indented"),
-        pytest.param(
-            BLOCK.replace("real=", "REAL=").encode(), "line 2: upper case is taken for lower", id="upper case"
-        ),
+        pytest.param(BLOCK.replace("real=", "REAL=").encode(), "line 2: upper case is read as lower", id="upper case"),
         pytest.param(BLOCK.replace("\n", "\r").encode(), None, id="CR alone"),
         pytest.param(f"```\n{BLOCK}```\n".encode(), "line 1: has no letter and no digit", id="fence of a web page"),
         pytest.param(BLOCK.encode().rstrip(), None, id="no last line end"),
@@ -89,7 +87,9 @@ def test_oddity_is_told_once_with_its_other_lines() -> None:
     """A file that was pasted from a web page gets a few warnings, not hundreds."""
     lines = "".join(f"  real=192.0.2.{number}:80 gate\n" for number in range(1, 31))
 
-    text = "warning line 2: ldirectord wants an indentation of four blanks or a tab; any is taken here"
+    text = (
+        "warning line 2: ldirectord requires an indentation of four blanks or a tab; any indentation is accepted here"
+    )
 
     assert told(f"virtual=203.0.113.1:80\n  checktype=connect\n{lines}") == [
         f"{text} (also lines 3, 4, 5, 6, 7, 8, 9, 10 and 22 more)"
@@ -297,7 +297,7 @@ def test_label_is_what_ldirectord_writes_to_its_monitor_file(text: str, label: s
 
 
 def test_places_name_the_line_of_each_value() -> None:
-    """What is wrong with a table is told by the line of the file."""
+    """What is wrong with a table is reported by the line of the file."""
     places = reading_of(f"quiescent=no\n\n{BLOCK}\tfailurecount=3\n").places
 
     assert places["defaults", "on_down"] == 1

@@ -100,14 +100,14 @@ def test_thresholds_count_in_either_order_and_in_quotes() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("virtual=nowhere.example:80\n", 'line 1: "nowhere.example" is no host with an address of IPv4 here'),
+        ("virtual=nowhere.example:80\n", 'line 1: "nowhere.example" is not a host with an address of IPv4 here'),
         ("virtual=203.0.113.1:99999\n", "line 1: the port 99999 is larger than 65535"),
-        ("virtual=203.0.113.1:nothing\n", 'line 1: "nothing" is no known service; write the number of its port'),
+        ("virtual=203.0.113.1:nothing\n", 'line 1: "nothing" is not a known service; write the number of its port'),
         ("virtual=203.0.113.1\n", "line 1: a virtual service needs a port; write virtual=ADDRESS:PORT"),
         ("virtual=2001:db8::1\n", "line 1: an IPv6 address needs brackets; write [ADDRESS]:PORT"),
         (
             "virtual=???\n",
-            'line 1: "???" is no virtual service; write ADDRESS:PORT, [IPV6]:PORT or the number of a firewall mark',
+            'line 1: "???" is not a virtual service; write ADDRESS:PORT, [IPV6]:PORT or the number of a firewall mark',
         ),
         ("virtual=0\n", "line 1: firewall mark: must be at least 1"),
         (
@@ -118,14 +118,14 @@ def test_thresholds_count_in_either_order_and_in_quotes() -> None:
             f"{WEB}\treal=192.0.2.1:80 nat\n",
             'line 3: the forwarding method is missing behind the address: gate, masq or ipip; for "nat" write masq',
         ),
-        (f"{WEB}\treal=5060 gate\n", 'line 3: "5060" is no address; write one like 192.0.2.1 or [2001:db8::1]'),
+        (f"{WEB}\treal=5060 gate\n", 'line 3: "5060" is not an address; write one like 192.0.2.1 or [2001:db8::1]'),
         (
             f"{WEB}\treal=192.0.2.1:10->192.0.2.2:20 gate\n",
             'line 3: the ends of the range "192.0.2.1:10->192.0.2.2:20" have different ports; write FIRST->LAST:PORT',
         ),
         (
             f"{WEB}\treal=http://192.0.2.1/ gate\n",
-            'line 3: "http://192.0.2.1/" is no real server; write ADDRESS:PORT, then gate, masq or ipip',
+            'line 3: "http://192.0.2.1/" is not a real server; write ADDRESS:PORT, then gate, masq or ipip',
         ),
         (f"{WEB}\treal=192.0.2.1:99999 gate\n", "line 3: the port 99999 is larger than 65535"),
         (f"{WEB}\tfallback=127.0.0.1:99999\n", "line 3: the port 99999 is larger than 65535"),
@@ -186,7 +186,7 @@ def test_what_cannot_be_meant_is_refused_with_its_line(text: str, problem: str) 
         ),
         (
             "virtual=203.0.113.1:8080\n\tchecktype=connect\n\treal=192.0.2.1 gate\n",
-            "line 3: is checked on the virtual service's port 8080; ldirectord knows no port and finds it down",
+            "line 3: is checked on the virtual service's port 8080; ldirectord knows no port and reports it as down",
         ),
         (
             f"{WEB}\treal=192.0.2.1:80 gate\n\treal=192.0.2.1:81 gate 5\n",
@@ -194,15 +194,15 @@ def test_what_cannot_be_meant_is_refused_with_its_line(text: str, problem: str) 
         ),
         (
             f"{WEB}\tfallback=127.0.0.1:80 what\n",
-            'line 3: "what" behind the fallback server is passed over; put # before',
+            'line 3: "what" behind the fallback server is ignored; write # before',
         ),
         (
             "virtual=3\n\tprotocol=tcp\n",
-            "line 2: protocol=tcp counts for nothing with a firewall mark; ldirectord refuses",
+            "line 2: protocol=tcp has no effect with a firewall mark; ldirectord refuses",
         ),
         (
             f"{WEB}\treal=192.0.2.1:80 gate 1 l:5\n\tchecktype=on\n",
-            "line 3: the lower threshold l: (5) stands without u: and is left out",
+            "line 3: the lower threshold l: (5) has no u: and is left out",
         ),
         (
             f"{WEB}\treal=192.0.2.1:80 gate 1 l:5 u:4\n\tchecktype=on\n",
@@ -210,7 +210,7 @@ def test_what_cannot_be_meant_is_refused_with_its_line(text: str, problem: str) 
         ),
         (
             f"{WEB}\treal=192.0.2.1:80 gate 1\n\tchecktype=on\n\tschedflags=sh-port,flag-1\n",
-            'line 5: schedflags: "sh-port" is no flag of the scheduler wrr and is left out',
+            'line 5: schedflags: "sh-port" is not a flag of the scheduler wrr and is left out',
         ),
     ],
 )
@@ -253,5 +253,5 @@ def test_octal_numbers_are_what_the_system_takes_them_for() -> None:
 
     assert str(resolver.host("192.0.2.010", family=Family.INET, line=1)) == "192.0.2.8"
     assert [str(each) for each in notes.warnings()] == [
-        "line 1: 192.0.2.010 is taken for 192.0.2.8: numbers that begin with 0 are octal"
+        "line 1: 192.0.2.010 is read as 192.0.2.8: numbers that begin with 0 are octal"
     ]

@@ -56,5 +56,5 @@ def test_check_without_login_or_request_is_told(directives: list[str], missing: 
     """ldirectord finds such a server down for ever; ours tries at least its port, and says so."""
     assert told(text_of("service=mysql", *directives))[0] == (
         f"warning line 3: service=mysql has no {missing}: a connection to its port is checked instead;"
-        " ldirectord never takes it for up"
+        " ldirectord never reports it as up"
     )
