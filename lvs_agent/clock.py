@@ -24,7 +24,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is told to move; for tests and simulations."""
+    """A clock that stands still until it is moved; for tests and simulations."""
 
     def __init__(self, *, now: float = 1_700_000_000.0, monotonic: float = 1_000.0) -> None:
         self._now = now

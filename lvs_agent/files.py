@@ -24,7 +24,7 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Put ``chunks`` in the place of the file at ``path``, whose directory is made where it is not there.
+    """Replace the file at ``path`` by ``chunks``, whose directory is made where it is not there.
 
     Whoever looks sees the old file or the new one, through a loss of power as well.  Raises OSError where that is not
     possible; the old one stays then.

@@ -4,7 +4,7 @@ from lvs_agent.clock import ManualClock, SystemClock
 
 
 def test_manual_clock_stands_still_until_it_is_moved() -> None:
-    """Both times move together and by what they are told."""
+    """Both times move together and by what the test says."""
     clock = ManualClock(now=1_000.0, monotonic=50.0)
     still = (clock.now(), clock.monotonic(), clock.now(), clock.monotonic())
     clock.advance(2.5)

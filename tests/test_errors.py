@@ -31,7 +31,7 @@ from lvs_agent.errors import (
     ],
 )
 def test_errno_becomes_the_error_that_callers_know(number: int, kind: type[IpvsError], name: str) -> None:
-    """What was done is told, and the symbol becomes a label."""
+    """The message says what was done, and the symbol becomes a label."""
     error = ipvs_error(number, "add service tcp/192.0.2.1:80")
 
     assert type(error) is kind

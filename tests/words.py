@@ -11,49 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-EVERYWHERE: tuple[str, ...] = (
-    "lvs_agent/checks/*",
-    "lvs_agent/commands/*",
-    "lvs_agent/control/*",
-    "lvs_agent/core/*",
-    "lvs_agent/daemon.py",
-    "lvs_agent/ipvs/*",
-    "lvs_agent/ldirectord/*",
-    "lvs_agent/metrics/*",
-    "lvs_agent/model/*",
-    "lvs_agent/priority_semaphore.py",
-    "lvs_agent/settings/*",
-    "lvs_agent/view/*",
-    "lvs_agent/web/*",
-)
-"""Patterns of the paths in which every entry is searched, besides its own ``holds_in``; ``("*",)`` is all files."""
-
-DOCUMENTS = (
-    "alerts/*",
-    "benchmarks/*",
-    "config.toml.example",
-    "docs/alerting.md",
-    "docs/checks.md",
-    "docs/configuration.md",
-    "docs/dashboards.md",
-    "docs/events.md",
-    "docs/ldirectord-differences.md",
-    "docs/metrics.md",
-    "docs/migrating-*.md",
-    "docs/runbooks/*",
-    "docs/status.md",
-    "grafana/*",
-    "lvs_agent/config/*",
-    "packaging/*",
-    "tests/checks/*",
-    "tests/test_metrics*",
-    "tests/view/*",
-    "tests/web/*",
-)
-"""The files in which the list holds already; ``*`` also matches a slash."""
-
-ALL = ("*",)
-
 LDIRECTORD = (
     "docs/ldirectord-*.md",
     "docs/migrating-from-ldirectord.md",
@@ -65,7 +22,7 @@ LDIRECTORD = (
 )
 """Files about ldirectord, which may use its words."""
 
-RENAMED = ("docs/metrics.md", "docs/events.md")
+RENAMED = ("docs/metrics.md", "docs/events.md", "tests/metrics_document.py", "lvs_agent/core/event_line.py")
 """Files with a table of old and new names."""
 
 
@@ -78,20 +35,19 @@ class Word:
     """One entry.
 
     ``pattern`` is a regular expression.  A space in it also matches a line break within a paragraph or a comment.
-    ``before`` is an example, ``instead`` what to write for it, ``why`` the reason.  ``holds_in`` and ``unless`` are
-    patterns of paths.
+    ``before`` is an example, ``instead`` what to write for it, ``why`` the reason.  ``unless``: patterns of
+    the paths in which it is allowed.
     """
 
     pattern: str
     before: str
     instead: str
     why: str
-    holds_in: tuple[str, ...] = DOCUMENTS
     unless: tuple[str, ...] = ()
 
     def is_searched_in(self, path: str) -> bool:
         """Whether the file at ``path`` must not have it."""
-        return _matches(path, (*EVERYWHERE, *self.holds_in)) and not _matches(path, self.unless)
+        return not _matches(path, self.unless)
 
     def find(self, text: str) -> Iterator[tuple[int, str]]:
         """The number of the line of each occurrence in ``text``, and what stands there."""
@@ -109,24 +65,20 @@ _FIELD = "the field's word, which the reader can search for"
 _ENGLISH = "plain English"
 
 
-def _name(pattern: str, before: str, instead: str, *, why: str = _NOUN, holds_in: tuple[str, ...] = DOCUMENTS) -> Word:
+def _name(pattern: str, before: str, instead: str, *, why: str = _NOUN) -> Word:
     """A name of the code."""
-    return Word(pattern=pattern, before=before, instead=instead, why=why, holds_in=holds_in)
+    return Word(pattern=pattern, before=before, instead=instead, why=why)
 
 
 _NAMES = (
     _name(r"\bAttending\b|\battending\.py\b|\.attending\b", "class Attending:", "class OperatorHooks:"),
-    _name(
-        r"\bSuite(?=[()\[\],]| =)|\bimport Suite\b", "def of(suite: Suite)", "def of(checks: CheckSet)", holds_in=ALL
-    ),
+    _name(r"\bSuite(?=[()\[\],]| =)|\bimport Suite\b", "def of(suite: Suite)", "def of(checks: CheckSet)"),
     _name(r"\bUnfit\b", "raise Unfit(detail)", "raise CheckFailed(detail)"),
     _name(r"\bLEAN\b", "LEAN = True", "INLINE = True"),
-    _name(
-        r"\bRoll(?=[(\[\]])|\b[Rr]osters?\b|_rosters?\b", "with_rosters()", "SeriesIndex, ServiceIndex", holds_in=ALL
-    ),
+    _name(r"\bRoll(?=[(\[\]])|\b[Rr]osters?\b|_rosters?\b", "with_rosters()", "SeriesIndex, ServiceIndex"),
     _name(r"\bin_distress\b", "if in_distress(pool):", "if has_no_serving_server(pool):", why=_VERB),
     _name(r"\bFate\b", "Fate.SAME", "Support.SAME"),
-    _name(r"\bldirectord[./]text\b", "ldirectord/text.py", "line_protocols.py", holds_in=ALL),
+    _name(r"\bldirectord[./]text\b", "ldirectord/text.py", "line_protocols.py"),
     _name(r"\bLivingContext\b", "LivingContext(settings)", "ReloadingSSLContext(settings)"),
     _name(r"\bTold(?=[(\[\]])", "Told(line)", "ProblemFormatter or MonitorEntry: Told had two meanings"),
     _name(r"\bSurroundings\b", "class Surroundings:", "class ServiceContext:"),
@@ -136,7 +88,7 @@ _NAMES = (
     _name(r"\bStanding\b|\bstanding_of\b", "standing_of(service)", "ServiceCondition"),
     _name(r"\bwith_doubts\b", "with_doubts(config)", "with_metric_warnings(config)", why=_VERB),
     _name(r"\btogether\(", "together(first, second)", "merge_problems(first, second)", why=_VERB),
-    _name(r"\bkeys_of_a_start\b", "keys_of_a_start()", "restart_only_changes()", why=_VERB, holds_in=ALL),
+    _name(r"\bkeys_of_a_start\b", "keys_of_a_start()", "restart_only_changes()", why=_VERB),
     _name(r"\bHOST_NAMES\b", "HOST_NAMES.encode(name)", "IDNA_CODEC.encode(name)"),
 )
 
@@ -146,8 +98,7 @@ _RENAMED_EVENTS = tuple(
         before=before,
         instead=instead,
         why="the name of an event is plain English",
-        holds_in=ALL,
-        unless=(*RENAMED, "lvs_agent/core/event_line.py"),
+        unless=RENAMED,
     )
     for before, instead in {
         "maintenance_begun": "maintenance_started",
@@ -165,23 +116,20 @@ _EXPORTED = (
         before="check_possible_again",
         instead="check_recovered",
         why=_FIELD,
-        holds_in=ALL,
-        unless=(*RENAMED, "lvs_agent/core/event_line.py"),
+        unless=RENAMED,
     ),
     Word(
         pattern=r"\bVANISHED\b|[\"`]vanished[\"`]|--kind vanished\b",
         before="`vanished`",
         instead="`previous_run_crashed`",
         why="the name of an event says what has happened",
-        holds_in=ALL,
-        unless=(*RENAMED, "lvs_agent/core/event_line.py"),
+        unless=RENAMED,
     ),
     Word(
         pattern=r"\b_?fallback_active\b|_fallback_active\b|\bLVSServiceFallbackActive\b",
         before="lvs_virtual_service_fallback_active",
         instead="lvs_virtual_service_sorry_server_active",
         why="everything else of lvs-agent says sorry server",
-        holds_in=(),
         unless=RENAMED,
     ),
 )
@@ -216,7 +164,6 @@ _PHRASES = (
         before="the fallback server",
         instead="the sorry server",
         why="one word for one thing; only ldirectord's own files say fallback",
-        holds_in=("docs/dashboards.md", "docs/events.md", "docs/status.md", "grafana/*", "benchmarks/*", "packaging/*"),
         unless=(*LDIRECTORD, "docs/alerting.md", "docs/checks.md"),
     ),
     Word(
@@ -248,7 +195,6 @@ _PHRASES = (
         before="the operator is told",
         instead="the log shows it, or: an event records it, or: Alertmanager notifies the operator",
         why="the reader must know where to look",
-        holds_in=tuple(path for path in DOCUMENTS if path != "docs/migrating-*.md"),
         unless=("docs/alerting.md", "docs/events.md"),  # links lead to their headings
     ),
     Word(
@@ -271,7 +217,6 @@ _PHRASES = (
         before="a word of the server's own",
         instead="a status reported by the server",
         why=_FIELD,
-        holds_in=ALL,
     ),
     Word(
         pattern=r"(?i)\bin the place of\b|\bover (?:a|the|every) restart\b|\bby (?:itself|themselves)\b",

@@ -41,7 +41,7 @@ def mutants_of(rule: Rule) -> Iterator[Mutant]:
 
 
 def _changed(token: Token) -> Iterator[str]:
-    """What could stand in the place of ``token``."""
+    """What may replace ``token``."""
     match token.kind:
         case Kind.NUMBER:
             number = float(token.text)

@@ -1,4 +1,4 @@
-"""The example for Alertmanager: who is told of what, and what is held back."""
+"""The example for Alertmanager: who is notified of what, and what is inhibited."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def matches(matchers: list[str], labels: dict[str, str]) -> bool:
 
 
 def holds_back(source: dict[str, str], target: dict[str, str]) -> bool:
-    """Whether nobody is told of ``target`` while ``source`` fires."""
+    """Whether ``target`` notifies nobody while ``source`` fires."""
     return any(
         matches(rule["source_matchers"], source)
         and matches(rule["target_matchers"], target)
@@ -116,7 +116,7 @@ def test_graver_form_of_an_alert_is_enough(name: str) -> None:
 
 
 def test_rounds_that_do_not_work_say_it_for_what_follows() -> None:
-    """The table is wrong because nobody puts it right."""
+    """The table is out of sync because nothing repairs it."""
     stale = alert("LVSAgentReconcileStale", virtual_service="", real_server="")
 
     assert holds_back(stale, alert("LVSTableDrift", real_server=""))

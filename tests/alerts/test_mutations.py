@@ -59,12 +59,12 @@ class Names:
     needed: Sequence[Rule]
 
     def given_to(self, number: int, text: str) -> str:
-        """A name, an expression or a series, with those of the mutant with this number in the place of the usual."""
+        """A name, an expression or a series, with those of the mutant with this number instead of the usual."""
         names = "|".join(sorted({re.escape(rule.name) for rule in self.needed}))
         return re.sub(rf"\b(?:{names})\b", lambda found: f"{found[0]}_mutant{number}", text)
 
     def rules(self, number: int, *, mutant: Mutant, original: Rule) -> Iterator[dict[str, Any]]:
-        """The sources of the rules with ``mutant`` in the place of its original."""
+        """The sources of the rules with ``mutant`` instead of its original."""
         for rule in self.needed:
             source = (mutant.rule if rule is original else rule).source
             yield {**source, **{key: self.given_to(number, source[key]) for key in NAMING if key in source}}
@@ -80,7 +80,7 @@ class Names:
 
 
 def write_tests(mutants: Sequence[Mutant], original: Rule, folder: Path) -> list[Path]:
-    """The tests that may notice the mutants, on the rules with each of them in the place of its original.
+    """The tests that may notice the mutants, on the rules with each of them instead of its original.
 
     Every mutant has a copy of the rules in a group of its own, under names of its own, and what a test expects it
     expects of each.  So promtool sets a test up once for all of them.

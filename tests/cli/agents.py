@@ -1,4 +1,4 @@
-"""What answers commands: the real web server, showing a world, and a server that is no agent."""
+"""What answers commands: the real web server, showing a world, and a server that is not an agent."""
 
 from __future__ import annotations
 

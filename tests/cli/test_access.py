@@ -126,7 +126,7 @@ def test_password_in_a_url_is_never_shown(url: str) -> None:
 
 @given(st.text())
 def test_no_url_raises_anything(url: str) -> None:
-    """What is no URL stays what it is."""
+    """A text that is not a URL stays as it is."""
     bare, user = without_user(url)
 
     assert user is not None or bare == url

@@ -320,7 +320,7 @@ def test_schema_is_valid_and_takes_the_example() -> None:
 
 
 def test_output_may_be_cut_off() -> None:
-    """A reader that goes away early is no reason for a traceback."""
+    """A reader that goes away early causes no traceback."""
     run = subprocess.run(
         f"{' '.join(COMMAND)} schema | true", shell=True, capture_output=True, text=True, timeout=30, check=False
     )

@@ -28,7 +28,7 @@ def usual_port_in_use() -> Iterator[None]:
 
 @pytest.mark.usefixtures("usual_port_in_use")
 def test_demonstration_shows_a_removal_the_sorry_server_and_a_recovery() -> None:
-    """One round ends by itself; where the usual port is taken it says so and takes another."""
+    """One round ends without a signal; where the usual port is taken it says so and takes another."""
     run = lvs_agent("demo", "--memory", "--rounds", "1", "--step", "0.5")
     sorry = re.findall(r"-a -t 192\.0\.2\.100:80 -r (127\.0\.0\.14:\d+) -m -w 1", run.stdout)
 

@@ -141,7 +141,7 @@ def test_without_agent_and_journal_both_are_named(site: Path) -> None:
 
 
 def test_journal_that_cannot_be_read_is_one_line(site: Path) -> None:
-    """A directory in its place is told with the system's own words."""
+    """A directory instead of it is reported in the words of the system."""
     path = site.parent / "state" / FILE_NAME
     path.unlink()
     path.mkdir()

@@ -54,7 +54,7 @@ def test_no_checker_is_imported_before_it_is_configured() -> None:
 
 
 def test_looking_for_kinds_imports_none_of_them() -> None:
-    """The names of all kinds are known from the names of their files; what kinds share is no kind."""
+    """The names of all kinds are known from the names of their files; what kinds share is not one of them."""
     script = "from lvs_agent.checks.kinds import checkers; names = list(checkers())"
     found = imported(script)
 

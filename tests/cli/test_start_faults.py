@@ -78,7 +78,7 @@ def test_port_in_use(config: Path) -> None:
 
 
 def test_address_of_another_host(config: Path) -> None:
-    """An address that this host does not have is no place to listen."""
+    """An address that this host does not have cannot be listened on."""
     assert refused_to_listen(config, "198.51.100.1:9659") == (
         "cannot listen on 198.51.100.1:9659: this host does not have the address; choose another with --listen"
     )
@@ -95,7 +95,7 @@ def test_privileged_port(config: Path) -> None:
 
 @pytest.mark.parametrize("command", ["run", "check-config", "plan"])
 def test_configuration_that_is_not_there(command: str, tmp_path: Path) -> None:
-    """The path is told as it was given."""
+    """The message has the path as it was given."""
     path = tmp_path / "nowhere.toml"
 
     assert complaint(command, "--config", path, code=2) == (
@@ -104,7 +104,7 @@ def test_configuration_that_is_not_there(command: str, tmp_path: Path) -> None:
 
 
 def test_configuration_that_may_not_be_read(config: Path) -> None:
-    """Whose permission is missing is told."""
+    """The message says whose permission is missing."""
     config.chmod(0)
 
     assert unprivileged("check-config", "--config", config, code=2) == (
@@ -113,7 +113,7 @@ def test_configuration_that_may_not_be_read(config: Path) -> None:
 
 
 def test_configuration_that_is_a_directory(tmp_path: Path) -> None:
-    """A directory is no file."""
+    """A directory is not a file."""
     assert complaint("run", "--config", tmp_path, code=2) == f"{tmp_path}: must be a file, but is a directory"
 
 
@@ -160,7 +160,7 @@ def test_no_command_shows_the_help() -> None:
 
 @contextmanager
 def speaking(answer: bytes) -> Iterator[str]:
-    """The URL of something that says ``answer`` to everybody, and is no agent."""
+    """The URL of something that says ``answer`` to every client, and is not an agent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -176,7 +176,7 @@ def speaking(answer: bytes) -> Iterator[str]:
 
 
 def test_status_where_nobody_listens() -> None:
-    """The URL is told, and how to give another."""
+    """The message has the URL, and how to give another."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}"
     line = complaint("status", "--url", url, code=1)
@@ -191,7 +191,7 @@ def test_status_where_nobody_listens() -> None:
     ids=["no-http", "no-such-page", "other-json", "nothing"],
 )
 def test_status_where_something_else_listens(answer: bytes) -> None:
-    """Whatever it is, it is said that it is no agent."""
+    """Whatever it is, the message says that it is not an agent."""
     with speaking(answer) as url:
         line = complaint("status", "--url", url, code=1)
 

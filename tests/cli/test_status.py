@@ -99,7 +99,7 @@ def test_something_else_on_that_port_is_recognised(status: int, body: bytes, wor
 
 @pytest.mark.parametrize("url", ["gopher://127.0.0.1", "127.0.0.1:1", "http://[", ""])
 def test_url_that_is_none_is_one_clear_line(url: str) -> None:
-    """A mistyped URL is no traceback."""
+    """A mistyped URL causes no traceback."""
     with pytest.raises(NoAnswer):
         fetch_status(AgentClient(url, timeout=1.0))
 

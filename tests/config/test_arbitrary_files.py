@@ -86,7 +86,7 @@ def test_arbitrary_tables_never_raise_anything_else(tables: dict[str, Any]) -> N
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet="[]{}=\"'.#ab1\n \\-", max_size=60))
 def test_arbitrary_text_never_raises_anything_else(text: str) -> None:
-    """What is no TOML is refused with the place where it stops being TOML."""
+    """A text that is not TOML is refused with the place where it stops being TOML."""
     assert _outcome(lambda: parse_config(text, base=Path("/nonexistent")))
 
 

@@ -104,7 +104,7 @@ def test_every_difference_in_meaning_changes_the_digest(old: str, new: str) -> N
     ],
 )
 def test_what_each_director_has_of_its_own_is_in_the_digest_alone(own: str) -> None:
-    """A pair of directors that listen on their own addresses is no mismatch, but a reload has something to do."""
+    """Two directors that listen on their own addresses are not a mismatch, but a reload has something to do."""
     changed, plain = _parse(f"[agent]\n{own}\n{_PLAIN}"), _parse(_PLAIN)
 
     assert changed.digest != plain.digest

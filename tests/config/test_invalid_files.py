@@ -17,7 +17,7 @@ _MARK = "# expect: "
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in _FILES])
 def test_broken_file_is_refused_with_exactly_its_messages(path: Path) -> None:
-    """Every problem of the file is told, in the file's order, and nothing else."""
+    """Every problem of the file is reported, in the file's order, and nothing else."""
     lines = path.read_text().splitlines()
     expected = [line.partition(_MARK)[2] for line in lines if _MARK in line]
 

@@ -35,7 +35,7 @@ _VALID = sorted((Path(__file__).parents[1] / "data/config/valid").glob("*.toml")
 _UNUSABLE: list[Any] = [[[]]]
 """What no key takes."""
 _LABEL = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]")
-"""What an element of an array is called by in the place of a problem."""
+"""What names an element of an array in the path of a problem."""
 
 
 def _config(written: Mapping[str, Any]) -> Config:

@@ -46,7 +46,7 @@ def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
 
 
 def test_name_that_is_too_long_is_a_config_error(tmp_path: Path) -> None:
-    """Any other reason of the system is told in its words."""
+    """Any other reason is reported in the words of the system."""
     assert _problem(tmp_path / ("x" * 300)).endswith("cannot be read: File name too long")
 
 

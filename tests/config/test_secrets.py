@@ -134,7 +134,7 @@ def test_secret_is_printed_nowhere(check: dict[str, Any], tmp_path: Path) -> Non
     ],
 )
 def test_unusable_secret_is_told_without_it(check: dict[str, Any], expected: str, tmp_path: Path) -> None:
-    """The message says what to put right, and never repeats a value."""
+    """The message says what to correct, and never repeats a value."""
     (tmp_path / "large").write_text("x" * 70_000)
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
 

@@ -236,7 +236,7 @@ class Bench:
         return daemon, task
 
     def load(self, path: Path) -> Config:
-        """What ``lvs-agent run`` reads, made harmless.  The format is told by the first byte that the test adds."""
+        """What ``lvs-agent run`` reads, made harmless.  The first bytes say which format it is."""
         suffixed = path.with_suffix(".cf" if path.read_bytes().startswith(b"#cf") else ".toml")
         suffixed.write_bytes(path.read_bytes())
         config = harmless(with_metric_warnings(load_config(suffixed)), self.directory)

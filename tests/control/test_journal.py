@@ -59,7 +59,7 @@ def fill(journal: Journal, kind: EventKind, count: int) -> None:
 
 
 def test_events_are_numbered_and_dated() -> None:
-    """Each gets the next number, and the time it happened where that is told, else now; facts of None are left out."""
+    """Each gets the next number, and the time it happened where that is given, else now; facts of None are left out."""
     journal = Journal(clock=ManualClock(now=NOW))
     journal.record(STARTED, version="1", signal=None)
     journal.record(UP, virtual_service="web", real_server="a", at=NOW - 5, detail="x" * 2 * MOST_TEXT)

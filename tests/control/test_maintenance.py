@@ -69,7 +69,7 @@ class Bench:
 
 
 def test_file_takes_a_server_out_and_its_removal_brings_it_back(tmp_path: Path) -> None:
-    """Each change of the directory that matters is told once, and nothing else is."""
+    """Each change of the directory that matters is reported once, and nothing else is."""
     bench = Bench(tmp_path)
 
     async def scenario() -> None:

@@ -72,7 +72,7 @@ def events_of(directory: Path, memory: Memory, *steps: Callable[[], object]) -> 
 
 
 def test_maintenance_is_told_when_it_begins_and_ends_not_when_the_agent_does(tmp_path: Path) -> None:
-    """A restart during the work is no news; what has changed meanwhile is."""
+    """A restart during the work is not reported; what has changed meanwhile is."""
     directory = tmp_path / "maintenance"
     directory.mkdir()
     one, two = directory / "10.0.0.1", directory / "10.0.0.2"

@@ -317,7 +317,7 @@ def test_loop_can_be_made_outside_a_running_loop(compare_s: float) -> None:
     bench.loop.close()
 
 
-# --- what the journal is told -----------------------------------------------------------------------------------------
+# --- what the journal records -----------------------------------------------------------------------------------------
 
 
 async def rounds(bench: Bench, *steps: Callable[[], object]) -> list[tuple[str, str, str]]:
@@ -358,7 +358,7 @@ async def test_journal_tells_what_others_did_and_what_was_done_about_it() -> Non
 
 @trial
 async def test_journal_tells_a_refusal_once_for_as_long_as_it_lasts() -> None:
-    """Rounds that are refused the same again add nothing; an operation that changes nothing is told too."""
+    """Rounds that are refused the same again add nothing; an operation that changes nothing is recorded too."""
     bench = Bench(wanted=intent(services=[WEB]))
     bench.kernel.refuse = lambda _: errno.EPERM
 
@@ -404,7 +404,7 @@ async def test_journal_tells_when_the_table_could_not_be_read_and_when_again() -
 
 @trial
 async def test_journal_tells_of_quorum_and_sorry_server() -> None:
-    """The last server goes: the quorum is lost and the sorry server serves; it comes back: the reverse."""
+    """The last server fails: the quorum is lost and the sorry server is active; it recovers: the reverse."""
     sorry = destination(address="10.0.0.99")
     web = virtual_service(sorry_server=sorry)
     bench = Bench(wanted=intent(services=[web]))

@@ -87,7 +87,7 @@ def test_replaced_file_is_taken_in(bench: Bench) -> None:
 
 
 def test_changed_file_waits_for_a_request_where_nobody_watches_it(bench: Bench) -> None:
-    """Who wants to say when a new configuration counts says it with a signal."""
+    """An operator who decides when a new configuration counts sends a signal."""
     bench.reloading.watches = False
     waiting: list[int] = []
 
@@ -164,11 +164,11 @@ def test_file_that_is_still_being_written_is_waited_for(bench: Bench) -> None:
 def test_request_reloads_even_an_unchanged_file(bench: Bench) -> None:
     """SIGHUP reads the file whatever its times say, and requests that pile up are one reload or two."""
 
-    def hurry() -> None:
+    def advance() -> None:
         for _ in range(10):
             bench.reloading.request(cause="sighup")
 
-    asyncio.run(bench.watch(hurry, hurry))
+    asyncio.run(bench.watch(advance, advance))
 
     assert bench.state.config.reloads == 2
 
@@ -187,7 +187,7 @@ def test_only_configuration_errors_are_refusals(bench: Bench, tmp_path: Path) ->
 def test_what_nobody_foresaw_is_a_refusal_and_the_old_configuration_stays(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    """Any exception while a file is read or put in force is told with a traceback, and the loop goes on."""
+    """Any exception while a file is read or put in force is logged with a traceback, and the loop goes on."""
 
     def fail(*_: object) -> Config:
         raise OverflowError("the repetition number is too large")

@@ -34,7 +34,7 @@ class Resolver:
 
 
 class Bench:
-    """Names from a resolver that is told what to know."""
+    """Names from a resolver that knows what the test says."""
 
     def __init__(self, resolver: Callable[[IPAddress], Collection[str]], *, look_up_s: float = 5.0) -> None:
         self.clock = ManualClock()

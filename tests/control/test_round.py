@@ -115,7 +115,7 @@ def test_refused_operation_holds_back_the_rest_of_its_service_only(kernel: Flaky
 
 
 def test_repair_is_counted_once_for_each_touched_row(kernel: FlakyIpvs) -> None:
-    """What others changed is found, put right and counted."""
+    """What others changed is found, repaired and counted."""
     left = perform(kernel, given(WEB)).last_table
     first, second = (server.destination for server in WEB.real_servers)
     super(FlakyIpvs, kernel).apply(UpdateDestination(WEB.service.key, replace(first, weight=9)))

@@ -90,7 +90,7 @@ def test_verdict_wakes_the_loop_and_slows_or_quickens_the_check(bench: Bench) ->
 
 
 def test_changes_between_up_and_down_are_counted_and_dated(bench: Bench) -> None:
-    """The first verdict is no change; each later one is, with the time of the report that brought it."""
+    """The first result does not count as a change; each later one does, with the time of the report that brought it."""
     bench.tell(PASS)
     first = bench.state.servers[KEY]
     bench.tell(FAIL, FAIL, PASS, PASS)
@@ -151,7 +151,7 @@ def test_server_with_two_checks_needs_both() -> None:
 
 
 def test_check_that_only_lowers_the_weight_decides_nothing_else() -> None:
-    """While it is down the server is up with a share of its weight, and the loop is told."""
+    """While it is down the server is up with a share of its weight, and the loop is woken."""
     server = replace(real_server(checks=("a",)), lowering=((CheckId("b"), 20),))
     bench = Bench(
         intent(services=[virtual_service(real_servers=[server])], checks=[check_spec(name="a"), check_spec(name="b")])
@@ -170,7 +170,7 @@ def test_check_that_only_lowers_the_weight_decides_nothing_else() -> None:
 
 
 def test_server_may_ask_for_a_share_of_its_weight() -> None:
-    """Each time that it asks for another one, the loop is told; the least of several counts."""
+    """Each time that it asks for another one, the loop is woken; the least of several counts."""
     specs = [replace(check_spec(name=name), gives_weight=True) for name in ("a", "b")]
     bench = Bench(intent(services=[virtual_service(real_servers=[real_server(checks=("a", "b"))])], checks=specs))
     bench.tell(Passed(weight_percent=80), check="a")
@@ -295,7 +295,7 @@ def test_what_an_earlier_process_knew_is_no_event() -> None:
 
 
 def test_check_that_cannot_be_made_is_an_event_and_so_is_its_return(bench: Bench) -> None:
-    """Our own fault is told for each server that the check is about, once as long as it is the same."""
+    """Our own fault is recorded for each server that the check is about, once as long as it is the same."""
     bench.tell(PASS, Errored(ErrorReason.NO_ROUTE, "no route"), Errored(ErrorReason.NO_ROUTE, "no route"), PASS)
 
     events = bench.journal.select(EventQuery())

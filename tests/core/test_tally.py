@@ -17,7 +17,7 @@ def test_verdict_that_changes_nothing_keeps_its_time() -> None:
 
 
 def test_first_verdict_is_dated_and_not_a_change() -> None:
-    """A start is no flapping."""
+    """A start does not count as flapping."""
     assert settle(ServerStatus(), Health.DOWN, at=NOW) == ServerStatus(Health.DOWN, since=NOW)
 
 

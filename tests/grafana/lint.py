@@ -120,7 +120,7 @@ def says_what_it_shows(panel: Panel) -> Iterator[str]:
     fields = panel["fieldConfig"]
     properties = [one for override in fields["overrides"] for one in override["properties"]]
     found = [fields["defaults"].get("unit"), *(one["value"] for one in properties if one["id"] == "unit")]
-    yield from (f"{unit!r} is no unit" for unit in found if unit not in UNITS)
+    yield from (f"{unit!r} is not a unit" for unit in found if unit not in UNITS)
 
 
 def shows_zero_in_words(panel: Panel) -> Iterator[str]:
@@ -197,4 +197,4 @@ def _of_selector(selector: Selector, variables: set[str]) -> Iterator[str]:
     if function in {"rate", "irate"} and selector.window != "$__rate_interval":
         yield "has a rate over a fixed time"
     if function in {"rate", "irate", "increase"} and not counts:
-        yield "is a rate of what is no counter"
+        yield "is a rate of a metric that is not a counter"

@@ -27,7 +27,7 @@ def faults(dashboard: dict[str, Any]) -> Iterator[str]:
 
 def _of_model(model: Any, data: Any, where: str) -> Iterator[str]:
     if not isinstance(data, dict):
-        yield f"{where}: {_short(data)} is no {model.__name__}"
+        yield f"{where}: {_short(data)} is not of type {model.__name__}"
         return
     built = model.from_json(data)
     written = built.to_json()
@@ -70,19 +70,19 @@ def _of_value(kind: Any, data: Any, built: Any, where: str) -> Iterator[str]:
         kinds = [one for one in get_args(kind) if _may_be(one, data, built)]
         tried = [list(_of_value(one, data, built, where)) for one in kinds]
         if all(tried):
-            yield from min(tried, key=len, default=[f"{where}: {_short(data)} is no {kind}"])
+            yield from min(tried, key=len, default=[f"{where}: {_short(data)} is not of type {kind}"])
     elif origin in (list, dict):
         yield from _of_items(kind, data, built, where)
     elif origin is Literal:
         if data not in get_args(kind):
-            yield f"{where}: {_short(data)} is none of {get_args(kind)}"
+            yield f"{where}: {_short(data)} is not one of {get_args(kind)}"
     else:
         yield from _of_plain(kind, data, built, where)
 
 
 def _of_items(kind: Any, data: Any, built: Any, where: str) -> Iterator[str]:
     if not isinstance(data, get_origin(kind)):
-        yield f"{where}: {_short(data)} is no {get_origin(kind).__name__}"
+        yield f"{where}: {_short(data)} is not of type {get_origin(kind).__name__}"
         return
     keys = list(data) if isinstance(data, dict) else range(len(data))
     for key in keys:
@@ -103,13 +103,13 @@ def _short(data: Any) -> str:
 def _of_plain(kind: Any, data: Any, built: Any, where: str) -> Iterator[str]:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         if isinstance(data, bool) or data not in [member.value for member in kind]:
-            yield f"{where}: {_short(data)} is no {kind.__name__}"
+            yield f"{where}: {_short(data)} is not of type {kind.__name__}"
     elif hasattr(type(built), "from_json"):
         yield from _of_model(type(built), data, where)
     elif hasattr(kind, "from_json"):
         yield from _of_model(kind, data, where)
     elif kind is float:
         if not isinstance(data, int | float) or isinstance(data, bool):
-            yield f"{where}: {_short(data)} is no number"
+            yield f"{where}: {_short(data)} is not a number"
     elif not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-        yield f"{where}: {_short(data)} is no {kind.__name__}"
+        yield f"{where}: {_short(data)} is not of type {kind.__name__}"

@@ -72,7 +72,7 @@ EXPRESSIONS = {
     f"rate(lvs_connections_total{{{J}}}[$__rate_interval])": "",
     f"lvs_connections_total{{{J}}}": "is a counter without a rate",
     f"rate(lvs_connections_total{{{J}}}[5m])": "has a rate over a fixed time",
-    f"rate(lvs_agent_active{{{J}}}[$__rate_interval])": "is a rate of what is no counter",
+    f"rate(lvs_agent_active{{{J}}}[$__rate_interval])": "is a rate of a metric that is not a counter",
     f"increase(lvs_connections_total{{{J}}}[15m]) > 5": "",
     'lvs_agent_active{job=~"$job"}': "is not limited to the chosen instance",
     f"lvs_agent_activ{{{J}}}": "is no metric of ours",
@@ -123,9 +123,13 @@ def test_rules_for_expressions_find_what_breaks_them(expr: str) -> None:
             lambda d: first(d, "stat")["options"].update(glow=1), ".options: unknown key 'glow'", id="unknown option"
         ),
         pytest.param(
-            lambda d: first(d, "stat")["options"].update(graphMode="pie"), "is no BigValueGraphMode", id="unknown word"
+            lambda d: first(d, "stat")["options"].update(graphMode="pie"),
+            "is not of type BigValueGraphMode",
+            id="unknown word",
         ),
-        pytest.param(lambda d: first(d, "stat")["gridPos"].update(x="0"), ".gridPos.x: '0' is no int", id="no number"),
+        pytest.param(
+            lambda d: first(d, "stat")["gridPos"].update(x="0"), ".gridPos.x: '0' is not of type int", id="no number"
+        ),
         pytest.param(lambda d: d.update(graphTooltip=True), "graphTooltip", id="no flag"),
         pytest.param(
             lambda d: first(d, "stat")["targets"][0].update(query="up"), "unknown key 'query'", id="unknown query key"
@@ -133,7 +137,7 @@ def test_rules_for_expressions_find_what_breaks_them(expr: str) -> None:
         pytest.param(lambda d: d["annotations"]["list"][0].update(color="red"), "unknown key 'color'", id="annotation"),
         pytest.param(
             lambda d: first(d, "table")["fieldConfig"]["overrides"][0]["properties"][0].update(value=3),
-            "3 is no str",
+            "3 is not of type str",
             id="override",
         ),
     ],

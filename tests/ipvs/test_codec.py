@@ -132,7 +132,7 @@ def test_request_for_destinations_names_the_service(key: AddressKey | FwmarkKey)
     ],
 )
 def test_operation_has_its_command(operation: Any, command: Command) -> None:
-    """An update is no deletion."""
+    """An update is not a deletion."""
     assert encode(operation).command is command
 
 
@@ -158,7 +158,7 @@ def test_number_that_no_attribute_can_hold_is_refused(operation: Any) -> None:
 
 
 def test_recorded_services_are_read() -> None:
-    """What Linux 7.2 said about services made by ipvsadm is what ipvsadm was told."""
+    """What Linux 7.2 said about services made by ipvsadm is what ipvsadm was given."""
     found = [decoded_service(bytes.fromhex(text)) for text in RECORDED["services"]]
     everyone = IPv4Address("255.255.255.255")
 
@@ -192,7 +192,7 @@ def test_recorded_services_are_read() -> None:
 
 
 def test_recorded_destinations_are_read() -> None:
-    """Every attribute of a destination, one of the other family among them, is what ipvsadm was told."""
+    """Every attribute of a destination, one of the other family among them, is what ipvsadm was given."""
     texts = RECORDED["destinations"]["tcp/10.9.0.1:80"]
 
     assert {decoded_destination(bytes.fromhex(text)) for text in texts} == {
@@ -321,7 +321,7 @@ def test_unknown_values_do_not_hinder_reading() -> None:
     [service_row(AF=b"\x63\0"), service_row(PROTOCOL=b"\x63\0")],
 )
 def test_service_without_words_for_it_is_left_out(payload: bytes) -> None:
-    """A family or protocol that the model does not have is no error."""
+    """A family or protocol that the model does not have is not an error."""
     assert decode_service(payload) is None
 
 
@@ -334,7 +334,7 @@ def test_service_without_words_for_it_is_left_out(payload: bytes) -> None:
     ],
 )
 def test_destination_without_words_for_it_is_left_out(payload: bytes) -> None:
-    """A method, tunnel or family that the model does not have is no error."""
+    """A method, tunnel or family that the model does not have is not an error."""
     assert decode_destination(payload, family=Family.INET) is None
 
 

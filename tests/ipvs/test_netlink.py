@@ -171,7 +171,7 @@ def test_info_of_a_kernel_is_told(kernel: KernelIpvs) -> None:
 
 @pytest.mark.ipvs
 def test_rates_of_traffic_are_told_while_the_kernel_estimates(kernel: KernelIpvs) -> None:
-    """Of the service and of its destination; and it is told whether the kernel keeps them up to date."""
+    """Of the service and of its destination; and whether the kernel keeps them up to date."""
     virtual, real = ip_address("10.44.0.9"), ip_address("10.44.0.1")
     key = AddressKey(Protocol.UDP, virtual, 53)
     row = Destination(key=DestinationKey(real, 53), forwarding=ForwardingMethod.MASQUERADE, weight=1)

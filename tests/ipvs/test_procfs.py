@@ -209,7 +209,7 @@ def test_missing_file_says_that_the_module_is_missing(tmp_path: Path) -> None:
 
 
 def test_unreadable_file_keeps_its_errno(tmp_path: Path) -> None:
-    """A directory in the place of the file, as a stand-in for whatever else may be wrong."""
+    """A directory instead of the file, as a stand-in for whatever else may be wrong."""
     (tmp_path / "net/ip_vs").mkdir(parents=True)
 
     with pytest.raises(Exception, match="EISDIR") as caught:

@@ -58,7 +58,7 @@ class Agent:
         fresh.rename(self.path)
 
     def start(self, *options: str, ready: bool = True) -> None:
-        """Start it; returns when every check has run and the table was right once."""
+        """Start it; returns when every check has run and the table was in sync once."""
         command: tuple[str | Path, ...] = (
             sys.executable,
             "-m",
@@ -87,13 +87,13 @@ class Agent:
         return status, time.monotonic() - began
 
     def reload(self, text: str) -> None:
-        """Put ``text`` in force with SIGHUP, and wait until it is and the table is right for it."""
+        """Put ``text`` in force with SIGHUP, and wait until it is and the table is in sync with it."""
         reloads = self.metric("lvs_agent_config_reloads_total")
         rounds = self.status()["reconcile"]["rounds"]
         self.configure(text)
         self.send(signal.SIGHUP)
         until(lambda: self.metric("lvs_agent_config_reloads_total") > reloads, what="the configuration is reloaded")
-        until(lambda: self.is_settled(after=rounds), what="every server has its verdict and the table is right")
+        until(lambda: self.is_settled(after=rounds), what="every server has its health and the table is in sync")
 
     def is_settled(self, *, after: int = 0) -> bool:
         """Whether more rounds than ``after`` were made, every server has its verdict and nothing is left to do."""

@@ -87,7 +87,7 @@ def scrape(host: Host, *, accept: str = "") -> str:
 
 
 def samples(page: str) -> list[Sample]:
-    """Every line of ``page`` that is no comment.  Raises AssertionError for one that is no sample."""
+    """Every line of ``page`` that is not a comment.  Raises AssertionError for one that is not a sample."""
     found = []
     for line in page.splitlines():
         if line.startswith("#"):

@@ -1,4 +1,4 @@
-"""Those who are told: a webhook and a mail server that keep what they get, on one host's loopback."""
+"""Receivers of alerts: a webhook and a mail server that keep what they get, on one host's loopback."""
 
 from __future__ import annotations
 

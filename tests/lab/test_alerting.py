@@ -171,7 +171,7 @@ def start_director(cluster: Cluster, address: str, directory: Path) -> tuple[Dir
 
 
 def test_what_happens_is_told_once_and_taken_back(site: Site) -> None:
-    """A server, a table, a service, a configuration and an agent in trouble: who is told what, and how often."""
+    """A server, a table, a service, a configuration and an agent in trouble: who is notified of what, and how often."""
     one_server_goes_and_somebody_fights(site)
     # This takes longest to be told.
     break_configuration(site.agents[0])
@@ -184,7 +184,7 @@ def test_what_happens_is_told_once_and_taken_back(site: Site) -> None:
 
 
 def one_server_goes_and_somebody_fights(site: Site) -> None:
-    """One mail for both directors names the server that is down; who fights for a table is told of for that one."""
+    """One mail for both directors names the server that is down; a table that is fought over is named for that one."""
     site.cluster.servers[0].server.stop()
     site.await_servers(1)
     assert names(site.await_mail("firing", "LVSRealServerDown", "web"), D1, D2, FIRST)
@@ -268,7 +268,7 @@ def the_broken_configuration_is_told(site: Site) -> None:
 
 
 def nothing_else_was_told(site: Site) -> None:
-    """Each trouble was told once in each way, and no other alert was."""
+    """Each trouble was reported once in each way, and no other alert was."""
     counts = site.told(site.receivers.mails) + site.told(site.receivers.calls)
     once = {"LVSTableContended": 1, "LVSAgentErrorsLogged": 1, "LVSAgentConfigReloadFailed": 2, "LVSAgentDown": 2}
     others = {"LVSRealServerDown", "LVSServiceDown"}

@@ -177,7 +177,7 @@ def test_direct_routing_of_ipv6(cluster: Cluster, agent: Agent) -> None:
 
 
 def test_one_packet_scheduling_of_datagrams(cluster: Cluster, agent: Agent) -> None:
-    """Each datagram is scheduled by itself; the servers are checked by ping."""
+    """Each datagram is scheduled alone; the servers are checked by ping."""
     for server in cluster.servers:
         server.accept_direct(VIP)
         server.serve(udp=[VIP])

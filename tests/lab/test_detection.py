@@ -86,7 +86,7 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """Servers that are well, and an agent that was not started yet."""
+    """Healthy servers, and an agent that was not started yet."""
     directory = tmp_path_factory.mktemp("detection")
     with Cluster(servers=1, directory=directory) as cluster:
         cluster.director.add_address(VIP)

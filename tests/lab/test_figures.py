@@ -33,7 +33,7 @@ from tests.lab.net import Cluster
 pytestmark = pytest.mark.ipvs
 
 LATER = "10.1.0.102"
-"""The address of a service that comes and goes."""
+"""The address of a service that is added and deleted."""
 REUSED_S = 1.0
 """A reading of the kernel serves every scrape for so long."""
 

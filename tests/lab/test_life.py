@@ -106,7 +106,7 @@ def test_reload_each_second_is_not_noticed(serving: Cluster, agent: Agent) -> No
 
 
 def test_start_keeps_a_quiesced_server_quiesced(serving: Cluster, agent: Agent) -> None:
-    """A server at weight 0 stays there over a restart until it has proved that it is well, not a moment less."""
+    """A server at weight 0 stays there across a restart until its checks say up, not a moment less."""
     agent.stop()
     agent.configure(WEB.replace('scheduler = "wrr"', 'scheduler = "wrr"\non_down = "quiesce"'))
     agent.start()
@@ -122,7 +122,7 @@ def test_start_keeps_a_quiesced_server_quiesced(serving: Cluster, agent: Agent) 
 
 
 def test_readers_and_writers_of_the_table_do_not_disturb_each_other(serving: Cluster, agent: Agent) -> None:
-    """Scrapes in a row while servers come and go leave every round and every scrape whole."""
+    """Scrapes in a row while servers fail and recover leave every round and every scrape whole."""
     stop = threading.Event()
     scraped = []
 
@@ -158,7 +158,7 @@ def test_what_has_happened_is_told_in_order_and_again_after_a_restart(serving: C
     until(lambda: len(serving.director.table()) == 2, what="the dead server left")
     serving.servers[0].server.start()
     until(lambda: len(serving.director.table()) == 3, what="it came back")
-    until(lambda: len(agent.history(f"?after={start}")) >= 6, what="everything is told")
+    until(lambda: len(agent.history(f"?after={start}")) >= 6, what="every event is recorded")
     told = agent.history(f"?after={start}")
     agent.stop()
     agent.start()

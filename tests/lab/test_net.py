@@ -96,7 +96,7 @@ def test_ipip_tunnel(cluster: Cluster) -> None:
 
 
 def test_one_packet_scheduling_of_datagrams(cluster: Cluster) -> None:
-    """Each datagram is scheduled by itself, also from one and the same port."""
+    """Each datagram is scheduled alone, also from one and the same port."""
     fill(
         cluster,
         f"-A -u {VIP}:80 -s rr -o",

@@ -230,7 +230,7 @@ EDITS = [
 
 @pytest.mark.parametrize(("edit", "entries"), EDITS)
 def test_edit_by_hand_is_put_right_and_counted(bench: Bench, edit: list[str], entries: int) -> None:
-    """Whatever somebody does to our rows is put right within the period; what is not ours is left alone."""
+    """Whatever others do to our rows is repaired within the period; what is not ours is left alone."""
     cluster, agent = bench
     agent.reload(OWNED)
     repaired = agent.metric("lvs_agent_drift_repairs_total")
@@ -241,7 +241,7 @@ def test_edit_by_hand_is_put_right_and_counted(bench: Bench, edit: list[str], en
         cluster.director.run("ipvsadm", *edit)
 
         until(
-            lambda: without_foreign(shown(cluster)) == right, what="the table is right again", within_s=PERIOD_S + 2.0
+            lambda: without_foreign(shown(cluster)) == right, what="the table is in sync again", within_s=PERIOD_S + 2.0
         )
         until(
             lambda: agent.metric("lvs_agent_drift_repairs_total") == repaired + entries,
@@ -289,7 +289,7 @@ def test_dry_run_plans_and_writes_nothing(cluster: Cluster, agent: Agent) -> Non
     agent.configure(OWNED)
     agent.start("--dry-run", ready=False)
 
-    until(lambda: len(agent.events("operation_planned")) >= 5, what="the plan is told")
+    until(lambda: len(agent.events("operation_planned")) >= 5, what="the plan is recorded")
     until(lambda: agent.metric("lvs_virtual_service_drift_entries") > 0, what="the metrics tell it too")
     assert cluster.director.table() == before
     assert agent.operations() == []

@@ -1,4 +1,4 @@
-"""Places and processes for the tests of the whole agent."""
+"""Directories and processes for the tests of the whole agent."""
 
 from __future__ import annotations
 

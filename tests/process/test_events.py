@@ -66,7 +66,7 @@ def test_events_outlive_a_kill_and_their_numbers_go_on(
 
 
 def test_reloads_are_events(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> None:
-    """A file that is refused is told with its first problem, and one that is taken with why it was read."""
+    """A refused file is reported with its first problem, and an accepted one with why it was read."""
     servers = real_servers(2)
     agent = start(config.write(servers[:1]))
     agent.wait_until_ready()

@@ -1,4 +1,4 @@
-"""Database servers that hang beside web servers that are well."""
+"""Database servers that hang beside healthy web servers."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def own_metrics(agent: Agent) -> dict[str, float]:
 
 
 def test_hung_databases_delay_no_other_check(config: ConfigFile, start: StartAgent, loopback: Loopback) -> None:
-    """200 servers that hang, some of them after the greeting, beside 1,000 that are well and keep their rhythm."""
+    """200 servers that hang, some of them after the greeting, beside 1,000 healthy ones that keep their rhythm."""
     agent = start(config.replace(configuration(loopback)))
     agent.until(lambda: len(loopback.asked) == WEB)
     time.sleep(INTERVAL_S)

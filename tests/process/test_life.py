@@ -15,7 +15,7 @@ from tests.process.conftest import ConfigFile, StartAgent, StartServers
 def test_agent_becomes_ready_and_serves_every_page(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """It is alive at once, ready when every check has run and the table is right, and says so everywhere."""
+    """It is alive at once, ready when every check has run and the table is in sync, and says so everywhere."""
     servers = real_servers(2)
     agent = start(config.write(servers))
     alive = agent.get("/livez").status_code
@@ -32,7 +32,7 @@ def test_agent_becomes_ready_and_serves_every_page(
 def test_agent_is_not_ready_before_every_check_has_run(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """A server that has not answered yet keeps readiness back, and the reason is told."""
+    """A server that has not answered yet keeps readiness back, and the answer says why."""
     (server,) = real_servers(1)
     server.hanging = True
     agent = start(config.write([server], timeout="20s"))
@@ -71,7 +71,7 @@ def test_server_that_fails_leaves_and_comes_back_with_a_line_a_change(
 def test_sorry_server_is_in_before_the_last_server_goes(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """With nobody left the sorry server serves, and it leaves after the first one is back."""
+    """With no server left the sorry server is active, and it leaves after the first one recovers."""
     one, two, sorry = real_servers(3)
     agent = start(config.write([one, two], sorry=sorry))
     agent.wait_until_ready()

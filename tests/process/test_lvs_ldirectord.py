@@ -82,7 +82,7 @@ def test_start_returns_when_the_table_is_right(
 def test_start_says_what_is_missing_when_a_server_takes_long(
     ldirectord: Ldirectord, config: ConfigFile, real_servers: StartServers
 ) -> None:
-    """A check with a long time limit holds nobody up for long, and is no failure of the start."""
+    """A check with a long time limit holds nothing up for long, and does not fail the start."""
     (server,) = real_servers(1)
     server.hanging = True
     path = config.write([server], timeout="29s", check="")

@@ -111,7 +111,7 @@ def test_agent_of_ldirectord_can_run_us_too(resource: Resource, config: ConfigFi
 
 
 def test_meta_data_is_valid(resource: Resource) -> None:
-    """By the document type that Pacemaker's tools read it with; every parameter that is read is told."""
+    """By the document type that Pacemaker's tools read it with; every parameter that is read is described."""
     said = resource("meta-data")
     checked = subprocess.run(
         ["xmllint", "--noout", "--nonet", "--valid", "-"],

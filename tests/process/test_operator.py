@@ -23,7 +23,7 @@ def memberships(agent: Agent) -> dict[str, str]:
 
 
 def script(directory: Path) -> tuple[Path, Path]:
-    """A program that notes what it is told, and where."""
+    """A program that notes its arguments, and where it runs."""
     log, program = directory / "calls", directory / "sorry"
     program.write_text(f'#!/bin/sh\necho "$@" >> {log}\n')
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The configuration of a running agent: read again, changed, broken and put right."""
+"""The configuration of a running agent: read again, changed, broken and mended."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_broken_file_leaves_the_old_configuration_in_force(
 
 
 def test_key_that_only_a_start_reads_is_named(at_work: tuple[Agent, RealServer], config: ConfigFile) -> None:
-    """Whoever changes such a key is told that it has no effect yet."""
+    """The log says that such a key has no effect yet."""
     agent, _ = at_work
     text = config.path.read_text(encoding="utf-8")
     config.replace(text.replace('state_dir = "state"', 'state_dir = "elsewhere"') + '[log]\nlevel = "debug"\n')

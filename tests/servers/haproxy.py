@@ -90,7 +90,7 @@ class HaProxy:
 
 @contextmanager
 def haproxy() -> Iterator[HaProxy]:
-    """The daemon, with a server that is well."""
+    """The daemon, with a healthy server."""
     with home("haproxy") as directory, socket.create_server((ADDRESS, 0)) as well:
         agent, front = free_port(), free_port()
         config = directory / "haproxy.cfg"

@@ -1,4 +1,4 @@
-"""PostgreSQL of Debian: a primary and, where it is wanted, a standby of it; in the temporary directory, no fsync."""
+"""PostgreSQL of Debian: a primary and, where a test needs it, a standby of it; in the temporary directory, no fsync."""
 
 from __future__ import annotations
 

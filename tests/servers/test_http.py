@@ -61,7 +61,7 @@ def proxied(port: int, url: str, *, timeout_s: float = 5.0, **settings: Any) -> 
     ],
 )
 def test_nginx_passes(web: Nginx, kind: str, settings: dict[str, Any], found: str) -> None:
-    """It answers as is wanted, whichever version of HTTP is spoken."""
+    """It answers as it must, whichever version of HTTP is spoken."""
     result = asked(web, kind, **settings)
 
     assert isinstance(result, Passed), result
@@ -95,7 +95,7 @@ def test_wrong_answer_of_nginx_fails(
 
 
 def test_nginx_of_the_other_version_fails(web: Nginx) -> None:
-    """What speaks one version of HTTP alone is no server of the other; with TLS that shows in the handshake."""
+    """A server of one version of HTTP alone fails a check of the other; with TLS that shows in the handshake."""
     results = [
         run(result_of(spec("http2", port=web.http))),
         run(result_of(spec("http2", port=web.https, **UNVERIFIED))),

@@ -65,7 +65,7 @@ def mail(certificates: Certificates) -> Iterator[Mail]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_working_server_passes(mail: Mail, kind: str) -> None:
-    """Without a login; where TLS is spoken, the certificate's expiry is told."""
+    """Without a login; where TLS is spoken, the certificate's expiry is reported."""
     said = "250 mail.example.com" if kind in mail.postfix.ports else "ready"
 
     assert mail.checked(kind) == Passed(said, None if kind == "smtp" else mail.expiry)
@@ -137,7 +137,7 @@ def test_wanted_capability(mail: Mail, kind: str, capability: str, *, passes: bo
     ],
 )
 def test_server_of_another_protocol_fails(mail: Mail, kind: str, other: str, reason: FailureReason) -> None:
-    """The port is open, but who answers is not the one that is wanted."""
+    """The port is open, but another program answers."""
     result = mail.checked(kind, port_of=other)
 
     assert isinstance(result, Failed)

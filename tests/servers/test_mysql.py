@@ -57,7 +57,7 @@ def checked(server: MariaDb, *, timeout_s: float = 5.0, **keys: Any) -> CheckRes
     ],
 )  # fmt: skip
 def test_verdict_is_the_right_one(server: MariaDb, keys: dict[str, Any], expected: CheckResult) -> None:
-    """A healthy server passes; what it refuses or lacks is told in its own words."""
+    """A healthy server passes; what it refuses or lacks is reported in its own words."""
     if keys.get("user") == "encrypted":
         expected = Failed(FailureReason.STATUS, f"1045: {DENIED.format('YES').replace('monitor', 'encrypted')}")
 
@@ -116,7 +116,7 @@ def test_read_only_server_is_seen(server: MariaDb) -> None:
 
 
 def test_desynced_node_of_galera_fails(server: MariaDb) -> None:
-    """A donor still answers queries, and yet it is no place for them."""
+    """A donor still answers queries, and yet it is not a place for them."""
     server.tell("SET GLOBAL wsrep_desync = ON")
     try:
         assert checked(server, expect={"galera": True}) == Failed(
@@ -127,7 +127,7 @@ def test_desynced_node_of_galera_fails(server: MariaDb) -> None:
 
 
 def test_query_that_waits_for_a_lock_runs_out_of_time(server: MariaDb) -> None:
-    """A server that greets and then does not answer is told with what was awaited."""
+    """A server that greets and then does not answer is reported with what was awaited."""
     assert checked(server, timeout_s=0.5, query="SELECT SLEEP(2)") == Failed(
         FailureReason.READ_TIMEOUT, "no answer within 0.5 s: waiting for an answer to the query"
     )

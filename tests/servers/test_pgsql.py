@@ -61,7 +61,7 @@ def checked(server: PostgreSql, *, timeout_s: float = 5.0, **keys: Any) -> Check
     ],
 )  # fmt: skip
 def test_verdict_is_the_right_one(server: PostgreSql, keys: dict[str, Any], expected: CheckResult) -> None:
-    """A healthy server passes; what it refuses or lacks is told in its own words."""
+    """A healthy server passes; what it refuses or lacks is reported in its own words."""
     assert checked(server, **keys) == expected
 
 
@@ -89,7 +89,7 @@ def test_password_is_sent_in_plain_within_verified_tls_only(server: PostgreSql, 
 
 
 def test_standby_is_checked_as_one(server: PostgreSql, standby: PostgreSql) -> None:
-    """A standby that keeps up passes, also when nothing is written; one that does not is told by how much."""
+    """A standby that keeps up passes, also when nothing is written; of one that does not, the lag is reported."""
     assert checked(standby, expect={"read_only": True, "max_lag": "10s"}) == Passed(
         "the server is read-only, 0 s behind"
     )

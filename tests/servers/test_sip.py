@@ -50,7 +50,7 @@ def sip(certificates: Certificates) -> Iterator[Sip]:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_working_server_passes(sip: Sip, transport: str) -> None:
-    """Over every transport; the certificate's expiry is told."""
+    """Over every transport; the certificate's expiry is reported."""
     assert sip.asked(transport).result == Passed("200 OK", sip.expiry_of(transport))
 
 
