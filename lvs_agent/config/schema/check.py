@@ -34,7 +34,7 @@ class CheckKeys(Strict):
     confirmed or refuted soon.  The default is the interval of that state."""
 
     timeout: Timeout = 1.0
-    """Total time limit of a probe; at most one minute."""
+    """Total time limit of a probe; at most one hour."""
 
     connects_between: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Number of probes that only open a TCP connection between two complete probes.  A failed connection counts as a
