@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from lvs_agent.core.http_status import reason_phrase
 from lvs_agent.model.check import (
     CheckReport,
     CheckResult,
@@ -32,6 +31,7 @@ from lvs_agent.model.check import (
     HttpFacts,
     Passed,
 )
+from lvs_agent.model.http_status import reason_phrase
 from lvs_agent.model.intent import RealServer, VirtualService
 from lvs_agent.model.ipvs import AddressKey, address_and_port
 

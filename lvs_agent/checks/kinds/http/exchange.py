@@ -18,8 +18,8 @@ from lvs_agent.checks.net.connection import Connection, Endpoint, endpoint_of
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.tls import failure_of
-from lvs_agent.core.http_status import reason_phrase
 from lvs_agent.model.check import CheckResult, Disconnection, Errored, Failed, FailureReason, HttpFacts, Passed, Target
+from lvs_agent.model.http_status import reason_phrase
 from lvs_agent.model.ipvs import IPAddress, address_and_port
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

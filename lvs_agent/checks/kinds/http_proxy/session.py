@@ -19,8 +19,8 @@ from lvs_agent.checks.net.dialogue import printable
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.checks.net.tls import ContextUnusable, context_for, not_after
-from lvs_agent.core.http_status import reason_phrase
 from lvs_agent.model.check import CheckResult, Failed, FailureReason, Target
+from lvs_agent.model.http_status import reason_phrase
 from lvs_agent.model.ipvs import address_and_port
 
 _WAITS: Mapping[str, str] = MappingProxyType(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lvs_agent.core.http_status import reason_phrase
+from lvs_agent.model.http_status import reason_phrase
 
 
 @pytest.mark.parametrize(
