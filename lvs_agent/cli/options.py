@@ -59,9 +59,14 @@ def read_config(path: Path, config_format: str | None) -> Config:
     """The configuration in ``path``.  Raises ConfigError, each problem with the file's name before it."""
     try:
         with unexpected_is_refused(path):
-            return with_metric_warnings(load_config(path, FORMATS.of(path, config_format)))
+            return load_in_format(path, config_format)
     except ConfigError as error:
         raise error.in_file(path) from error
+
+
+def load_in_format(path: Path, config_format: str | None) -> Config:
+    """The configuration in ``path``, with every warning about it.  Raises ConfigError."""
+    return with_metric_warnings(load_config(path, FORMATS.of(path, config_format)))
 
 
 def procfs_option(command: _Command) -> _Command:

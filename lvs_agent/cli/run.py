@@ -9,7 +9,6 @@ import click
 import uvloop
 from click.core import ParameterSource
 
-from lvs_agent.cli.formats import FORMATS
 from lvs_agent.cli.ldirectord import monitor_line  # annex
 from lvs_agent.cli.options import (
     LISTEN_VARIABLE,
@@ -18,14 +17,14 @@ from lvs_agent.cli.options import (
     config_option,
     ipvs_option,
     listen_option,
+    load_in_format,
     procfs_option,
 )
-from lvs_agent.config import Config, load_config, parse_config
+from lvs_agent.config import Config, parse_config
 from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.daemon import Daemon, Options
 from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel, configure
-from lvs_agent.metrics.config_warnings import with_metric_warnings
 from lvs_agent.model.intent import Intent
 from lvs_agent.web.server import bind
 
@@ -133,7 +132,7 @@ class _Given:
         """What is read at the start and at each reload.  Raises ConfigError."""
         if self.may_be_missing and not path.exists():
             return self._over(parse_config("", base=path.parent))
-        return self._over(with_metric_warnings(load_config(path, FORMATS.of(path, self.config_format))))
+        return self._over(load_in_format(path, self.config_format))
 
     def _over(self, config: Config) -> Config:
         """``config``, with what was given in its place."""
