@@ -74,10 +74,6 @@ class Procfs:
         """Counters of the whole host.  Raises ModuleMissing, Unavailable."""
         return parse_totals(self._read_net("ip_vs_stats"))
 
-    def read_header(self) -> tuple[str | None, int | None]:
-        """Version and size of the connection table, None if not shown.  Raises ModuleMissing, Unavailable."""
-        return parse_header(self._read_net("ip_vs"))
-
     def read_sysctls(self) -> dict[str, int]:
         """Those of SYSCTLS that this kernel has."""
         found = {name: _read_number(self.root / "sys/net/ipv4/vs" / name) for name in SYSCTLS}
