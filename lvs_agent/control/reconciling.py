@@ -16,7 +16,8 @@ from typing import TypeVar
 from lvs_agent.clock import Clock
 from lvs_agent.config import AgentSettings
 from lvs_agent.control.reporting import Reporter
-from lvs_agent.control.round import RoundInput, RoundResult, account_round, new_conditions, perform
+from lvs_agent.control.round import RoundInput, RoundResult, perform
+from lvs_agent.control.round_account import account_round, new_conditions
 from lvs_agent.control.round_events import RoundEvents
 from lvs_agent.control.round_requests import RoundRequests
 from lvs_agent.control.state import AgentState

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lvs_agent.control.round import RoundInput, account_round, perform
+from lvs_agent.control.round import RoundInput, perform
+from lvs_agent.control.round_account import account_round
 from lvs_agent.core.decide import History
 from lvs_agent.core.health import Health
 from lvs_agent.core.reconcile import DriftKind
