@@ -36,8 +36,8 @@ def test_demonstration_shows_a_removal_the_sorry_server_and_a_recovery() -> None
     assert f"port {USUAL_PORT} is taken" in run.stdout
     assert re.search(r"http://127\.0\.0\.1:(\d+)/ and http://127\.0\.0\.1:\1/metrics show it", run.stdout)
     assert "event=real_server_down virtual_service=demo" in run.stderr
-    assert f"operation=add_destination virtual_service=demo real_server={sorry[0]}" in run.stderr
-    assert f"operation=delete_destination virtual_service=demo real_server={sorry[0]}" in run.stderr
+    assert f"virtual_service=demo real_server={sorry[0]} operation=add_destination" in run.stderr
+    assert f"virtual_service=demo real_server={sorry[0]} operation=delete_destination" in run.stderr
     assert "event=real_server_up virtual_service=demo" in run.stderr
     assert "previous=down" in run.stderr
     assert run.stderr.splitlines()[-1].endswith("event=stopped")
