@@ -120,7 +120,7 @@ class Maintenance:
             return False
         try:
             files = await self._thread.call(partial(_names_in, directory), limit_s=_HANGS_S)
-        except OSError as problem:  # a TimeoutError is one too
+        except (OSError, ValueError) as problem:  # a TimeoutError is one too; ValueError: a path that cannot be one
             self._complain(directory, problem)
             return False
         if directory != self._directory:
@@ -137,7 +137,7 @@ class Maintenance:
             self._files = files
             self._decide()
 
-    def _complain(self, directory: Path, problem: OSError) -> None:
+    def _complain(self, directory: Path, problem: OSError | ValueError) -> None:
         if not self._complained:
             log.warning(
                 "maintenance_directory_not_read",

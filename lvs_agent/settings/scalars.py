@@ -40,6 +40,8 @@ def with_unit(number: float, *, size: bool) -> str:
 
 
 def _from_base(value: str, info: ValidationInfo) -> str:
+    if "\0" in value:
+        raise ValueError("must not contain a NUL character")
     base = info.context.get(BASE) if info.context else None
     return str(base / value) if isinstance(base, Path) else value
 

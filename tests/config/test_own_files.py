@@ -55,3 +55,10 @@ def test_empty_path_is_refused(tmp_path: Path) -> None:
     """It would be the directory."""
     with pytest.raises(ConfigError, match="ca_file"):
         _config(tmp_path, 'ca_file = ""')
+
+
+@pytest.mark.parametrize("key", ["state_dir", "maintenance_dir", "web_config_file"])
+def test_nul_in_a_path_is_refused(tmp_path: Path, key: str) -> None:
+    """No system call takes it: whoever opens the path would fail with an exception that nobody expects."""
+    with pytest.raises(ConfigError, match=f"agent.{key}: must not contain a NUL character"):
+        parse_config(f'[agent]\n{key} = "a\\u0000b"\n', base=tmp_path)

@@ -189,6 +189,17 @@ def test_directory_that_was_never_there_takes_nobody_out(tmp_path: Path) -> None
     assert bench.answers == [{ONE}]
 
 
+def test_path_that_cannot_be_one_leaves_everything_as_it_is(tmp_path: Path) -> None:
+    """A path that no system call takes is like a directory that is not there."""
+    bench = Bench(tmp_path / "a\0b")
+
+    with capture_logs() as lines:
+        asyncio.run(bench.maintenance.first())
+
+    assert [line["event"] for line in lines] == ["maintenance_directory_not_read"]
+    assert bench.answers == []
+
+
 def test_directory_with_too_much_in_it_leaves_everything_as_it_is(tmp_path: Path) -> None:
     """A spool that was named by mistake costs one line, not memory and time without end."""
     bench = Bench(tmp_path)
