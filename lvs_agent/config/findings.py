@@ -82,7 +82,8 @@ def readable_path(location: Location, tables: Mapping[str, Any]) -> str:
 
 def by_path(findings: Iterable[Finding], tables: Mapping[str, Any]) -> tuple[Problem, ...]:
     """``findings`` in the order of ``tables``, each with its place as a path of keys."""
-    ordered = sorted(findings, key=lambda finding: _position(finding.location, tables))
+    order: dict[int, dict[str, int]] = {}
+    ordered = sorted(findings, key=lambda finding: _position(finding.location, tables, order))
     return tuple(
         Problem(
             readable_path(found.location[:-1] if found.on_table else found.location, tables), _on_one_line(found.text)
@@ -96,18 +97,25 @@ def _on_one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
-def _position(location: Location, tables: Mapping[str, Any]) -> tuple[int, ...]:
-    """Sorts like the file: a table's keys are in the order of their first appearance; a missing key comes first."""
+def _position(location: Location, tables: Mapping[str, Any], order: dict[int, dict[str, int]]) -> tuple[int, ...]:
+    """Sorts like the file: a table's keys are in the order of their first appearance; a missing key comes first.
+
+    ``order`` keeps, by the identity of each table that was looked at, where its keys are.
+    """
     position = []
     node: Any = tables
     for part in location:
-        position.append(part if isinstance(part, int) else _index(node, part))
+        position.append(part if isinstance(part, int) else _index(node, part, order))
         node = _child(node, part)
     return tuple(position)
 
 
-def _index(node: Any, key: str) -> int:
-    return next((at for at, known in enumerate(node) if known == key), -1) if isinstance(node, Mapping) else -1
+def _index(node: Any, key: str, order: dict[int, dict[str, int]]) -> int:
+    if not isinstance(node, Mapping):
+        return -1
+    if id(node) not in order:
+        order[id(node)] = {known: at for at, known in enumerate(node)}
+    return order[id(node)].get(key, -1)
 
 
 def _child(node: Any, part: str | int) -> Any:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lvs_agent.clock import Clock
 from lvs_agent.config import Config
 from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.control.reporting import Reporter
+from lvs_agent.control.side_thread import SideThread
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus
-from lvs_agent.errors import ConfigError, InternalConfigError
+from lvs_agent.errors import ConfigError, InternalConfigError, Problem
 from lvs_agent.files import stamp_of
 from lvs_agent.log import get_logger
 from lvs_agent.model.event import EventKind
@@ -24,6 +26,11 @@ from lvs_agent.model.event import EventKind
 log = get_logger()
 
 LOOK_S = 1.0
+READ_S = 120.0
+"""How long reading a configuration may take: many times what the largest one needs."""
+_THREAD = "configuration"
+_MOST_TOLD = 100
+"""Problems of one file that are logged one by one."""
 
 
 def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
@@ -39,11 +46,12 @@ def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
 
 
 class Reloading:
-    """Reads ``path`` again with ``load``, in a thread, and puts what is new in force with ``adopt``, on the loop.
+    """Reads ``path`` again with ``load``, in a side thread, and puts what is new in force with ``adopt``, on the loop.
 
     ``load`` raises ConfigError, and nothing else, where the file cannot be used.  ``adopt`` changes nothing where it
     raises anything.
-    ``look_s``: seconds between two looks at the file; ``watches`` False: it is read again on request only.
+    ``look_s``: seconds between two looks at the file; ``read_s``: how long reading it may take.  ``watches`` False: it
+    is read again on request only.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Reloading:
         clock: Clock,
         watches: bool = True,
         look_s: float = LOOK_S,
+        read_s: float = READ_S,
     ) -> None:
         self.watches = watches
         self._path = path
@@ -66,6 +75,8 @@ class Reloading:
         self._reporter = reporter
         self._clock = clock
         self._look_s = look_s
+        self._read_s = read_s
+        self._thread = SideThread(name=_THREAD)
         self._read = stamp_of(self._path)
         self._requested = asyncio.Event()
         self._cause = ""
@@ -99,7 +110,7 @@ class Reloading:
         """Read the file now.  False where it could not be used, and the old configuration stays in force."""
         self._read = stamp_of(self._path)
         try:
-            config = await asyncio.to_thread(self._load, self._path)
+            config = await self._loaded()
             changed = self._accept(config)
         except ConfigError as error:
             self._refuse(error, cause=cause)
@@ -110,6 +121,18 @@ class Reloading:
             EventKind.CONFIGURATION_RELOADED, log_only={"path": self._path}, cause=cause, changed=changed
         )
         return True
+
+    async def _loaded(self) -> Config:
+        """The configuration in the file.  Raises ConfigError, also where reading it takes too long: the file may be a
+        pipe, or on a disk that hangs.
+        """
+        try:
+            return await self._thread.call(partial(self._load, self._path), limit_s=self._read_s)
+        except TimeoutError:
+            self._thread.close()
+            self._thread = SideThread(name=_THREAD)  # the one before is not free until it has read the file
+            text = f"could not be read within {self._read_s:g} s; it must be a file on a disk that answers"
+            raise ConfigError([Problem(str(self._path), text)]) from None
 
     def _accept(self, config: Config) -> bool:
         """Put ``config`` in force; whether it says anything new.  Raises ConfigError, and nothing has changed then."""
@@ -130,7 +153,7 @@ class Reloading:
         self._state.configuration_refused(map(str, error.problems))
         if isinstance(error, InternalConfigError):
             log.error("configuration_internal_error", path=self._path, exc_info=error.__cause__)
-        for problem in error.problems:
+        for problem in error.problems[:_MOST_TOLD]:
             log.error("configuration_problem", place=problem.path or None, problem=problem.text)
         self._reporter.report(
             EventKind.CONFIGURATION_REFUSED,

@@ -37,6 +37,15 @@ def test_directory_is_refused(tmp_path: Path) -> None:
     assert _problem(tmp_path) == f"{tmp_path}: must be a file, but is a directory"
 
 
+def test_file_of_absurd_size_is_not_read(tmp_path: Path) -> None:
+    """A log or a disk image in the file's place costs neither the memory nor the time of the agent."""
+    path = tmp_path / "config.toml"
+    with path.open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(ConfigError, match="must not be larger than 64MiB"):
+        load_config(path)
+
+
 def test_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
     """A file saved in another encoding says where it stops being UTF-8."""
     path = tmp_path / "latin.toml"

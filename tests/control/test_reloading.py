@@ -49,6 +49,7 @@ class Bench:
             reporter=Reporter(self.journal),
             clock=clock,
             look_s=0.02,
+            read_s=5.0,
         )
 
     def _adopt(self, config: Config, status: ConfigStatus) -> None:
@@ -181,6 +182,37 @@ def test_only_configuration_errors_are_refusals(bench: Bench, tmp_path: Path) ->
     assert asyncio.run(bench.reloading.reload(cause="sighup")) is False
     with pytest.raises(ConfigError):
         load_config(tmp_path)
+
+
+def test_file_that_cannot_be_read_to_its_end_is_refused_and_the_next_one_is_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe without a writer holds up neither the loop nor a later reload, nor the end of the process."""
+    monkeypatch.setattr(bench.reloading, "_read_s", 0.1)
+    bench.path.unlink()
+    os.mkfifo(bench.path)
+
+    async def scenario() -> list[bool]:
+        refused = await bench.reloading.reload(cause="sighup")
+        pipe = bench.path.rename(bench.path.with_suffix(".pipe"))
+        monkeypatch.setattr(bench.reloading, "_read_s", 5.0)
+        bench.path.write_text(TWO)
+        read = await bench.reloading.reload(cause="sighup")
+        pipe.open("wb").close()  # lets the thread end
+        return [refused, read]
+
+    assert asyncio.run(scenario()) == [False, True]
+    assert [len(config.intent.services) for config in bench.adopted] == [2]
+
+
+def test_file_with_very_many_problems_is_logged_in_part(bench: Bench) -> None:
+    """Each of them is in the status; writing every line would hold up the checks."""
+    bench.path.write_text(ONE + "".join(f"wrong_{number} = 1\n" for number in range(300)))
+    with capture_logs() as lines:
+        asyncio.run(bench.reloading.reload(cause="sighup"))
+
+    assert [line["event"] for line in lines].count("configuration_problem") == 100
+    assert lines[-1]["problems"] == len(bench.state.config.problems) == 300
 
 
 @pytest.mark.parametrize("part", ["load", "adopt"])
