@@ -25,12 +25,13 @@ from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.commands.command_runner import CommandRunner
 from lvs_agent.config import Config
 from lvs_agent.config.unexpected import unexpected_is_refused
+from lvs_agent.control.adopting import Adopting
 from lvs_agent.control.checking import Checking
 from lvs_agent.control.heart import Heart
 from lvs_agent.control.journal import Journal
 from lvs_agent.control.memory import Keeper, Memory, recall
 from lvs_agent.control.monitor_files import MonitorLine
-from lvs_agent.control.operator_hooks import OperatorHooks, prepare
+from lvs_agent.control.operator_hooks import OperatorHooks
 from lvs_agent.control.reconciling import Periods, Reconciling
 from lvs_agent.control.reloading import Reloading, first_status
 from lvs_agent.control.reporting import Reporter
@@ -86,7 +87,6 @@ class Daemon:
         agent = options.config.agent
         self._options = options
         self._clock = clock or SystemClock()
-        self._config = options.config
         self._stop = asyncio.Event()
         self._ready = asyncio.Event()
         self._keeps_all = False
@@ -120,20 +120,19 @@ class Daemon:
             remember=remember,
             decided=self._hooks.decided,
         )
-        self._requests = requests
         self._checking = Checking(state=self.state, reporter=self._reporter, wake=requests.wake)
         commands = CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user)
         resources = ProbeResources(threads=self._threads, commands=commands)
         self._engine = Engine(clock=self._clock, report=self._take, resources=resources)
-        self._reloading = Reloading(
-            path=options.path,
-            load=self._load,
-            adopt=self._adopt,
+        self._adopting = Adopting(
+            options.config,
             state=self.state,
-            reporter=self._reporter,
-            clock=self._clock,
-            watches=agent.reload_on_change,
+            hooks=self._hooks,
+            reconciling=self._reconciling,
+            requests=requests,
+            configure=self._engine.configure,
         )
+        self._reloading = self._reloader()
         self._heart = Heart(
             clock=self._clock,
             makes_progress=self._reconciling.makes_progress,
@@ -142,17 +141,28 @@ class Daemon:
         )
         self.web = self._web_server()
 
+    def _reloader(self) -> Reloading:
+        return Reloading(
+            path=self._options.path,
+            load=self._load,
+            adopt=self._adopt,
+            state=self.state,
+            reporter=self._reporter,
+            clock=self._clock,
+            watches=self._options.config.agent.reload_on_change,
+        )
+
     def _web_server(self) -> WebServer:
         sources = Sources(
             snapshot=self._snapshot,
             vitals=lambda: self.state.vitals(last_turn_age_s=self._heart.age_s),
             events=self._journal.select,
-            metrics=lambda: self._config.agent.metrics,
+            metrics=lambda: self._adopting.config.agent.metrics,
         )
         return WebServer(
             listener=self._options.listener,
             sources=sources,
-            web_config_file=self._config.agent.web_config_file,
+            web_config_file=self._adopting.config.agent.web_config_file,
             backend=self._readers,
             clock=self._clock,
         )
@@ -167,11 +177,11 @@ class Daemon:
         before it has changed anything, and whatever ended a root task.
         """
         await asyncio.to_thread(_try_to_read, self._backend)
-        await asyncio.to_thread(libraries.load, self._config.intent.checks.values())
+        await asyncio.to_thread(libraries.load, self._adopting.config.intent.checks.values())
         try:
             await self._hooks.first()
             with unexpected_is_refused(self._options.path):
-                self._engine.configure(self._config.intent.checks.values())
+                self._engine.configure(self._adopting.config.intent.checks.values())
             self._handle_signals()
             self._announce_start()
             await self._until_stopped(
@@ -234,19 +244,9 @@ class Daemon:
             return config
 
     def _adopt(self, config: Config, status: ConfigStatus) -> None:
-        """Put a new configuration in force, all of it or nothing: what may fail comes first, and changes nothing."""
-        adoption = self.state.prepare(config.intent, status)
-        hooks, periods = prepare(config.intent, config.agent), Periods.of(config.agent)
-        changes = self._config.restart_only_changes(config)
-        self._engine.configure(config.intent.checks.values())  # the last that may fail, and then it has done nothing
-        self.state.configuration_adopted(adoption)
-        self._config = config
-        self._hooks.adopt(hooks)
-        self._reconciling.periods = periods
+        """Put a new configuration in force, all of it or nothing."""
+        self._adopting.adopt(config, status)
         self._reloading.watches = config.agent.reload_on_change
-        self._requests.wake()
-        if changes:
-            log.warning("configuration_needs_restart", keys=", ".join(changes))
 
     # --- from part to part ----------------------------------------------------------------------------------------
 
@@ -308,7 +308,7 @@ class Daemon:
             checks=len(self.state.intent.checks),
             writes=self.state.writes,
         )
-        for warning in self._config.warnings:
+        for warning in self._adopting.config.warnings:
             log.warning("configuration_warning", place=warning.path or None, problem=warning.text)
 
     def _handle_signals(self) -> None:

@@ -164,6 +164,11 @@ class AgentState:
         return self._facts.config
 
     @property
+    def in_force(self) -> Adoption:
+        """The configuration that is in force, with all that is known now: what brings it back."""
+        return Adoption(facts=self._facts, names=self._names, users=self._users, with_shares=self._with_shares)
+
+    @property
     def reconcile(self) -> ReconcileStatus:
         return self._facts.reconcile
 

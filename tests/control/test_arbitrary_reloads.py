@@ -252,7 +252,7 @@ class Bench:
     async def _reloaded(self) -> bool:
         rounds = self.daemon.state.reconcile.rounds
         accepted = await self.daemon._reloading.reload(cause="sighup")
-        self.daemon._requests.wake()
+        self.daemon._adopting._requests.wake()
         async with asyncio.timeout(PATIENCE_S):
             while self.daemon.state.reconcile.rounds <= rounds and not self.task.done():  # noqa: ASYNC110 - a round
                 await asyncio.sleep(0)
@@ -265,7 +265,7 @@ class Bench:
         return (
             daemon.state.intent,
             daemon.state.config.digest,
-            daemon._config,
+            daemon._adopting.config,
             daemon._engine._checks.keys() | daemon._engine._settled,
             frozenset(daemon.state.checks),
             daemon._hooks._monitored,
@@ -319,7 +319,7 @@ def check_reload(bench: Bench, content: bytes) -> None:
     if accepted:
         (loaded,) = bench.loaded
         assert (config.reloads, config.reload_failures) == (counts[0] + 1, counts[1])
-        assert config.digest == loaded.digest == bench.daemon._config.digest
+        assert config.digest == loaded.digest == bench.daemon._adopting.config.digest
         assert state.checks.keys() == loaded.intent.checks.keys()
         assert bench.daemon._engine._checks.keys() | bench.daemon._engine._settled == loaded.intent.checks.keys()
         assert [one.service for one in state.intent.services] == [one.service for one in loaded.intent.services]
