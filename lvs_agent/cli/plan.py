@@ -26,6 +26,7 @@ from lvs_agent.cli.options import (
 )
 from lvs_agent.clock import SystemClock
 from lvs_agent.config import Config
+from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.control.maintenance import read_maintenance
 from lvs_agent.control.memory import recall
 from lvs_agent.control.reconciling import round_input
@@ -95,7 +96,8 @@ def plan(
     """
     config = read_config(path, config_format)
     configure(form=LogFormat.LOGFMT, level=LogLevel.WARNING)
-    state = asyncio.run(state_at_start(config, path=path))
+    with unexpected_is_refused(path):
+        state = asyncio.run(state_at_start(config, path=path))
     backend = backend_opener(Ipvs(ipvs), procfs=procfs)()
     try:
         planned = dry_round(state, backend, assume=Assume(assume))

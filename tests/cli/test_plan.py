@@ -290,3 +290,20 @@ def test_plan_says_that_the_maintenance_directory_cannot_be_read(tmp_path: Path)
 
     assert json.loads(run.stdout) == {"operations": []}
     assert "maintenance_directory_not_read" in run.stderr
+
+
+def test_configuration_that_cannot_be_put_in_force_is_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the agent would refuse at its start is an error of the configuration here too, and no traceback."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OverflowError("too large")
+
+    path = tmp_path / "config.toml"
+    path.write_text(f'agent.state_dir = "{tmp_path}"\n')
+    monkeypatch.setattr("lvs_agent.control.state.adoption_of", fail)
+    run = here("plan", "--ipvs", "memory", "--config", path)
+
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"error: {path}: internal error: OverflowError: too large")

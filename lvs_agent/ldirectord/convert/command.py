@@ -10,6 +10,7 @@ import click
 
 from lvs_agent.checks.kinds import checkers
 from lvs_agent.config import Config, config_from_source, parse_config
+from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.errors import ConfigError, LvsAgentError, Problem, StartError
 from lvs_agent.ldirectord.convert.alertmanager import mail_plan
 from lvs_agent.ldirectord.convert.conversion import Conversion, conversion
@@ -42,12 +43,14 @@ def convert(path: Path, output: Path | None, secrets_dir: Path | None, *, alertm
     if alertmanager and secrets_dir is not None:
         raise click.UsageError("--alertmanager writes no passwords, so that --secrets-dir means nothing")
     content = _content(path)
-    reading, config = _read(path, content)
+    with unexpected_is_refused(path):
+        reading, config = _read(path, content)
     if alertmanager:
         _mails(path, reading, config, output, force=force)
         return
     _warn(path, reading.warnings)
-    found = conversion(reading, content=content, file=path.name, base=path.absolute().parent, checkers=checkers())
+    with unexpected_is_refused(path):
+        found = conversion(reading, content=content, file=path.name, base=path.absolute().parent, checkers=checkers())
     verify(found, config, output=output)
     write_toml(found, cf=path, output=output, secrets_dir=secrets_dir, force=force)
 

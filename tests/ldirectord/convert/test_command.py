@@ -230,3 +230,17 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def test_unexpected_failure_is_a_message_with_the_place(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a file makes our own code raise, there is no traceback and nothing is written."""
+
+    def fail(*_: object, **__: object) -> Conversion:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr("lvs_agent.ldirectord.convert.command.conversion", fail)
+    run = here("convert", site)
+
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.splitlines()[-1].startswith(f"error: {site}: internal error: OverflowError: too large")
