@@ -100,16 +100,17 @@ class Daemon:
         self._keeper = Keeper(directory=agent.state_dir, read=self.state.memory)
         remember: Callable[[], None] = self._keeper.keep if options.writes else lambda: None
         requests = RoundRequests()
-        self._hooks = OperatorHooks(
-            state=self.state,
-            reporter=self._reporter,
-            settings=agent,
-            maintained_before=memory.maintained,
-            clock=self._clock,
-            wake=requests.wake,
-            remember=remember,
-            monitor_line=options.monitor_line,
-        )
+        with unexpected_is_refused(options.path):
+            self._hooks = OperatorHooks(
+                state=self.state,
+                reporter=self._reporter,
+                settings=agent,
+                maintained_before=memory.maintained,
+                clock=self._clock,
+                wake=requests.wake,
+                remember=remember,
+                monitor_line=options.monitor_line,
+            )
         self._reconciling = Reconciling(
             backend=self._backend,
             state=self.state,

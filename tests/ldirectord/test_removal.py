@@ -14,7 +14,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 COPIED = ("lvs_agent", "tests", "docs", "config.toml.example", "pyproject.toml")
 OF_THE_PACKAGE = ("lvs_agent/ldirectord", "lvs_agent/cli/ldirectord.py")
-NEED_IT = ("tests/ldirectord", "tests/ldirectord_faults", "tests/differential")
+NEED_IT = (
+    "tests/ldirectord",
+    "tests/ldirectord_faults",
+    "tests/differential",
+    "tests/lab/test_differential.py",
+    "tests/lab/test_ldirectord_faults.py",
+)
 """Tests of the package, and those that compare with the real ldirectord."""
 BLOCK = re.compile(r"(?ms)^# annex begins$.*?^# annex ends\n")
 LINE = re.compile(r"(?m)^.*# annex$\n")
@@ -113,6 +119,13 @@ def test_ldirectord_cf_is_an_error_with_a_remedy(without: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: ldirectord.cf: is in the format of ldirectord, which this installation")
     assert "convert" not in offered.stdout
+
+
+def test_every_other_test_can_be_collected(without: Path) -> None:
+    """No module of tests but those of the package imports any of it."""
+    done = run(without, sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider")
+
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
 
 
 def test_other_tests_pass(without: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 from lvs_agent.model.check import CheckReport, Failed, FailureReason, Passed
 from tests.checks.conftest import Certificates
 from tests.checks.servers import report_of, run, spec
-from tests.ldirectord.reader.expected import config_of
 from tests.servers import jamnntpd, memcached, proftpd, redis, slapd
 from tests.servers.daemons import ADDRESS, Daemon, needs, until
 
@@ -215,6 +214,8 @@ def test_service_of_an_ldirectord_cf_is_checked_for_real(
     """
     lines = [f"real={ADDRESS}:{servers[name].port} masq", f"service={service}", "negotiatetimeout=5", *directives]
     text = "virtual=203.0.113.1:1021\n" + "".join(f"\t{line}\n" for line in lines)
+    from tests.ldirectord.reader.expected import config_of  # noqa: PLC0415 - nothing else here needs ldirectord
+
     (check,) = config_of(text.replace("HOME", str(servers[name].daemon.home))).intent.checks.values()
 
     assert isinstance(run(report_of(check)).result, Passed) is passes
