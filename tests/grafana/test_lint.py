@@ -54,9 +54,9 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
     "two queries": ("two with one name", lambda d: first(d, "stat")["targets"].append(first(d, "stat")["targets"][0])),
     "title": ("no title", lambda d: first(d, "stat").update(title="")),
     "description": ("no description", lambda d: first(d, "table").pop("description")),
-    "unit": ("is no unit", lambda d: first(d, "stat")["fieldConfig"]["defaults"].update(unit="connps")),
+    "unit": ("is not a unit", lambda d: first(d, "stat")["fieldConfig"]["defaults"].update(unit="connps")),
     "unit of a column": (
-        "is no unit",
+        "is not a unit",
         lambda d: first(d, "table")["fieldConfig"]["overrides"][0]["properties"][0].update(value="wizards"),
     ),
     "zero": ("red at 0", at_zero),
