@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +35,20 @@ TEST_TIMEOUT_S = 300
 """Limit of one test inside: that kernel has one CPU, and a system call costs it 50 µs."""
 POLL_S = 0.05
 END_S = 15.0
+LONG_S = {
+    "tests/lab/test_differential.py": 230,
+    "tests/lab/test_changeover.py": 170,
+    "tests/lab/test_ldirectord_doing.py": 140,
+    "tests/lab/test_alerting.py": 90,
+    "tests/lab/test_table.py": 90,
+    "tests/lab/test_ldirectord_faults.py": 90,
+    "tests/lab/test_life.py": 80,
+    "tests/lab/test_cluster.py": 80,
+    "tests/grafana/test_live.py": 50,
+    "tests/ipvs/test_backend_contract.py": 50,
+}
+"""About how long the longest modules take, so that two kernels have as much to do; the others: USUAL_S."""
+USUAL_S = 25
 
 
 @pytest.fixture
@@ -42,6 +56,39 @@ def network_namespace() -> Iterator[None]:
     """The test runs in a network namespace of its own, with ``lo`` up and an empty IPVS table."""
     with new_network_namespace():
         yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--lab-part 1/2``: of the tests that need IPVS, those of every second module, so that two kernels share them."""
+    parser.addoption("--lab-part", metavar="N/OF", help="run this part of the modules that need IPVS")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the modules that belong to another part."""
+    part = config.getoption("--lab-part")
+    if part is None:
+        return
+    number, of = map(int, part.split("/"))
+    modules = {_module(item) for item in items}
+    chosen = parts_of(modules, of=of)[number - 1]
+    config.hook.pytest_deselected(items=[item for item in items if _module(item) not in chosen])
+    items[:] = [item for item in items if _module(item) in chosen]
+
+
+def parts_of(modules: Collection[str], *, of: int) -> list[set[str]]:
+    """``modules`` in ``of`` parts that take about the same time: the longest first, each to the part with the least."""
+    parts: list[set[str]] = [set() for _ in range(of)]
+    took = [0] * of
+    for module in sorted(modules, key=lambda name: (-LONG_S.get(name, USUAL_S), name)):
+        least = took.index(min(took))
+        parts[least].add(module)
+        took[least] += LONG_S.get(module, USUAL_S)
+    return parts
+
+
+def _module(item: pytest.Item) -> str:
+    return item.nodeid.split("::", 1)[0]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -208,7 +255,7 @@ class LabRunner:
         self._end_boot()
 
     def _reports_of(self, item: pytest.Item) -> list[pytest.TestReport]:
-        module = item.nodeid.split("::", 1)[0]
+        module = _module(item)
         boot = self._boot or self._start_boot()
         while (found := self._await(item)) is None:
             if self._lost_in in {"", module}:

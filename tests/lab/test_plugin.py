@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.plugin import LAB, kernel_has_ipvs
+from tests.lab.plugin import LAB, LONG_S, kernel_has_ipvs, parts_of
 
 ROOT = Path(__file__).parents[2]
 LAB_IS_READY = subprocess.run([LAB, "ready"], check=False).returncode == 0
@@ -68,6 +68,21 @@ def session(project: Path, *options: str, **environment: str) -> subprocess.Comp
         text=True,
         check=False,
     )
+
+
+def test_parts_have_every_module_once_and_take_about_as_long() -> None:
+    """Nothing is left out and nothing runs twice, however many modules there are."""
+    modules = {*LONG_S, *(f"tests/other{number}.py" for number in range(9))}
+    first, second = parts_of(modules, of=2)
+
+    assert first | second == modules
+    assert not first & second
+    assert abs(sum(LONG_S.get(each, 25) for each in first) - sum(LONG_S.get(each, 25) for each in second)) <= 25
+
+
+def test_modules_that_take_long_are_there() -> None:
+    """A module that was renamed takes its time along."""
+    assert [name for name in LONG_S if not (ROOT / name).exists()] == []
 
 
 without_ipvs = pytest.mark.skipif(kernel_has_ipvs(), reason="this kernel has ip_vs: nothing is sent away")
