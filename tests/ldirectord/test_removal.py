@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("lvs_agent", "tests", "docs", "config.toml.example", "pyproject.toml")
+COPIED = (
+    "alerts",
+    "benchmarks",
+    "docs",
+    "grafana",
+    "lvs_agent",
+    "packaging",
+    "scripts",
+    "tests",
+    "config.toml.example",
+    "pyproject.toml",
+)
 OF_THE_PACKAGE = ("lvs_agent/ldirectord", "lvs_agent/cli/ldirectord.py")
 NEED_IT = (
     "tests/ldirectord",

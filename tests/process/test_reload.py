@@ -15,17 +15,18 @@ from tests.process.conftest import INTERVAL_S, ConfigFile, StartAgent, StartServ
 from tests.process.servers import RealServer, shift
 
 RHYTHM_S = INTERVAL_S / 4
+SAMPLES = 15
 """How far a rhythm may seem to move on a machine with other things to do; a new phase would be anywhere."""
 
 
 @pytest.fixture
 def at_work(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> tuple[Agent, RealServer]:
-    """An agent whose server has been checked for more than a second."""
+    """An agent whose server has been checked for seconds: a busy machine makes requests late, but not most."""
     (server,) = real_servers(1)
     agent = start(config.write([server]))
     agent.wait_for("operation_applied", operation="add_destination")
     begun = time.monotonic()
-    agent.until(lambda: len(server.since(begun)) >= 6)
+    agent.until(lambda: len(server.since(begun)) >= SAMPLES)
     server.requests = server.since(begun)
     return agent, server
 
@@ -39,7 +40,7 @@ def test_reload_of_an_unchanged_file_changes_nothing(at_work: tuple[Agent, RealS
     reloaded_at = time.monotonic()
     agent.send(signal.SIGHUP)
     reloaded = agent.wait_for("configuration_reloaded")
-    agent.until(lambda: len(server.since(reloaded_at)) >= 10)
+    agent.until(lambda: len(server.since(reloaded_at)) >= SAMPLES)
     (after,) = agent.servers()[server.name]["checks"]
 
     assert (reloaded["cause"], reloaded["changed"]) == ("sighup", "false")
