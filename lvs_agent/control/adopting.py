@@ -35,7 +35,6 @@ class Adopting:
         configure: Callable[[Collection[CheckSpec]], None],
     ) -> None:
         self.config = config
-        self._hooked = prepare(config.intent, config.agent)
         self._state = state
         self._hooks = hooks
         self._reconciling = reconciling
@@ -46,7 +45,7 @@ class Adopting:
         """Put ``config`` in force.  Where this raises anything, the one before is in force as a whole."""
         adoption, hooked = self._state.prepare(config.intent, status), prepare(config.intent, config.agent)
         changes = self.config.restart_only_changes(config)
-        before = self.config, self._state.in_force, self._hooked
+        before = self.config, self._state.in_force, self._hooks.in_force
         try:
             self._put_in_force(config, adoption, hooked)
         except Exception:
@@ -58,7 +57,7 @@ class Adopting:
     def _put_in_force(self, config: Config, adoption: Adoption, hooked: HookedConfig) -> None:
         self._configure(config.intent.checks.values())
         self._state.configuration_adopted(adoption)
-        self.config, self._hooked = config, hooked
+        self.config = config
         self._reconciling.periods = Periods.of(config.agent)
         self._hooks.adopt(hooked)
         self._requests.wake()

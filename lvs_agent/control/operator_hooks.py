@@ -59,6 +59,7 @@ class OperatorHooks:
 
     ``wake(services)`` tells the reconcile loop whose pools may have changed, ``remember`` that what outlives the
     process has.  ``monitor_line`` makes the lines of monitor files; without it there are none.
+    ``in_force``: what was adopted last.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class OperatorHooks:
 
     def adopt(self, configuration: HookedConfig) -> None:
         """Put in force what ``prepare`` has made of a configuration; this cannot fail."""
+        self.in_force = configuration
         self._maintenance.adopt(directory=configuration.maintenance_dir, servers=configuration.servers)
         self._monitored = configuration.monitored
 
