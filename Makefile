@@ -1,5 +1,5 @@
 # Every target sets up what it needs on a machine that has only make and Python 3.11 or newer.
-# As root on Debian, missing system packages are installed; otherwise they are named.
+# As root on Debian, missing system packages are installed; otherwise their names are printed.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,7 +10,7 @@ FILES  ?= 300
 JOB      ?= lvs_agent
 RUNBOOKS ?= https://example.org/lvs-agent/runbooks
 
-.PHONY: help demo test check format cov docs pictures alerts bench lab clean
+.PHONY: help demo test check format cov docs pictures alerts bench lab machine clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run  ## run the agent on servers that fail and recover (ROUNDS=0: until Ctrl-C)
 	$(BIN)/lvs-agent demo --rounds $(ROUNDS)
 
-test: check lab  ## run every check and test: style, types, layers, tests on a real kernel
+test: lab  ## run every check and test: style, types, layers, tests on a real kernel
 	scripts/test $(BIN)/pytest $(TESTS)
 
 check: $(VENV)/.dev  ## check style, types and layers
@@ -39,9 +39,9 @@ format: $(VENV)/.dev  ## format the code
 	$(BIN)/ruff check --fix .
 
 cov: $(VENV)/.dev  ## measure the coverage of the tests outside the lab kernel
-	$(BIN)/pytest -m "not ipvs" --cov --cov-report=term-missing $(TESTS)
+	$(BIN)/pytest -m "not ipvs and not machine" --cov --cov-report=term-missing $(TESTS)
 
-docs: $(VENV)/.dev  ## regenerate the documents that are made from the code
+docs: $(VENV)/.dev  ## regenerate the documents that are generated from the code
 	$(BIN)/python -m tests.checks.reference
 	$(BIN)/python -m tests.config.reference
 	$(BIN)/python -m tests.ldirectord.convert.directive_table
@@ -69,5 +69,8 @@ bench: $(VENV)/.dev  ## compare the speed with the peers, in one run
 lab: $(VENV)/.dev  ## download a kernel with IPVS, if the running kernel has none
 	tests/lab/lab fetch
 
-clean:  ## remove everything that make has made
+machine: lab  ## boot a Debian with systemd in which the agent is installed, with a shell on this terminal
+	LVS_MACHINE_PYTHON=$(BIN)/python tests/machine/machine shell
+
+clean:  ## remove everything that make has created
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -77,7 +77,7 @@ def _now() -> list[Panel]:
         ),
         stat(
             "Running since",
-            "When the agent was started. The table in the kernel remains when the agent stops.",
+            "When the agent was started. By default, the table stays in the kernel when the agent stops.",
             f"{agent('process_start_time_seconds')} * 1000",
             unit="dateTimeFromNow",
         ),
@@ -188,6 +188,23 @@ def _threads() -> list[Panel]:
             Query(expr=agent("lvs_agent_check_thread_oldest_seconds"), legend=_LEGEND),
             unit="s",
         ),
+        graph(
+            "Check workers",
+            "Processes that run the checks, by state, and replaced ones. A worker that dies or hangs is replaced; its "
+            "checks keep their health.",
+            Query(expr=agent("lvs_agent_workers"), legend="{{state}} on {{instance}}"),
+            Query(
+                expr=summed(rate(agent("lvs_agent_worker_restarts_total")), f"{BY_AGENT}, cause"),
+                legend="replaced: {{cause}} on {{instance}}",
+            ),
+        ),
+        graph(
+            "Commands of checks",
+            "Commands that run, and those that wait for a slot. If commands stay queued, they hang, or there are too "
+            "many. The limit is command_concurrency.",
+            Query(expr=agent("lvs_agent_check_commands"), legend="running on {{instance}}"),
+            Query(expr=agent("lvs_agent_check_commands_queued"), legend="queued on {{instance}}"),
+        ),
     ]
 
 
@@ -222,7 +239,7 @@ def _operations() -> list[Panel]:
     return [
         graph(
             "Changes to the table",
-            "Changes per second, by kind. In quiet times there are none.",
+            "Changes per second, by kind. While no server changes, there are none.",
             Query(expr=made, legend="{{operation}} on {{instance}}"),
             unit="ops",
         ),
@@ -240,8 +257,8 @@ def _operations() -> list[Panel]:
         ),
         graph(
             "Calls of sorry commands",
-            "Calls in 15 minutes, by action and outcome. Empty if no sorry command is configured. The action of a "
-            "failed call is missing.",
+            "Calls in 15 minutes, by action and outcome. Empty if no sorry command is configured. A failed "
+            "call is not retried.",
             Query(
                 expr=summed(f"increase({calls}[15m])", f"{BY_AGENT}, action, outcome"),
                 legend="{{action}} {{outcome}} on {{instance}}",
@@ -313,6 +330,6 @@ def _log() -> list[Panel]:
 
 
 def _ipvs_version() -> str:
-    """The kernel's version in a label of another name, because the agent has one called version as well."""
+    """The version of IPVS in the label ``ipvs``, because ``version`` is the version of the agent."""
     named = f'label_replace({agent("lvs_ipvs_info")}, "ipvs", "$1", "version", "(.*)")'
     return summed(named, f"{BY_AGENT}, ipvs")

@@ -1,4 +1,4 @@
-"""A dashboard from its rows: where panels go, their numbers, and what all dashboards have alike."""
+"""Builds a dashboard from its rows: positions and ids of the panels, and the settings of all dashboards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What makes one dashboard different from the others.  ``uid`` never changes: links and bookmarks have it."""
+    """The part that differs between dashboards.  ``uid`` never changes, because links and bookmarks contain it."""
 
     uid: str
     title: str
@@ -67,7 +67,7 @@ def dashboard(page: Page) -> Dashboard:
                 title="LVS",
                 type_val=DashboardLinkType.DASHBOARDS,
                 icon="dashboard",
-                tooltip="The other dashboards, for the same time and the same choice",
+                tooltip="The other dashboards, with the same time range and variables",
                 tags=[TAG],
                 include_vars=True,
                 keep_time=True,
@@ -77,7 +77,7 @@ def dashboard(page: Page) -> Dashboard:
 
 
 def text_of(built: Dashboard) -> str:
-    """The file: always the same for the same dashboard."""
+    """The text of the file; always the same for the same dashboard."""
     return json.dumps(built, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
 
 

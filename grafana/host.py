@@ -1,4 +1,4 @@
-"""What the page of the agents shows of their processes, and of the kernel's IPVS as a whole."""
+"""Panels of the agent dashboard about the processes of the agents, and about IPVS as a whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEGEND = "{{instance}}"
 
 
 def scrapes() -> list[Panel]:
-    """Where the metrics come from."""
+    """Panels about the collectors of the metrics."""
     return [
         graph(
             "Collectors that succeed",
@@ -32,7 +32,7 @@ def scrapes() -> list[Panel]:
 
 
 def process() -> list[Panel]:
-    """Processor and files."""
+    """Panels about processor time and open files."""
     return [
         graph(
             "Processor",
@@ -50,7 +50,7 @@ def process() -> list[Panel]:
 
 
 def memory() -> list[Panel]:
-    """Memory and its collection."""
+    """Panels about memory and garbage collections."""
     collections = rate(agent("python_gc_collections_total"))
     return [
         graph(
@@ -69,7 +69,7 @@ def memory() -> list[Panel]:
 
 
 def traffic() -> list[Panel]:
-    """All traffic through IPVS."""
+    """Panels about all traffic through IPVS."""
     ways = ("incoming", "outgoing")
     return [
         graph(
@@ -94,7 +94,7 @@ def traffic() -> list[Panel]:
 
 
 def kernel() -> list[Panel]:
-    """The connection table, and what is set."""
+    """Panels about the connection table, the synchronisation daemons and the kernel settings."""
     return [
         graph(
             "Connections per hash bucket",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """``alert`` compares with ``value``.  ``below``: what is smaller is bad; otherwise what is greater."""
+    """The alert ``alert`` fires above ``value``, or with ``below`` under it."""
 
     alert: str
     value: float
@@ -43,4 +43,4 @@ LIMITS = (
     CERTIFICATE,
     CERTIFICATE_AT_LAST,
 )
-"""All of them; other thresholds are 0."""
+"""All limits; other thresholds are 0."""

@@ -1,4 +1,4 @@
-"""Marks in every panel: what happened when."""
+"""Annotations: marks in every panel at the time of an event."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from grafana import queries
 from grafana.panels import DATASOURCE
 
 _STEP = "15s"
-"""Step of the queries, as far as the range allows: the usual scrape interval, so that few changes are missed."""
+"""Step of the queries, if the time range allows it: the usual scrape interval, so that few changes are missed."""
 
 _INSTANCE = "{{instance}}"
-"""What a mark about an agent says."""
+"""The text of a mark about an agent."""
 
 
 class Annotation(AnnotationQuery):
     """An annotation from Prometheus, with the keys that Grafana has only for Prometheus.
 
-    ``by_value``: the value of the series is when it happened, in milliseconds; otherwise it happens while the value is
-    above 0.  ``text`` may name labels in double braces, ``tags`` are labels as well.
+    ``by_value``: the value of the series is the time of the event, in milliseconds; otherwise the annotation lasts
+    while the value is above 0.  ``text`` may name labels in double braces; ``tags`` are names of labels too.
     """
 
     def __init__(self, *, name: str, expr: str, color: str, text: str, tags: str, by_value: bool) -> None:
@@ -28,7 +28,7 @@ class Annotation(AnnotationQuery):
         self.by_value = by_value
 
     def to_json(self) -> dict[str, object]:
-        """With the keys of Prometheus' annotations."""
+        """The annotation with the keys that are only for Prometheus."""
         return super().to_json() | {
             "titleFormat": self.name,
             "textFormat": self.text,
@@ -39,7 +39,7 @@ class Annotation(AnnotationQuery):
 
 
 def alerts(*matchers: str) -> AnnotationQuery:
-    """Alerts while they fire; those without an instance, such as one about all agents, are shown in any case."""
+    """Alerts while they fire.  Alerts without an instance, such as one about all agents, are always shown."""
     return Annotation(
         name="Alert",
         expr=firing(*matchers),
@@ -51,7 +51,7 @@ def alerts(*matchers: str) -> AnnotationQuery:
 
 
 def firing(*matchers: str) -> str:
-    """The alerts of the rules for this agent that fire."""
+    """The selector of the firing alerts of lvs-agent."""
     chosen = ('alertname=~"LVS.+"', 'alertstate="firing"', 'job=~"$job"', 'instance=~"$instance|"', *matchers)
     return f"ALERTS{{{', '.join(chosen)}}}"
 
@@ -62,23 +62,23 @@ def transitions(metric: str, *, text: str) -> AnnotationQuery:
 
 
 def reloads() -> AnnotationQuery:
-    """Configurations that came into force, when they did."""
+    """The times at which configurations were loaded."""
     metric = queries.agent("lvs_agent_config_last_reload_success_timestamp_seconds")
     return _moments("Configuration loaded", metric, color="blue")
 
 
 def restarts() -> AnnotationQuery:
-    """Starts of agents, when they were."""
+    """The times at which agents started."""
     return _moments("Agent started", queries.agent("process_start_time_seconds"), color="yellow")
 
 
 def _moments(name: str, metric: str, *, color: str, text: str = _INSTANCE) -> AnnotationQuery:
-    """Marks at the instants that ``metric`` holds, in seconds since 1970."""
+    """Marks at the times that are the values of ``metric``, in seconds since 1970."""
     return Annotation(name=name, expr=f"{metric} * 1000", color=color, text=text, tags="instance", by_value=True)
 
 
 def refusals() -> AnnotationQuery:
-    """The time in which the file on disk is not what is in force, because it has mistakes."""
+    """The periods in which the file on disk is invalid and an older configuration is in force."""
     return Annotation(
         name="Configuration refused",
         expr=f"{queries.agent('lvs_agent_config_last_reload_successful')} == bool 0",

@@ -1,4 +1,4 @@
-"""Words for numbers: value mappings, and the steps of thresholds."""
+"""Value mappings (words for numbers) and thresholds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOOD, BAD, WARNING, CALM = "green", "red", "orange", "blue"
 
 
 def words(meanings: Mapping[int | tuple[int, int], tuple[str, str]]) -> list[ValueMapping]:
-    """Text and colour for each number, or for each range of numbers with its ends."""
+    """Text and colour for each number, or for each range of numbers (both ends included)."""
     mappings: list[ValueMapping] = []
     for index, (number, (text, color)) in enumerate(meanings.items()):
         result = ValueMappingResult(text=text, color=color, index=index)
@@ -63,8 +63,8 @@ def plain() -> ThresholdsConfig:
 def bad_from(value: float) -> ThresholdsConfig:
     """Red from ``value`` on.
 
-    A step begins at its value, and the rules compare with ``>``: for whole numbers a panel is red one earlier than a
-    rule.  Where that would be at 0, the panel maps 0 to a word with a colour of its own.
+    A step starts at its value, but the rules compare with ``>``: at exactly ``value``, a panel is red and the alert
+    does not fire.  If ``value`` is 0, the panel maps 0 to a word with its own colour.
     """
     return _steps(Threshold(value=None, color=GOOD), Threshold(value=value, color=BAD))
 
@@ -75,14 +75,14 @@ def bad_below(value: float) -> ThresholdsConfig:
 
 
 def of(limit: Limit | None) -> ThresholdsConfig:
-    """The steps of an alert's limit; without one, none."""
+    """The threshold at the limit of an alert; no threshold if ``limit`` is None."""
     if limit is None:
         return plain()
     return bad_below(limit.value) if limit.below else bad_from(limit.value)
 
 
 def below(*, warning: Limit, critical: Limit) -> ThresholdsConfig:
-    """The steps of two alerts about what must not become small."""
+    """The thresholds of a warning and a critical alert that fire below their limits."""
     return _steps(
         Threshold(value=None, color=BAD),
         Threshold(value=critical.value, color=WARNING),

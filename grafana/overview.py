@@ -15,7 +15,7 @@ TO_SERVICE = (
     "/d/lvs-virtual-service?${__url_time_range}&${datasource:queryparam}&${job:queryparam}&${instance:queryparam}"
     "&var-virtual_service=${__value.text:percentencode}"
 )
-"""From a cell with the name of a service to the page of that service."""
+"""The link from a cell with the name of a service to the dashboard of that service."""
 
 _LEGEND = "{{virtual_service}} on {{instance}}"
 
@@ -51,7 +51,7 @@ def page() -> Page:
 
 
 def _count(title: str, text: str, expr: str) -> Panel:
-    """How many of something there are that should be none."""
+    """The number of something that should be 0."""
     return stat(
         title, text, expr, legend=title, mappings=meanings.NONE, thresholds=meanings.bad_from(DRIFT.value), span=3
     )
@@ -83,7 +83,7 @@ def _services_now() -> list[Panel]:
         ),
         stat(
             "Real servers in maintenance",
-            "Real servers in maintenance. If the number stays for days, a server was forgotten.",
+            "Real servers in maintenance. If the number does not fall for days, a server was forgotten.",
             worst_of_directors(servers_in("maintenance")),
             legend="Real servers in maintenance",
             span=3,
@@ -97,7 +97,7 @@ def _agents_now() -> list[Panel]:
         _count(
             "Entries changed by others",
             "Entries of the kernel's table that somebody else had changed, at the last comparison. The agent repairs "
-            "them. If the number stays, somebody keeps changing them.",
+            "them. If the number stays above 0, somebody keeps changing them.",
             worst_of_directors(f"sum without (kind) ({service('lvs_virtual_service_drift_entries')})"),
         ),
         _count(

@@ -1,4 +1,4 @@
-"""Panels of one look: what a reader sees of an expression, a title and a sentence.  Tables are in ``tables``."""
+"""Panels in one style, each from a title, a description and expressions.  Tables are in ``tables``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """An expression and what a series of it is called; names of labels in double braces are filled in."""
+    """An expression and the legend of its series.  Names of labels in double braces are replaced by their values."""
 
     expr: str
     legend: str
@@ -65,7 +65,7 @@ def stat(
     thresholds: ThresholdsConfig | None = None,
     span: int = 4,
 ) -> Panel:
-    """One current number from an instant query, so that an agent that is down leaves no old number."""
+    """One current number from an instant query, so that no old number is shown for an agent that is down."""
     return Panel(
         type_val="stat",
         title=title,
@@ -93,10 +93,10 @@ def graph(
     bars: bool = False,
     most: float | None = None,
 ) -> Panel:
-    """Courses over time.  What is missing stays a gap.
+    """Lines over time, with gaps where values are missing.
 
-    ``limit`` draws the line from which on an alert is due, ``most`` fixes the upper end of the axis, and ``bars`` is
-    for counts of single events.
+    ``limit`` draws a line at the limit of an alert, ``most`` fixes the upper end of the axis, and ``bars`` is for
+    counts of single events.
     """
     style = GraphThresholdsStyleMode.DASHED if limit else GraphThresholdsStyleMode.OFF
     custom = GraphFieldConfig(
@@ -147,7 +147,7 @@ def timeline(title: str, text: str, query: Query, *, mappings: list[ValueMapping
 
 
 def table_target(ref: str, expr: str) -> Dataquery:
-    """A query whose series, as they are now, become rows with a column for each label."""
+    """An instant query: each of its series becomes a row with a column for each label."""
     return Dataquery(
         expr=expr,
         ref_id=ref,

@@ -1,4 +1,4 @@
-"""PromQL: the parts that expressions are put together from.
+"""PromQL: the parts of expressions.
 
 All selectors use the dashboard's variables, so a changed variable changes every panel.
 """
@@ -31,22 +31,22 @@ def server(metric: str, *matchers: str) -> str:
 
 
 def rate(selector: str) -> str:
-    """How much a counter grows in a second."""
+    """The increase of a counter per second."""
     return f"rate({selector}[$__rate_interval])"
 
 
 def summed(expression: str, by: str) -> str:
-    """The sum for each combination of the labels ``by``: the same labels whatever the expression has."""
+    """The sum for each combination of the labels ``by``, so that all results have the same labels."""
     return f"sum by ({by}) ({expression})"
 
 
 def quantile(share: float, buckets: str, by: str) -> str:
-    """What ``share`` of the observations of a histogram stays below; ``buckets`` selects its ``_bucket`` series."""
+    """The quantile ``share`` (0 to 1) of a histogram; ``buckets`` selects its ``_bucket`` series."""
     return f"histogram_quantile({share:g}, {summed(rate(buckets), f'le, {by}')})"
 
 
 def or_zero(expression: str, known: str, by: str) -> str:
-    """The expression, and 0 for each series of ``known`` for which it has nothing: no event yet is not "no data"."""
+    """The expression, and 0 for each series of ``known`` without a value, so that no panel shows "no data"."""
     return f"{expression} or on ({by}) 0 * {known}"
 
 
@@ -65,12 +65,12 @@ def servers_in(*states: str) -> str:
 
 
 def is_down() -> str:
-    """1 for a service that has real servers, each of which is down or in maintenance, else 0."""
+    """1 for a service that has real servers and all of them are down or in maintenance, else 0."""
     return f"({servers_in('up', 'unknown')} == bool 0) * (sum without (state) ({service(_SERVERS)}) > bool 0)"
 
 
 def is_below_quorum() -> str:
-    """1 for a service with fewer real servers up than its quorum, else 0, as for one that has no checks at all."""
+    """1 for a service with fewer real servers up than its quorum, else 0; always 0 for a service without checks."""
     quorum, interval = (service(f"lvs_virtual_service_{word}") for word in ("quorum", "check_interval_seconds"))
     return f"({servers_in('up')} < bool {quorum} and {interval} or 0 * {quorum})"
 
@@ -86,7 +86,7 @@ def service_state() -> str:
 
 
 def capacity() -> str:
-    """What share of the configured weight the kernel has."""
+    """The kernel weight as a share of the configured weight."""
     configured = service("lvs_virtual_service_configured_weight")
     return f"{service('lvs_virtual_service_weight')} / ({configured} > 0)"
 
@@ -99,25 +99,25 @@ def failed_share() -> str:
 
 
 def server_state() -> str:
-    """0 down, 1 up, 2 or 3 taken out of service by an operator, 4 not known yet, 6 both of these.
+    """0 down, 1 up, 2 or 3 in maintenance, 4 unknown, 6 unknown and in maintenance.
 
-    What is not known has no time of a last transition.
+    An unknown server has no time of a last transition.
     """
     state = f"{server('lvs_real_server_up')} + 2 * {server('lvs_real_server_maintenance')}"
     return f"{state} and {server('lvs_real_server_last_transition_timestamp_seconds')} or {state} + 4"
 
 
 def worst_of_directors(expression: str) -> str:
-    """The sum over services; where directors see different things, the greater number counts."""
+    """The sum over services; if directors report different numbers, the highest one counts."""
     return f"sum(max by (job, virtual_service) ({expression}))"
 
 
 def average_check() -> str:
-    """How long a server's checks take on average."""
+    """The average duration of the checks of each real server."""
     total, count = (rate(server(f"lvs_real_server_check_duration_seconds_{word}")) for word in ("sum", "count"))
     return f"{total} / ({count} > 0)"
 
 
 def changes() -> str:
-    """How often the health of a server changed, over the range of the alert about it."""
+    """The changes of health of each real server in 15 minutes, the range of the alert for flapping."""
     return f"sum without (to) (increase({server('lvs_real_server_transitions_total')}[15m]))"

@@ -1,4 +1,4 @@
-"""What the page of a virtual service shows of its checks over time."""
+"""Panels of the virtual service dashboard about its checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEGEND = "{{real_server}} on {{instance}}"
 
 
 def durations() -> list[Panel]:
-    """How long they take."""
+    """Panels about the duration of checks."""
     buckets = service("lvs_virtual_service_check_duration_seconds_bucket")
     by = f"{BY_SERVICE}, check"
     timeout = service("lvs_virtual_service_check_timeout_seconds")
@@ -40,7 +40,7 @@ def durations() -> list[Panel]:
 
 
 def failures() -> list[Panel]:
-    """What they find."""
+    """Panels about the results of checks."""
     by_reason = summed(rate(service("lvs_virtual_service_check_failures_total")), f"{BY_SERVICE}, check, reason")
     known = f'label_replace({service("lvs_virtual_service_quorum")}, "reason", "any reason", "", "")'
     return [
@@ -57,7 +57,7 @@ def failures() -> list[Panel]:
         graph(
             "Failed checks by real server",
             "Failures per second. If one server fails, look at that server. If all fail at once, look at the network "
-            "between.",
+            "between the director and the servers.",
             Query(expr=rate(server("lvs_real_server_check_failures_total")), legend=_LEGEND),
             unit="ops",
         ),

@@ -1,4 +1,4 @@
-"""Tables: one query a column, joined by their labels, with the names that a reader expects."""
+"""Tables: one query for each column, joined by their labels, with readable headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HIDDEN = ("Time", "__name__", "job")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of values: its head, the expression, and what the values mean."""
+    """A column of values: its header, the expression, and how its values are shown."""
 
     name: str
     expr: str
@@ -43,7 +43,7 @@ class Column:
     thresholds: ThresholdsConfig | None = None
 
     def properties(self) -> list[DynamicConfigValue]:
-        """What this column has that the others have not."""
+        """The properties that differ from the defaults of the table."""
         found = [DynamicConfigValue(id_val="unit", value=self.unit)]
         if self.decimals is not None:
             found.append(DynamicConfigValue(id_val="decimals", value=self.decimals))
@@ -68,10 +68,11 @@ def table(
     span: int = WIDTH,
     height: int = 9,
 ) -> Panel:
-    """``labels``: label and head of each column of text, in order; all ``columns`` have exactly these, and ``job``.
+    """A table with a row for each combination of labels.
 
-    ``links``: where a click on a cell leads, by the head of its column.  ``hidden``: labels that are not shown.
-    ``sort``: the head of the column to sort by.
+    ``labels``: the label and the header of each text column, in order; the results of all ``columns`` have exactly
+    these labels and ``job``.  ``links``: the URL that a click on a cell opens, by the header of its column.
+    ``hidden``: labels that are not shown.  ``sort``: the header of the column to sort by.
     """
     refs = [chr(ord("A") + index) for index in range(len(columns))]
     values = [f"Value #{ref}" for ref in refs] if len(columns) > 1 else ["Value"]

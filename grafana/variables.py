@@ -1,4 +1,4 @@
-"""What a reader chooses at the top of a dashboard."""
+"""The variables: what a reader selects at the top of a dashboard."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ def datasource() -> VariableModel:
 
 
 def several(name: str, description: str, metric: str) -> VariableModel:
-    """Any number of the values that the label ``name`` has in ``metric``; all of them by default."""
+    """A variable for any number of the values of the label ``name`` in ``metric``; all of them by default."""
     found = _of_label(name, description, metric)
     found.multi, found.include_all, found.all_value, found.current = True, True, ".+", _ALL
     return found
 
 
 def some(name: str, description: str, metric: str) -> VariableModel:
-    """The first of the values that the label ``name`` has in ``metric``, or some others; all would be too many to read.
+    """A variable for some values of the label ``name`` in ``metric``; the first one by default.
 
-    More than one may be chosen, because Grafana escapes a value for a regular expression only where that is so: names
-    such as ``tcp/[2001:db8::1]:80`` would match nothing.
+    It does not offer all of them, because that would be too many to read.  More than one may be chosen, because
+    Grafana escapes values for a regular expression only in such a variable: otherwise names such as
+    ``tcp/[2001:db8::1]:80`` would match nothing.
     """
     found = _of_label(name, description, metric)
     found.multi, found.include_all = True, False
@@ -47,7 +48,7 @@ def some(name: str, description: str, metric: str) -> VariableModel:
 
 
 def job() -> VariableModel:
-    """Which job of Prometheus; for most people there is one."""
+    """The scrape jobs; most sites have one."""
     return several("job", "The scrape job of the agents.", "lvs_agent_build_info")
 
 
@@ -62,7 +63,7 @@ def virtual_services() -> VariableModel:
 
 
 def virtual_service() -> VariableModel:
-    """Which virtual service the page is about."""
+    """The virtual service that the dashboard shows."""
     return some("virtual_service", "The virtual service.", queries.agent("lvs_virtual_service_info"))
 
 

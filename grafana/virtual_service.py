@@ -66,7 +66,7 @@ def _now() -> list[Panel]:
         ),
         stat(
             "Sorry server",
-            "Whether the sorry server is active now. It is active only if no real server can serve.",
+            "Whether the sorry server is active now. It is active only if no real server has a weight above 0.",
             queries.uses_sorry_server(),
             mappings=meanings.SORRY,
         ),
@@ -106,8 +106,8 @@ def _numbers_now() -> list[Panel]:
         ),
         stat(
             "Check interval",
-            "The longest configured time between two checks of a real server. Times `fall`, it is the longest time "
-            "until a failure is detected.",
+            "The longest configured time between two checks of a real server. Multiplied by `fall`, it is the "
+            "longest time until a failure is detected.",
             service("lvs_virtual_service_check_interval_seconds"),
             unit="s",
         ),
@@ -178,12 +178,12 @@ def _servers() -> Panel:
 
 
 def _last_transition() -> str:
-    """In milliseconds, the unit of times in Grafana."""
+    """The time of the last transition in milliseconds, the unit of times in Grafana."""
     return f"{server('lvs_real_server_last_transition_timestamp_seconds')} * 1000"
 
 
 def _limit_used() -> str:
-    """The share of its connection limit that a server has; nothing where there is no limit."""
+    """The share of its connection limit that a server uses; no value without a limit."""
     active, inactive = (server(f"lvs_real_server_{word}_connections") for word in ("active", "inactive"))
     return f"({active} + {inactive}) / ({server('lvs_real_server_connection_limit')} > 0)"
 
@@ -271,7 +271,7 @@ def _traffic() -> list[Panel]:
     return [
         both(
             "Traffic",
-            "Bytes to and from each real server. Only masqueraded answers pass the director. Others are 0 here.",
+            "Bytes to and from each real server. Without masquerading, answers do not pass the director: 0.",
             "bytes",
             "binBps",
         ),

@@ -1,4 +1,4 @@
-"""Time as an edge: everything that asks for the time asks a ``Clock``, so that tests can be the clock."""
+"""The interface to the time: all code gets the time from a ``Clock``, so that tests can control it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Clock(Protocol):
         """Wall time since 1970, for what people and Prometheus read."""
 
     def monotonic(self) -> float:
-        """Time that never jumps, for schedules and durations.  Its zero means nothing."""
+        """Time that never jumps, for schedules and durations.  Its zero is arbitrary."""
 
 
 class SystemClock:
@@ -24,7 +24,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is moved; for tests and simulations."""
+    """A clock that stands still until ``advance`` is called; for tests and simulations."""
 
     def __init__(self, *, now: float = 1_700_000_000.0, monotonic: float = 1_000.0) -> None:
         self._now = now

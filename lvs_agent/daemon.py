@@ -1,7 +1,7 @@
-"""The composition root: builds the parts, runs the root tasks, and takes everything down in order.
+"""The composition root: builds the parts, runs the root tasks, and stops everything in order.
 
-Root tasks never return.  One that fails ends the daemon with an error, so that the service manager starts it again;
-the table stays as it is.
+Root tasks never return.  If one fails, the daemon ends with an error, so that the service manager restarts it; the
+table stays as it is.
 """
 
 from __future__ import annotations
@@ -10,20 +10,16 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from lvs_agent import __version__, systemd
-from lvs_agent.checks.engine import libraries
-from lvs_agent.checks.engine.engine import Engine
-from lvs_agent.checks.net.resources import ProbeResources
-from lvs_agent.checks.net.threads import Threads
 from lvs_agent.clock import Clock, SystemClock
 from lvs_agent.commands.command_runner import CommandRunner
-from lvs_agent.config import Config
+from lvs_agent.config import AgentSettings, Config
 from lvs_agent.config.unexpected import unexpected_is_refused
 from lvs_agent.control.adopting import Adopting
 from lvs_agent.control.checking import Checking
@@ -45,28 +41,31 @@ from lvs_agent.model.check import CheckReport
 from lvs_agent.model.event import EventKind
 from lvs_agent.model.intent import OnStop
 from lvs_agent.model.ipvs import ServiceKey
+from lvs_agent.root_tasks import run_until
 from lvs_agent.web.server import WebServer
 from lvs_agent.web.sources import Sources
+from lvs_agent.workers.processes import Starter
+from lvs_agent.workers.supervisor import Supervisor
 
 log = get_logger()
 
 _TABLE_FIRST_S = 1.0
-"""How long the web server waits at most for the first checks and the round after them."""
+"""Most seconds that the web server waits for the first checks and the round after them."""
 _TABLE_FIRST_STEPS = 50
 _JOURNAL_WAITS_S = 5.0
-"""How long the events of earlier processes wait for the agent to become ready."""
+"""Most seconds that reading the events of earlier processes waits for the agent to become ready."""
 _JOURNAL_ENDS_S = 1.0
-"""How long the last events may take to be written when the agent stops."""
+"""Most seconds for writing the last events when the agent stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the command line decides.
+    """The settings from the command line.
 
-    ``open_backend`` gives a connection to the table: one for the writer, one for the readers.  ``load`` reads the
-    configuration file again.  ``listener`` is bound to where /metrics is served.  ``observes``: nothing in the table is
-    ours, whatever earlier runs left behind, and ``writes`` is False.  ``monitor_line`` makes the lines of monitor
-    files; without it there are none.
+    ``open_backend`` opens a connection to the table: one for the writer, one for the readers.  ``load`` reads the
+    configuration file again.  ``listener`` is bound to the address of /metrics.  ``observes``: the agent owns nothing
+    in the table, even if an earlier run did, and ``writes`` is False.  ``monitor_line`` makes the lines of monitor
+    files; None writes no lines.  ``starter`` starts the other processes; it is closed at the end.
     """
 
     path: Path
@@ -76,6 +75,7 @@ class Options:
     listener: socket.socket
     writes: bool
     log_messages: MessageCounts
+    starter: Starter
     observes: bool = False
     monitor_line: MonitorLine | None = None
 
@@ -90,7 +90,6 @@ class Daemon:
         self._stop = asyncio.Event()
         self._ready = asyncio.Event()
         self._keeps_all = False
-        self._threads = Threads(concurrency=agent.thread_concurrency)
         self._backend = options.open_backend()
         self._readers = options.open_backend()
         memory = Memory() if options.observes else recall(agent.state_dir)
@@ -110,6 +109,8 @@ class Daemon:
                 wake=requests.wake,
                 remember=remember,
                 monitor_line=options.monitor_line,
+                start_runner=options.starter.start_runner,
+                command_user=options.starter.users.commands,
             )
         self._reconciling = Reconciling(
             backend=self._backend,
@@ -122,16 +123,14 @@ class Daemon:
             decided=self._hooks.decided,
         )
         self._checking = Checking(state=self.state, reporter=self._reporter, wake=requests.wake)
-        commands = CommandRunner(concurrency=agent.command_concurrency, user=agent.command_user)
-        resources = ProbeResources(threads=self._threads, commands=commands)
-        self._engine = Engine(clock=self._clock, report=self._take, resources=resources)
+        self._workers = self._supervisor(agent)
         self._adopting = Adopting(
             options.config,
             state=self.state,
             hooks=self._hooks,
             reconciling=self._reconciling,
             requests=requests,
-            configure=self._engine.configure,
+            configure=self._workers.configure,
         )
         self._reloading = self._reloader()
         self._heart = Heart(
@@ -141,6 +140,22 @@ class Daemon:
             watchdog_s=systemd.watchdog_interval(),
         )
         self.web = self._web_server()
+
+    def _supervisor(self, agent: AgentSettings) -> Supervisor:
+        starter = self._options.starter
+        return Supervisor(
+            clock=self._clock,
+            report=self._take,
+            starter=starter,
+            commands=CommandRunner(
+                concurrency=agent.command_concurrency,
+                user=agent.command_user or starter.users.commands,
+                start=starter.start_runner,
+            ),
+            thread_concurrency=agent.thread_concurrency,
+            lost=self._checking.worker_lost,
+            count=agent.workers,
+        )
 
     def _reloader(self) -> Reloading:
         return Reloading(
@@ -174,19 +189,18 @@ class Daemon:
         self._stop.set()
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT.  Raises StartError, NotPermitted or ModuleMissing where the agent cannot start,
-        before it has changed anything, and whatever ended a root task.
+        """Run until SIGTERM or SIGINT.  Raises the error of a root task that failed, and StartError, NotPermitted or
+        ModuleMissing if the agent cannot start; then it has not changed anything.
         """
+        self._handle_signals()
         await asyncio.to_thread(_try_to_read, self._backend)
-        await asyncio.to_thread(libraries.load, self._adopting.config.intent.checks.values())
         try:
             await self._hooks.first()
             with unexpected_is_refused(self._options.path):
-                self._engine.configure(self._adopting.config.intent.checks.values())
-            self._handle_signals()
+                self._workers.configure(self._adopting.config.intent.checks.values())
             self._announce_start()
-            await self._until_stopped(
-                self._engine.run,
+            tasks = (
+                self._workers.run,
                 self._reconciling.run,
                 self._reloading.run,
                 self._hooks.run,
@@ -195,18 +209,13 @@ class Daemon:
                 self._serve,
                 self._announce_ready,
             )
+            await run_until(self._stop, tasks, stopping=self._announce_stop)
         finally:
             await self._take_down()
 
-    async def _until_stopped(self, *root_tasks: Callable[[], Awaitable[None]]) -> None:
-        """Run the root tasks until the stop signal; the first one to fail ends them all."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_root(task), name=task.__qualname__) for task in root_tasks]
-            await self._stop.wait()
-            log.info("stopping", services_removed=len(self._to_remove()))
-            systemd.notify("STOPPING=1")
-            for task in tasks:
-                task.cancel()
+    def _announce_stop(self) -> None:
+        log.info("stopping", services_removed=len(self._to_remove()))
+        systemd.notify("STOPPING=1")
 
     async def _take_down(self) -> None:
         """Stop in this order: the table, the files, the readers, the sockets."""
@@ -221,12 +230,14 @@ class Daemon:
         if self.state.writes:
             self._keeper.close()
         await asyncio.to_thread(self.web.stop)
+        self._options.starter.detach()
+        await asyncio.to_thread(self._options.starter.close)
         self._backend.close()
         self._readers.close()
         self._reporter.log(EventKind.AGENT_STOPPED)
 
     def _to_remove(self) -> frozenset[ServiceKey]:
-        """The services that are not to stay in the table when the agent stops."""
+        """The services to delete from the table when the agent stops."""
         if self._keeps_all or not self.state.writes:
             return frozenset()
         services = self.state.intent.services
@@ -235,14 +246,9 @@ class Daemon:
     # --- a new configuration --------------------------------------------------------------------------------------
 
     def _load(self, path: Path) -> Config:
-        """Read the file again, with the libraries of its checks, in the thread that this is called in.
-
-        Raises ConfigError, and nothing else, where the file cannot be used.
-        """
+        """Read the file again, in the calling thread.  Raises only ConfigError, if the file cannot be used."""
         with unexpected_is_refused(path):
-            config = self._options.load(path)
-            libraries.load(config.intent.checks.values())
-            return config
+            return self._options.load(path)
 
     def _adopt(self, config: Config, status: ConfigStatus) -> None:
         """Put a new configuration in force, all of it or nothing."""
@@ -252,24 +258,20 @@ class Daemon:
     # --- from part to part ----------------------------------------------------------------------------------------
 
     def _take(self, reports: Sequence[CheckReport]) -> None:
-        """Reports of the engine to the state; what follows from them to the engine and to the hooks."""
+        """Pass reports of checks to the state and to the hooks, and changes of health back to the checks."""
         for check, down in self._checking.take(reports):
-            self._engine.set_down(check, down)
+            self._workers.set_down(check, down)
         self._hooks.take(reports)
 
     def _snapshot(self) -> Snapshot:
-        load, threads = self._engine.load, self._threads.load
-        engine = EngineStatus(
-            in_flight=load.in_flight,
-            pending=load.pending,
-            delays=self._checking.delays,
-            last_turn_age_s=self._heart.age_s,
-            threads=threads.busy,
-            threads_queued=threads.queued,
-            thread_oldest_s=threads.oldest_s,
-        )
         return self.state.snapshot(
-            engine=engine,
+            engine=EngineStatus(
+                load=self._workers.load,
+                workers=self._workers.states,
+                worker_losses=self._workers.losses,
+                delays=self._checking.delays,
+                last_turn_age_s=self._heart.age_s,
+            ),
             log_messages=self._options.log_messages.read(),
             monitor_lines_dropped=self._hooks.monitor_lines_dropped,
         )
@@ -277,14 +279,14 @@ class Daemon:
     # --- root tasks -----------------------------------------------------------------------------------------------
 
     async def _keep_journal(self) -> None:
-        """Read the events of earlier processes once all else is at work: reading them takes time."""
+        """Read the events of earlier processes after everything else has started, because this takes time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_JOURNAL_WAITS_S):
                 await self._ready.wait()
         await self._journal.run()
 
     async def _serve(self) -> None:
-        """Serve until stopped.  The table comes first: on a busy machine the web server's start would hold it up."""
+        """Serve until stopped.  The first round comes first, because the start of the web server would delay it."""
         for _ in range(_TABLE_FIRST_STEPS):
             if self.state.reconcile.converged_once:
                 break
@@ -309,6 +311,8 @@ class Daemon:
             checks=len(self.state.intent.checks),
             writes=self.state.writes,
         )
+        for problem in self._options.starter.users.warnings:
+            log.warning("not_the_intended_user", problem=problem)
         for warning in self._adopting.config.warnings:
             log.warning("configuration_warning", place=warning.path or None, problem=warning.text)
 
@@ -318,6 +322,7 @@ class Daemon:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGQUIT, partial(self.stop, keep=True))
         loop.add_signal_handler(signal.SIGHUP, partial(self._reloading.request, cause="sighup"))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # blocked since the command line was read
 
 
 def _first_state(options: Options, *, memory: Memory, clock: Clock) -> AgentState:
@@ -330,20 +335,10 @@ def _first_state(options: Options, *, memory: Memory, clock: Clock) -> AgentStat
 
 
 def _try_to_read(backend: IpvsBackend) -> None:
-    """Raise errors that no later round would cure; a kernel that is only slow now is left to the reconcile loop."""
+    """Raise errors that a later round would meet again; other errors are left to the reconcile loop."""
     try:
         backend.read_table()
     except (NotPermitted, ModuleMissing):
         raise
     except IpvsError as error:
-        log.warning("table_not_read", error=error, consequence="tried again each period")
-
-
-async def _root(task: Callable[[], Awaitable[None]]) -> None:
-    """Run a task that must not end on its own."""
-    try:
-        await task()
-    except Exception as error:
-        log.critical("task_failed", task=task.__qualname__, error=error, exc_info=True)
-        raise
-    raise RuntimeError(f"{task.__qualname__} ended")
+        log.warning("table_not_read", error=error, consequence="the agent reads it again at the next round")

@@ -2,15 +2,17 @@
 
 LvsAgentError
 ├── ConfigError             a configuration that cannot be used: every problem as ``path: problem``
-│   └── InternalConfigError   reading it failed in a way that nobody foresaw; the cause is chained
+│   └── InternalConfigError   reading it failed with an unexpected exception; the cause is chained
 ├── StartError              the process cannot start here (port in use, unreadable file): one line and a remedy
-├── NoAnswer                no running agent could be asked: one line and a remedy
-└── IpvsError               the kernel refused, or could not be asked
+├── StarterLost             the process that starts check workers has ended: so must the agent
+├── NoAnswer                no running agent could be reached: one line and a remedy
+└── IpvsError               the kernel refused a request, or could not be reached
     ├── NotPermitted        EPERM: CAP_NET_ADMIN is missing
     ├── ModuleMissing       ip_vs is not loaded, so the netlink family does not exist
-    ├── AlreadyExists       EEXIST: the entry to add is there
-    ├── NoSuchEntry         ESRCH, ENOENT: the entry to change or delete is not there
-    ├── Refused             any other errno: the kernel does not take this value
+    ├── AlreadyExists       EEXIST: the entry to add exists
+    ├── NoSuchEntry         ESRCH, ENOENT: the entry to change or delete does not exist
+    ├── Refused             any other errno: the kernel does not accept this value
+    ├── NotOwned            never sent to the kernel: the service is not the agent's
     └── Unavailable         no answer in time, or a reply that could not be read
 
 Foreign exceptions are translated at the edges (ipvs, config, web) and nowhere else.  A failing check is not an
@@ -29,7 +31,7 @@ class LvsAgentError(Exception):
 
 
 class Problem(NamedTuple):
-    """One thing wrong with a configuration: where, and what to do about it."""
+    """One error in a configuration: its place, and what must be changed."""
 
     path: str
     text: str
@@ -46,15 +48,15 @@ class ConfigError(LvsAgentError):
         super().__init__("\n".join(map(str, self.problems)))
 
     def in_file(self, path: object) -> ConfigError:
-        """The same with the name of the file ``path`` before each problem."""
+        """This error with the name of the file ``path`` before each problem."""
         file = str(path)
         return ConfigError([one if one.path == file else Problem(file, str(one)) for one in self.problems])
 
 
 class InternalConfigError(ConfigError):
-    """Reading a configuration, or putting it in force, failed in a way that nobody foresaw.
+    """Reading a configuration, or putting it in force, failed with an unexpected exception.
 
-    ``__cause__`` is what was raised.
+    ``__cause__`` is that exception.
     """
 
 
@@ -62,15 +64,22 @@ class StartError(LvsAgentError):
     """The process cannot start here.  The message is one line: what is wrong, then the remedy."""
 
 
+class StarterLost(LvsAgentError):
+    """The process that starts check workers has ended, so that none could be replaced; the agent must start anew."""
+
+    def __init__(self) -> None:
+        super().__init__("the process that starts the check workers has ended")
+
+
 class NoAnswer(LvsAgentError):
-    """No running agent could be asked.  The message is one line: what is wrong, then the remedy."""
+    """No running agent could be reached.  The message is one line: what is wrong, then the remedy."""
 
 
 class IpvsError(LvsAgentError):
-    """The kernel refused an IPVS request, or could not be asked.
+    """The kernel refused an IPVS request, or could not be reached.
 
-    ``errno_name`` is the symbolic errno (``"EPERM"``), or a word of our own where no errno exists; it becomes a
-    metric label, so it is always one short word.
+    ``errno_name`` is the symbolic errno (``"EPERM"``), or another word if there is no errno.  It becomes a metric
+    label, so it is always one short word.
     """
 
     def __init__(self, message: str, *, errno_name: str) -> None:
@@ -95,7 +104,14 @@ class NoSuchEntry(IpvsError):
 
 
 class Refused(IpvsError):
-    """The kernel does not take a value of this request."""
+    """The kernel does not accept a value of this request."""
+
+
+class NotOwned(IpvsError):
+    """The operation is on a service that no configuration of the agent has named; the kernel was not asked."""
+
+    def __init__(self, doing: str) -> None:
+        super().__init__(f"{doing}: no configuration has ever named this service", errno_name="not_owned")
 
 
 class Unavailable(IpvsError):

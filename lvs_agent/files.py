@@ -1,33 +1,65 @@
-"""Files that are replaced as a whole: ours, and those of others that are read again then."""
+"""Files that are replaced as a whole: the agent's own files, and files that it reads again when they change."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 MODE = 0o640
-"""Who may read ours: us, and our group."""
+"""Permissions of the agent's files: readable for its user and group."""
 
 Stamp = tuple[int, int, int]
 """Number, time of the last change and size of a file: a replaced or rewritten one differs in one of them."""
 
 
+Opener = Callable[[Path], int]
+"""Opens a file for reading that this process may not open itself, and returns the descriptor.  Raises OSError."""
+
+_openers: list[Opener] = []
+
+
+def ask_for_files(opener: Opener | None) -> None:
+    """From now on, let ``opener`` open what this process may not read: it has given up the privilege for that."""
+    _openers[:] = [] if opener is None else [opener]
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open an operator's file: a configuration, a secret, a key.  Raises OSError."""
+    try:
+        return path.open("rb")
+    except PermissionError:
+        if not _openers:
+            raise
+        return os.fdopen(_openers[0](path), "rb")
+
+
+def without_links(path: Path) -> Path:
+    """The absolute path with no link in it.  Links that go in a circle are left in it; opening it tells."""
+    return Path(os.path.realpath(path))
+
+
 def stamp_of(path: Path) -> Stamp | None:
-    """What tells whether the file at ``path`` is another one by now; None where it is not there."""
+    """A value that changes when the file at ``path`` is replaced or rewritten; None if it does not exist."""
     try:
         found = path.stat()
+    except PermissionError:
+        try:
+            with open_to_read(path) as file:
+                found = os.fstat(file.fileno())
+        except OSError:
+            return None
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Replace the file at ``path`` by ``chunks``, whose directory is made where it is not there.
+    """Replace the content of the file at ``path`` by ``chunks``.  Its directory is created if it does not exist.
 
-    Whoever looks sees the old file or the new one, through a loss of power as well.  Raises OSError where that is not
-    possible; the old one stays then.
+    Readers see the old file or the new one, even after a loss of power.  Raises OSError; then the old file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")

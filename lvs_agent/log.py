@@ -1,7 +1,7 @@
-"""Structured logging: one event in a few constant words, facts as keys, one line each on standard error.
+"""Structured logging: each event is one line on standard error, with a constant name and facts as keys.
 
-Everything goes through structlog, which only this module knows; what libraries write through ``logging`` is passed on
-from warnings up.
+Everything is logged with structlog, which only this module uses.  Messages that libraries log with ``logging`` are
+passed on from the level warning up.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any, TextIO, cast
 
-# structlog imports rich where it is installed, for tracebacks on a terminal, which this program never writes.  That
-# would be a good part of the time that the agent needs to start; with None in its place rich counts as missing.
+# structlog imports rich if it is installed, for tracebacks on a terminal, which this program never writes.  That would
+# be a large part of the agent's start time; with None in ``sys.modules`` rich counts as missing.
 _rich_is_hidden = "rich" not in sys.modules
 if _rich_is_hidden:
-    sys.modules["rich"] = None  # type: ignore[assignment] # the import system's own sign for "not to be found"
+    sys.modules["rich"] = None  # type: ignore[assignment] # the import system then raises ModuleNotFoundError
 
 import structlog  # noqa: E402 - see above
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger  # noqa: E402
@@ -36,7 +36,7 @@ class LogFormat(Enum):
 
 
 class LogLevel(Enum):
-    """The least important kind of line that is written."""
+    """The lowest level of lines that are written."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -45,11 +45,11 @@ class LogLevel(Enum):
 
 
 LEVELS = (*(level.value for level in LogLevel), "critical")
-"""What lines are counted by."""
+"""The levels by which lines are counted."""
 
 
 class MessageCounts:
-    """How many lines were logged, by level; a structlog processor that passes everything on."""
+    """Counts the lines that were logged, by level; a structlog processor that passes everything on."""
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(LEVELS, 0)
@@ -61,12 +61,12 @@ class MessageCounts:
         return event
 
     def read(self) -> Mapping[str, int]:
-        """The counts at this moment; every level is there."""
+        """The current counts, with every level."""
         return dict(self._counts)
 
 
 def get_logger() -> FilteringBoundLogger:
-    """What a module logs with; it may be had before ``configure`` has been called, and follows it then."""
+    """The logger of a module.  It may be made before ``configure`` is called, and uses its settings afterwards."""
     logger: FilteringBoundLogger = structlog.get_logger()
     return logger
 
@@ -97,7 +97,7 @@ def configure(*, form: LogFormat, level: LogLevel, stream: TextIO | None = None)
 
 
 class _Lossy:
-    """A stream that loses lines where nobody takes them: a broken log must not end what keeps services running."""
+    """A stream that drops lines if writing fails: a broken log must not end the agent."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -112,7 +112,7 @@ class _Lossy:
 
 
 def _plain_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keys, addresses and enums become the words that everything else shows too; a line stays one line."""
+    """Convert keys, addresses and enums to the texts that are used everywhere else; a line stays one line."""
     return {key: _plain(value) for key, value in event.items() if value is not None}
 
 

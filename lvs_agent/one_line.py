@@ -1,4 +1,4 @@
-"""Text from outside as one line that can be shown: it must not forge a line of the log, nor control a terminal."""
+"""Makes one printable line of foreign text, so that it can neither forge a line of the log nor control a terminal."""
 
 from __future__ import annotations
 

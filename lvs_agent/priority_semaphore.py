@@ -1,48 +1,62 @@
-"""A semaphore with two priorities: first come, first served, and high priority before low."""
+"""A semaphore with two priorities, fair to those that have waited in vain before."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import math
+from bisect import insort
 from contextlib import suppress
+from itertools import count
+from typing import NamedTuple
+
+
+class _Turn(NamedTuple):
+    """Somebody who waits: who held it longest ago comes first, then who came first."""
+
+    held_at: float
+    number: int
+    free: asyncio.Future[None]
 
 
 class PrioritySemaphore:
-    """At most ``limit`` holders at a time.  ``reserved`` of them are not for low priority: however many waiters of low
-    priority there are, others get their turn.
+    """At most ``limit`` holders at a time.
 
-    To be used on one loop; ``waiting`` may be read from any thread.
+    ``reserved`` places are not for low priority, so that holders with low priority never have all places.
+    Among waiters of one priority, the one that has held it longest ago comes first (``held_at``, seconds of any clock;
+    minus infinity: never), so that a waiter that gives up each time gets its turn in the end.
+    Use it on one loop; ``waiting`` may be read from any thread.
     """
 
     def __init__(self, limit: int, *, reserved: int = 0) -> None:
         self._limit = limit
         self._reserved = reserved
         self._held = 0
-        self._high: deque[asyncio.Future[None]] = deque()
-        self._low: deque[asyncio.Future[None]] = deque()
+        self._numbers = count()
+        self._high: list[_Turn] = []
+        self._low: list[_Turn] = []
 
     @property
     def waiting(self) -> int:
-        """How many waiters there are."""
+        """Number of waiters."""
         return len(self._high) + len(self._low)
 
     def try_acquire(self, *, low_priority: bool = False) -> bool:
-        """Acquire it if that is possible at once and no earlier waiter has the same priority; whether it was."""
+        """Acquire it if it is free and no waiter has the same priority; True if it was acquired."""
         if self._queue_of(low_priority=low_priority) or not self._is_free(low_priority=low_priority):
             return False
         self._held += 1
         return True
 
-    async def acquire(self, *, low_priority: bool = False) -> None:
+    async def acquire(self, *, low_priority: bool = False, held_at: float = -math.inf) -> None:
         """Wait until it is free, and acquire it.  A call that is cancelled does not hold it."""
         queue = self._queue_of(low_priority=low_priority)
-        turn = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        turn = _Turn(held_at, next(self._numbers), asyncio.get_running_loop().create_future())
+        insort(queue, turn)
         try:
-            await turn
+            await turn.free
         except asyncio.CancelledError:
-            if turn.cancelled():
-                with suppress(ValueError):  # passed over already, by a release in the same moment
+            if turn.free.cancelled():
+                with suppress(ValueError):  # a release at the same time has removed it already
                     queue.remove(turn)
             else:
                 self.release()
@@ -54,13 +68,13 @@ class PrioritySemaphore:
         for low_priority in (False, True):
             queue = self._queue_of(low_priority=low_priority)
             while queue and self._is_free(low_priority=low_priority):
-                turn = queue.popleft()
-                if not turn.done():
+                turn = queue.pop(0)
+                if not turn.free.done():
                     self._held += 1
-                    turn.set_result(None)
+                    turn.free.set_result(None)
                     return
 
-    def _queue_of(self, *, low_priority: bool) -> deque[asyncio.Future[None]]:
+    def _queue_of(self, *, low_priority: bool) -> list[_Turn]:
         return self._low if low_priority else self._high
 
     def _is_free(self, *, low_priority: bool) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def notify(*lines: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell the service manager ``lines`` (``"READY=1"``, ...).  False where nobody listens; never raises."""
+    """Send ``lines`` (``"READY=1"``, ...) to the service manager.  False if nothing listens; never raises."""
     path = environment.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):
         return False
@@ -22,7 +22,7 @@ def notify(*lines: str, environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def watchdog_interval(environment: Mapping[str, str] = os.environ) -> float | None:
-    """Seconds between two signs of life that keep the watchdog quiet, or None where none waits for this process."""
+    """Seconds between two notifications that the watchdog expects, or None without a watchdog for this process."""
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     try:

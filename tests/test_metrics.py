@@ -22,7 +22,7 @@ from lvs_agent.metrics.exposition import Exposition
 from lvs_agent.metrics.metric import Scope
 from lvs_agent.metrics.reading import Reading, Source, SourceRun
 from lvs_agent.metrics.table import METRICS
-from lvs_agent.model.check import CheckId, Errored, ErrorReason, Failed, FailureReason, Passed
+from lvs_agent.model.check import CheckId, Errored, ErrorReason, Failed, FailureReason, Load, Passed
 from lvs_agent.model.intent import SorryCommand
 from lvs_agent.model.ipvs import Family, ForwardingMethod, SchedulerFlag, ServiceKey, Table
 from lvs_agent.model.statistics import Counters, DestinationStatistics, KernelInfo, SyncDaemon
@@ -147,6 +147,10 @@ NAMES = {
     "lvs_agent_check_threads": "",
     "lvs_agent_check_threads_queued": "",
     "lvs_agent_check_thread_oldest_seconds": "",
+    "lvs_agent_workers": "state",
+    "lvs_agent_worker_restarts_total": "cause",
+    "lvs_agent_check_commands": "",
+    "lvs_agent_check_commands_queued": "",
     "lvs_agent_check_schedule_delay_seconds": "",
     "lvs_agent_collector_duration_seconds": "collector",
     "lvs_agent_collector_success": "collector",
@@ -589,12 +593,16 @@ def test_agent_metrics() -> None:
     seen = snapshot(
         reconcile=reconcile,
         engine=EngineStatus(
-            in_flight=3,
-            pending=4,
+            load=Load(
+                in_flight=3,
+                pending=4,
+                threads=5,
+                threads_queued=6,
+                thread_oldest_s=0.25,
+                commands=7,
+                commands_queued=8,
+            ),
             delays=Histogram((0.1,), (5, 0), 0.25),
-            threads=5,
-            threads_queued=6,
-            thread_oldest_s=0.25,
         ),
         config=config_status(
             reloads=6, reload_failures=1, last_reload_successful=False, common_digest="ffffffffffff00"
@@ -625,6 +633,8 @@ def test_agent_metrics() -> None:
     assert found["lvs_agent_check_threads"] == 5
     assert found["lvs_agent_check_threads_queued"] == 6
     assert found["lvs_agent_check_thread_oldest_seconds"] == 0.25
+    assert found["lvs_agent_check_commands"] == 7
+    assert found["lvs_agent_check_commands_queued"] == 8
     assert found['lvs_agent_check_schedule_delay_seconds_bucket{le="0.1"}'] == 5
     assert found['lvs_agent_log_messages_total{level="warning"}'] == 8
     assert found['lvs_agent_log_messages_total{level="error"}'] == 0

@@ -121,7 +121,7 @@ def test_labels_with_words_of_the_operator_are_few() -> None:
     free = {"virtual_service", "real_server"}
     from_rows = {"local_address", "local_port", "remote_address", "remote_port", "local_mark", "scheduler", "flags"}
     closed = {
-        "action", "address_family", "check", "collector", "error", "forward_method", "interface", "kind",
+        "action", "address_family", "cause", "check", "collector", "error", "forward_method", "interface", "kind",
         "level", "name", "operation", "outcome", "proto", "pyversion", "reason", "revision", "role", "sorry_server",
         "state", "to", "version",
     }  # fmt: skip

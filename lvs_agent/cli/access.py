@@ -64,7 +64,7 @@ def user_of_environment() -> tuple[str, str] | None:
         with Path(file).open("rb") as opened:
             content = opened.read(_MAX_PASSWORD + 1)
         if len(content) > _MAX_PASSWORD:
-            raise click.UsageError(f"{PASSWORD_VARIABLE}: {file} holds more than a password")
+            raise click.UsageError(f"{PASSWORD_VARIABLE}: {file} is longer than {_MAX_PASSWORD} bytes")
         return user, content.decode().rstrip("\r\n")
     except OSError as error:
         raise click.UsageError(f"{PASSWORD_VARIABLE}: {file} cannot be read: {error.strerror}") from error
@@ -78,7 +78,7 @@ def client_context(*, ca_file: Path | None, cert: Path | None, key: Path | None,
     ``only``, a certificate in PEM: no other is taken, under whatever name its owner was reached.  Raises UsageError.
     """
     if key is not None and cert is None:
-        raise click.UsageError("--key means nothing without --cert")
+        raise click.UsageError("--key must be given together with --cert")
     try:
         if only is None:
             context = ssl.create_default_context(cafile=ca_file)
@@ -108,7 +108,7 @@ def certificate_of(web_config_file: Path) -> str | None:
         return None
     match = _CERTIFICATE.search(_text(tls.certificate))
     if match is None:
-        raise NoAnswer(f"{tls.certificate.path or web_config_file} holds no certificate in PEM; give --url, --ca-file")
+        raise NoAnswer(f"{tls.certificate.path or web_config_file} holds no PEM certificate; give --url and --ca-file")
     return match[0]
 
 
@@ -130,13 +130,13 @@ def refusal_of_tls(error: BaseException) -> str | None:
         return None
     if isinstance(cause, ssl.SSLCertVerificationError):
         if cause.verify_code in _ANOTHER_HOST:
-            return f"has a certificate for others ({cause.verify_message}): give a name that it has in --url"
-        trust = "give --ca-file, or on its own host --config"
+            return f"has a certificate for another host ({cause.verify_message}): give that name in --url"
+        trust = "give --ca-file, or --config on the host of the agent"
         return f"has a certificate that is not trusted ({cause.verify_message}): {trust}"
     reason = cause.reason or "no reason given"
     if any(word in reason for word in _WANTS_A_CERTIFICATE):
-        return f"wants a certificate of its clients, or another one ({reason}): give --cert and --key"
-    return f"does not speak TLS with us ({reason}): if it speaks plain HTTP, give http:// in --url"
+        return f"requires a client certificate, or refuses the one given ({reason}): give --cert and --key"
+    return f"failed the TLS handshake ({reason}): if it speaks plain HTTP, give http:// in --url"
 
 
 def _why(error: Exception) -> str:

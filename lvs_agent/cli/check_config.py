@@ -15,10 +15,11 @@ from lvs_agent.errors import ConfigError
 @config_option
 @click.option("--strict", is_flag=True, help="Warnings count as problems.")
 def check_config(path: Path, config_format: str | None, *, strict: bool) -> None:
-    """Say everything that is wrong with a configuration.
+    """Check a configuration and report every problem.
 
-    Exits with 0 where it can be used, and with 2 after every problem as "file: path: problem" (in an ldirectord.cf
-    "file: line N: problem").  The web configuration file is checked with it, and the certificates that it names.
+    Exits with 0 if the configuration can be used.  Otherwise prints each problem as "file: path: problem" (for an
+    ldirectord.cf as "file: line N: problem") and exits with 2.  The web configuration file and the certificates that it
+    names are checked too.
     """
     config = read_config(path, config_format)
     if strict and config.warnings:

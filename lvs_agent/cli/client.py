@@ -74,11 +74,11 @@ class AgentClient:
             raise NoAnswer(f"{self.url} cannot be reached ({error}): is lvs-agent running there? see --url") from error
         except httpx.HTTPError as error:
             remedy = (
-                "if it wants a certificate of its clients, give --cert and --key"
+                "if it requires a client certificate, give --cert and --key"
                 if self.url.startswith("https:")
                 else "if it speaks TLS, give https:// in --url"
             )
-            raise NoAnswer(f"{self.url} does not speak HTTP as lvs-agent does ({error}); {remedy}") from error
+            raise NoAnswer(f"{self.url} does not answer like an lvs-agent ({error}); {remedy}") from error
         if status != httpx.codes.OK:
             raise self._refusal(path, status, body)
         return body
@@ -97,7 +97,8 @@ class AgentClient:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > _MAX_ANSWER:
-                    raise NoAnswer(f"{self.url} does not stop answering: it does not seem to be lvs-agent; see --url")
+                    much = f"more than {_MAX_ANSWER} bytes"
+                    raise NoAnswer(f"{self.url} sends {much}: it does not seem to be lvs-agent; see --url")
                 if time.monotonic() > deadline:
                     raise self._too_late()
         return response.status_code, bytes(body)
@@ -111,15 +112,15 @@ class AgentClient:
         if status == httpx.codes.UNAUTHORIZED:
             remedy = f"{USER_VARIABLE} and {PASSWORD_VARIABLE}, or give them in --url"
             if self._auth is None:
-                return NoAnswer(f"{self.url} wants a user and a password: set {remedy}")
-            return NoAnswer(f"{self.url} does not take this user and password: see {remedy}")
+                return NoAnswer(f"{self.url} requires a user and a password: set {remedy}")
+            return NoAnswer(f"{self.url} refuses this user and password: see {remedy}")
         if reason is None:
             return NoAnswer(f"{self.url} answers with status {status}: it does not seem to be lvs-agent; see --url")
         unknown_path = status == httpx.codes.NOT_FOUND and reason == HTTPStatus.NOT_FOUND.phrase
         if status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND} and not unknown_path:
             return click.UsageError(reason, click.get_current_context(silent=True))
         if unknown_path:
-            return NoAnswer(f"{self.url} has no {path}: use the lvs-agent that came with it")
+            return NoAnswer(f"{self.url} has no {path}: use the lvs-agent command of the version of the agent")
         return NoAnswer(f"{self.url} answers with status {status}: {reason}")
 
 
@@ -166,20 +167,25 @@ def agent_options(command: _Command) -> _Command:
 _FILE = click.Path(path_type=Path, readable=False)
 _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option(
-        "--url", default=DEFAULT_URL, show_default=True, help="Where the agent listens, unless --config says it."
+        "--url",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="Where the agent listens; by default where --config says, if given.",
     ),
     click.option(
         "--config",
         "path",
         type=_FILE,
         metavar="FILE",
-        help="The agent's configuration, in TOML or an ldirectord.cf, which says where it listens.",
+        help="The agent's configuration (TOML, or an ldirectord.cf): it says where the agent listens.",
     ),
     config_format_option,
-    click.option("--timeout", default=DEFAULT_TIMEOUT_S, show_default=True, help="Seconds to wait for its answer."),
-    click.option("--ca-file", type=_FILE, metavar="FILE", help="Whose certificates to trust, where it speaks TLS."),
-    click.option("--cert", type=_FILE, metavar="FILE", help="Certificate to show to the agent, in PEM."),
-    click.option("--key", type=_FILE, metavar="FILE", help="Its key, if it is not in the same file."),
+    click.option("--timeout", default=DEFAULT_TIMEOUT_S, show_default=True, help="Seconds to wait for the answer."),
+    click.option(
+        "--ca-file", type=_FILE, metavar="FILE", help="CA certificates to trust, in PEM, if the agent speaks TLS."
+    ),
+    click.option("--cert", type=_FILE, metavar="FILE", help="Client certificate, in PEM."),
+    click.option("--key", type=_FILE, metavar="FILE", help="Key of the client certificate, if it is in another file."),
 )
 
 

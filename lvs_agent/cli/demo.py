@@ -26,8 +26,9 @@ from lvs_agent.ipvs.ipvsadm import rules
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.ipvs.namespace import add_loopback_address, enter_new_network_namespace, has_ipvs
 from lvs_agent.ipvs.netlink import KernelIpvs
-from lvs_agent.log import LogFormat, LogLevel, MessageCounts, configure
+from lvs_agent.log import LogFormat, LogLevel, configure
 from lvs_agent.web.server import bind
+from lvs_agent.workers.processes import Starter
 
 STEP_S = 5.0
 REQUESTS = 12
@@ -110,23 +111,37 @@ def _story(servers: list[DemoServer]) -> Iterator[tuple[str, dict[DemoServer, Mo
 
 @click.command()
 @listen_option(default="127.0.0.1:9659, or any free port", text="Serve /metrics and the status page there.")
-@click.option("--rounds", type=click.IntRange(min=0), default=0, help="End after this many rounds; 0: with Ctrl-C.")
-@click.option("--step", type=click.FloatRange(min=0.5), default=STEP_S, help="Seconds an event lasts.")
-@click.option("--memory", is_flag=True, help="A table in memory, even where root could use the kernel's.")
+@click.option(
+    "--rounds", type=click.IntRange(min=0), default=0, help="Stop after this many rounds; 0: run until Ctrl-C."
+)
+@click.option("--step", type=click.FloatRange(min=0.5), default=STEP_S, help="Seconds from one event to the next.")
+@click.option("--memory", is_flag=True, help="Use a table in memory, even if root could use the kernel's.")
 def demo(listen: tuple[str, int] | None, rounds: int, step: float, *, memory: bool) -> None:
     """Show the agent at work on servers that fail and recover.
 
-    Without root or IPVS everything is real but the table, which is in memory.  With both, the kernel's table is used
-    in a network namespace of its own, and requests really go through it; nothing of the machine's is touched.
+    Without root or IPVS the table is in memory, and everything else is real.  With both, the demo uses the kernel's
+    table in a network namespace of its own and sends requests through it.  It does not touch the table of the host.
     """
     counts = configure(form=LogFormat.LOGFMT, level=LogLevel.INFO)
     listener = _listener(listen)  # before the network namespace: the status page belongs to the machine's own
     kernel = not memory and os.geteuid() == 0 and has_ipvs(procfs=Path("/proc"))
     stage = _kernel_stage() if kernel else _memory_stage()
-    with tempfile.TemporaryDirectory(prefix="lvs-agent-demo-") as directory:
+    # The starter is forked within the namespace, and before there are threads.
+    with Starter.fork() as starter, tempfile.TemporaryDirectory(prefix="lvs-agent-demo-") as directory:
         servers = _servers(stage)
         try:
-            options = _options(stage, servers, Path(directory), step=step, listener=listener, counts=counts)
+            path = Path(directory) / "config.toml"
+            path.write_text(_configuration(stage, servers, Path(directory) / "state", step=step), encoding="utf-8")
+            options = Options(
+                path=path,
+                config=load_config(path),
+                load=load_config,
+                open_backend=stage.open_backend,
+                listener=listener,
+                writes=True,
+                log_messages=counts,
+                starter=starter,
+            )
             uvloop.run(_play(stage, servers, options, rounds=rounds, step=step))
         finally:
             for server in servers:
@@ -141,7 +156,7 @@ def _listener(wanted: tuple[str, int] | None) -> socket.socket:
     try:
         return bind(_USUAL_LISTEN)
     except StartError:
-        _say(f"port {port} is taken, by an lvs-agent at work perhaps; this one takes a free port")
+        _say(f"port {port} is in use, perhaps by a running lvs-agent; the demo uses a free port")
         return bind((host, 0))
 
 
@@ -152,28 +167,6 @@ def _servers(stage: Stage) -> list[DemoServer]:
     for server in servers:
         server.become(Mood.WELL)
     return servers
-
-
-def _options(
-    stage: Stage,
-    servers: list[DemoServer],
-    directory: Path,
-    *,
-    step: float,
-    listener: socket.socket,
-    counts: MessageCounts,
-) -> Options:
-    path = directory / "config.toml"
-    path.write_text(_configuration(stage, servers, directory / "state", step=step), encoding="utf-8")
-    return Options(
-        path=path,
-        config=load_config(path),
-        load=load_config,
-        open_backend=stage.open_backend,
-        listener=listener,
-        writes=True,
-        log_messages=counts,
-    )
 
 
 async def _play(stage: Stage, servers: list[DemoServer], options: Options, *, rounds: int, step: float) -> None:

@@ -62,8 +62,8 @@ Question = Sequence[tuple[str, str]]
 
 @click.command()
 @agent_options
-@click.option("--since", metavar="WHEN", help="Not before then: 12h (ago), or an instant like 2023-11-14T22:13:20Z.")
-@click.option("--until", metavar="WHEN", help="Not after then.")
+@click.option("--since", metavar="WHEN", help="Events since then: 12h (ago), or a time like 2023-11-14T22:13:20Z.")
+@click.option("--until", metavar="WHEN", help="Events until then.")
 @click.option("--service", metavar="NAME", help="Only about this virtual service.")
 @click.option("--server", metavar="ADDR[:PORT]", help="Only about this real server.")
 @click.option(
@@ -75,15 +75,21 @@ Question = Sequence[tuple[str, str]]
     help="Only this kind, such as real_server_down; may be repeated.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, KEPT), default=DEFAULT_LIMIT, show_default=True, help="The newest so many."
+    "--limit",
+    type=click.IntRange(1, KEPT),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="At most this many events, the newest.",
 )
-@click.option("--follow", "-f", is_flag=True, help="Go on with what happens from now on, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/events; with --follow one a line.")
+@click.option("--follow", "-f", is_flag=True, help="Also show new events as they happen, until Ctrl-C.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The whole answer of /api/v1/events; with --follow one event a line."
+)
 @click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Read the journal in this directory, and ask no agent.",
+    help="Read the journal in this directory instead of asking an agent.",
 )
 def events(
     agent: AgentClient,
@@ -98,15 +104,15 @@ def events(
     as_json: bool,
     state_dir: Path | None,
 ) -> None:
-    """Show what has happened, while the agent is down too.
+    """Show what has happened, even while the agent is down.
 
-    That is: servers that went down, what others did to the table, and what was done; in earlier runs as well.  While
-    no agent answers, its journal is read.
+    The events are servers that went up or down, changes of the table by the agent or by others, and the like, those of
+    earlier runs included.  If no agent answers, its journal is read.
     """
     if follow and until is not None:
-        raise click.UsageError("--follow goes on after --until")
+        raise click.UsageError("--follow and --until cannot be used together")
     if follow and state_dir is not None:
-        raise click.UsageError("--follow asks an agent, and --state-dir none")
+        raise click.UsageError("--follow needs a running agent: it cannot be used together with --state-dir")
     narrowed = _given(since=since, virtual_service=service, real_server=server)
     narrowed += [("kind", kind) for kind in kinds]
     question = [*narrowed, *_given(until=until, limit=str(limit))]
@@ -137,9 +143,9 @@ def _ask(agent: AgentClient, question: Question) -> EventsDocument:
     try:
         document = _DOCUMENT.validate_json(body)
     except ValidationError as error:
-        raise NoAnswer(f"{agent.url} answers, but not as lvs-agent does; see --url") from error
+        raise NoAnswer(f"{agent.url} does not answer like an lvs-agent; see --url") from error
     if document["schema"] != SCHEMA:
-        raise NoAnswer(f"{agent.url} has events of version {document['schema']}, not {SCHEMA}: use its own lvs-agent")
+        raise NoAnswer(f"{agent.url} has events of version {document['schema']}, not {SCHEMA}: use its own command")
     return document
 
 

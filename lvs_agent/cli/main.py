@@ -45,6 +45,14 @@ class _Commands(click.Group):
             command = getattr(import_module(_ELSEWHERE.get(cmd_name, f"lvs_agent.cli.{name}")), name)
         return command if isinstance(command, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] == "run":
+            # SIGHUP would end the process until the agent handles it, half a second from here: it waits until then.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        return super().resolve_command(ctx, args)
+
 
 @contextmanager
 def _without_collection() -> Iterator[None]:

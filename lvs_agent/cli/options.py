@@ -51,7 +51,7 @@ config_format_option = click.option(
     "--config-format",
     type=click.Choice(FORMATS.names),
     show_default=FORMATS.rule,
-    help="How the configuration is written.",
+    help="Format of the configuration.",
 )
 
 
@@ -88,7 +88,7 @@ def ipvs_option(command: _Command) -> _Command:
         type=click.Choice([choice.value for choice in Ipvs]),
         default=Ipvs.KERNEL.value,
         show_default=True,
-        help="The kernel's table, or one in memory that vanishes with the process.",
+        help="The kernel's table, or one in memory that is lost when the process stops.",
     )(command)
 
 

@@ -89,10 +89,10 @@ def plan(
     form: str,
     as_json: bool,
 ) -> None:
-    """Print the operations that would bring the table in sync.  Nothing is checked and nothing is written.
+    """Print the operations that would bring the table in sync.  No check runs and nothing is written.
 
-    They are what an agent would do that starts now: servers in the maintenance directory are out of service, and
-    services that the agent owned before, and that the configuration no longer names, are deleted.
+    They are what an agent would do if it started now: servers in the maintenance directory are out of service, and
+    services of earlier runs that are no longer configured are deleted.
     """
     config = read_config(path, config_format)
     configure(form=LogFormat.LOGFMT, level=LogLevel.WARNING)

@@ -27,6 +27,10 @@ from lvs_agent.errors import ConfigError
 from lvs_agent.log import LogFormat, LogLevel, configure
 from lvs_agent.model.intent import Intent
 from lvs_agent.web.server import bind
+from lvs_agent.workers.processes import Starter
+
+READABLE = tuple(map(Path, ("/etc/lvs-agent", "/etc/ha.d", "/etc/ssl", "/etc/pki", "/run/credentials", "/run/secrets")))
+"""Directories with operators' files, besides that of the configuration, that an agent which is not root may read."""
 
 
 @click.command()
@@ -40,7 +44,7 @@ from lvs_agent.web.server import bind
     show_envvar=True,
     metavar="NAME",
     show_default="agent.command_user",
-    help="Run commands that name no user as this one.",
+    help="User that runs commands which do not set a user.",
 )
 @click.option(
     "--web-config-file",
@@ -59,13 +63,13 @@ from lvs_agent.web.server import bind
     "--log-format",
     type=click.Choice([form.value for form in LogFormat]),
     show_default="log.format",
-    help="How a line is written.",
+    help="Format of log lines.",
 )
 @click.option(
     "--log-level",
     type=click.Choice([level.value for level in LogLevel]),
     show_default="log.level",
-    help="The least important lines to write.",
+    help="Lowest level that is logged.",
 )
 def run(
     path: Path,
@@ -83,36 +87,40 @@ def run(
 ) -> None:
     """Run the agent in the foreground.
 
-    SIGHUP, or a changed file, reloads the configuration; SIGTERM stops.  The table outlives the agent unless
-    agent.on_stop says otherwise.  Defaults named like agent.listen are what the configuration says there.
+    SIGHUP, or a changed file, reloads the configuration; SIGTERM stops the agent.  The table stays in the kernel unless
+    on_stop says otherwise.  A default such as agent.listen is the value of that key in the configuration.
 
-    With --observe the tables [agent], [metrics] and [log] of the configuration hold, and its virtual services do not.
+    With --observe only the tables [agent], [metrics] and [log] of the configuration are used, not its virtual services.
     """
-    is_named = click.get_current_context().get_parameter_source("path") is not ParameterSource.DEFAULT
-    given = _Given(
-        config_format=config_format,
-        command_user=command_user,
-        web_config_file=web_config_file,
-        observes=observe,
-        may_be_missing=observe and not is_named,
-    )
-    config = _at_start(given, path)
-    counts = configure(
-        form=LogFormat(log_format) if log_format else config.agent.log_format,
-        level=LogLevel(log_level) if log_level else config.agent.log_level,
-    )
-    options = Options(
-        path=path,
-        config=config,
-        load=given.load,
-        open_backend=backend_opener(Ipvs(ipvs), procfs=procfs),
-        listener=bind(listen or (str(config.agent.listen.address), config.agent.listen.port)),
-        writes=not (dry_run or observe),
-        observes=observe,
-        log_messages=counts,
-        monitor_line=monitor_line,  # annex
-    )
-    uvloop.run(_run(options))
+    with Starter.fork(readable=[path.absolute().parent, *READABLE]) as starter:  # before anything is read
+        is_named = click.get_current_context().get_parameter_source("path") is not ParameterSource.DEFAULT
+        given = _Given(
+            config_format=config_format,
+            command_user=command_user,
+            web_config_file=web_config_file,
+            observes=observe,
+            may_be_missing=observe and not is_named,
+        )
+        config = _at_start(given, path)
+        counts = configure(
+            form=LogFormat(log_format) if log_format else config.agent.log_format,
+            level=LogLevel(log_level) if log_level else config.agent.log_level,
+        )
+        listener = bind(listen or (str(config.agent.listen.address), config.agent.listen.port))
+        starter.give_up_privileges(own=config.agent.state_dir)
+        options = Options(
+            path=path,
+            config=config,
+            load=given.load,
+            open_backend=backend_opener(Ipvs(ipvs), procfs=procfs),
+            listener=listener,
+            writes=not (dry_run or observe),
+            observes=observe,
+            log_messages=counts,
+            starter=starter,
+            monitor_line=monitor_line,  # annex
+        )
+        uvloop.run(_run(options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

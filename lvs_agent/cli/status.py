@@ -39,14 +39,15 @@ WATCH_S = 2.0
     flag_value=WATCH_S,
     type=click.FloatRange(min=0.1),
     metavar="[SECONDS]",
-    help=f"Again and again, every so many seconds ({WATCH_S:g} where none are given), until Ctrl-C.",
+    help=f"Repeat every so many seconds (without a number: {WATCH_S:g}) until Ctrl-C.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/status; with --watch one a line.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The whole answer of /api/v1/status; with --watch one answer a line."
+)
 def status(agent: AgentClient, services: tuple[str, ...], period_s: float | None, *, as_json: bool) -> None:
     """Show what a running agent knows of its services and servers.
 
-    An agent that was started with another --listen than its configuration says is found where LVS_AGENT_LISTEN says, or
-    by --url.
+    If the agent was started with a --listen that differs from its configuration, give --url or set LVS_AGENT_LISTEN.
     """
 
     def fetch() -> StatusDocument:
@@ -69,9 +70,9 @@ def _read(url: str, body: bytes) -> StatusDocument:
     try:
         document = _DOCUMENT.validate_json(body)
     except ValidationError as error:
-        raise NoAnswer(f"{url} answers, but not with the status of an lvs-agent; see --url") from error
+        raise NoAnswer(f"{url} does not answer with the status of an lvs-agent; see --url") from error
     if document["schema"] != SCHEMA:
-        raise NoAnswer(f"{url} has a status of version {document['schema']}, not {SCHEMA}: use its own lvs-agent")
+        raise NoAnswer(f"{url} has a status of version {document['schema']}, not {SCHEMA}: use its own command")
     return document
 
 

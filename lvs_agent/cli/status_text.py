@@ -63,7 +63,7 @@ def _line(text: Text) -> Text:
 def _summary(document: StatusDocument) -> Iterator[Text]:
     agent, reconcile = document["agent"], document["reconcile"]
     ready = Text("ready", "green") if agent["ready"] else Text(f"not ready: {', '.join(agent['missing'])}", "yellow")
-    writes = Text("keeps the table right" if agent["writes"] else "only observes", "" if agent["writes"] else "yellow")
+    writes = Text("keeps the table in sync") if agent["writes"] else Text("only observes", "yellow")
     config = Text(f"configuration {agent['config']['digest'][:8]} of {_instant(agent['config']['loaded'])}", "dim")
     yield Text(" · ").join([Text(f"lvs-agent {agent['version']}", "bold"), ready, writes, config])
     for problem in agent["config"]["problems"]:
@@ -71,7 +71,7 @@ def _summary(document: StatusDocument) -> Iterator[Text]:
     for warning in agent["config"]["warnings"]:
         yield said(f"configuration: {warning}", "yellow")
     if reconcile["last_error"]:
-        yield said(f"table not right: {reconcile['last_error']}", "red")
+        yield said(f"table not in sync: {reconcile['last_error']}", "red")
     if not document["kernel_read"]:
         yield Text("the kernel's statistics could not be read", "yellow")
 

@@ -26,10 +26,11 @@ _PATH = "/api/v1/why"
 @agent_options
 @click.option("--json", "as_json", is_flag=True, help="The whole answer of /api/v1/why.")
 def why(agent: AgentClient, virtual_service: str, real_server: str | None, *, as_json: bool) -> None:
-    """Say why a server is in service or not.
+    """Explain why a server is in service or not.
 
-    That is what its checks say, what was decided, what the kernel has, and what comes next. SERVICE and SERVER are
-    names or addresses.  Without SERVER every server of the service is explained, but for those that are simply up.
+    Shows what its checks report, what the agent has decided, what the kernel has, and what comes next.  SERVICE and
+    SERVER are names or addresses.  Without SERVER all servers of the service are explained; those that are up and in
+    service are only listed.
     """
     parameters = [("virtual_service", virtual_service)]
     parameters += [("real_server", real_server)] if real_server else []
@@ -46,9 +47,9 @@ def _read(url: str, body: bytes) -> WhyDocument:
     try:
         document = _DOCUMENT.validate_json(body)
     except ValidationError as error:
-        raise NoAnswer(f"{url} answers, but not as lvs-agent does; see --url") from error
+        raise NoAnswer(f"{url} does not answer like an lvs-agent; see --url") from error
     if document["schema"] != SCHEMA:
-        raise NoAnswer(f"{url} has answers of version {document['schema']}, not {SCHEMA}: use its own lvs-agent")
+        raise NoAnswer(f"{url} has answers of version {document['schema']}, not {SCHEMA}: use its own command")
     return document
 
 
@@ -70,7 +71,7 @@ def why_lines(document: WhyDocument, *, every: bool) -> Iterator[Text]:
         what = "is up, in service and as it" if len(well) == 1 else "are up, in service and as they"
         yield said(f"{plural(len(well), 'real server')} {what} should be: {', '.join(well)}")
     if standby:
-        yield said(f"the sorry server stands by: {', '.join(standby)}")
+        yield said(f"the sorry server is on standby: {', '.join(standby)}")
 
 
 def _is_plain(server: ServerAnswer) -> bool:

@@ -1,4 +1,4 @@
-"""Runs external programs in a process of their own (``runner``), which the agent asks through ``command_runner``.
+"""Runs external programs from a separate process (``runner``), which the agent controls with ``command_runner``.
 
-Checks and sorry commands use it.  Nothing here knows what a program is run for.
+Checks and sorry commands use it.  Nothing here depends on the purpose of a program.
 """

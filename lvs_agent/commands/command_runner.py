@@ -1,57 +1,81 @@
-"""The agent's side of the runner process (``runner``): starts it, asks it, restarts it, stops it."""
+"""The agent's side of the runner process (``runner``): starts it, sends it requests, restarts it and stops it."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import json
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol, Self
 
+from lvs_agent.commands.privileges import OF_A_CHECK, Limits
+from lvs_agent.model.check import CheckId
 from lvs_agent.one_line import one_line
 from lvs_agent.priority_semaphore import PrioritySemaphore
 
 CONCURRENCY = 64
-"""Programs that run at once, by default."""
+"""Most programs that run at the same time, by default."""
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 )
-"""The variables of a program, by default."""
+"""The environment variables of a program, by default."""
 OUTPUT_LIMIT = 4_096
 """Bytes of output that are kept, by default."""
 
 _LINE_LIMIT = 4_194_304
 _LINE_SHOWN = 200
 _STOP_S = 1.5
-_RUNNER = Path(__file__).with_name("runner.py")
+_PACKAGES = str(Path(__file__).parents[2])
+_RUN = "import sys; sys.path.insert(0, sys.argv[1]); from lvs_agent.commands.runner import main; main(int(sys.argv[2]))"
+
+
+def runner_arguments(descriptor: int) -> list[str]:
+    """How the runner is started, with its end of the socket: isolated and without site, so that only this package and
+    the standard library are imported.
+    """
+    return [sys.executable, "-I", "-S", "-c", _RUN, _PACKAGES, str(descriptor)]
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal, such as SIGKILL; the number of a real-time signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class RunnerLost(Exception):
-    """The runner process ended while it ran a command.  The next command starts a new one."""
+    """The runner, or the process of it that waits for the program, ended first.  The next command gets a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run.  ``user`` None: as the runner's user."""
+    """A program to run.  ``user`` None: as the user of the runner.  ``leaves``: processes that it has started may stay
+    when it ends.
+    """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     user: str | None
     output_limit: int
+    leaves: bool = False
+    limits: Limits = OF_A_CHECK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a program ended: with an exit status or by a signal, whichever is not None."""
+    """How a program ended: with an exit status or by a signal; the other one is None."""
 
     exit_status: int | None
     signal: int | None
@@ -65,40 +89,80 @@ class Ended:
 
     @property
     def signal_name(self) -> str | None:
-        """The signal as it is known, like SIGKILL; a real-time one by its number."""
-        if self.signal is None:
-            return None
-        try:
-            return signal.Signals(self.signal).name
-        except ValueError:
-            return f"signal {self.signal}"
+        """The name of the signal, such as SIGKILL; the number of a real-time signal."""
+        return None if self.signal is None else signal_name(self.signal)
+
+
+class RunnerProcess(Protocol):
+    """A runner that was started."""
+
+    def poll(self) -> int | None:
+        """Its status; None while it runs."""
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+
+
+StartRunner = Callable[[socket.socket], Awaitable[RunnerProcess]]
+"""Starts the runner with the socket that is its end.  Raises OSError."""
+
+
+async def start_runner(channel: socket.socket) -> RunnerProcess:
+    """Start the runner as a child of this process."""
+    descriptor = channel.fileno()
+    return subprocess.Popen(  # noqa: ASYNC220, S603 - must not go through the loop; ours
+        runner_arguments(descriptor), pass_fds=(descriptor,), stdin=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 class CommandRunner:
-    """At most ``concurrency`` programs at a time; the others wait.  There is no process before the first command.
+    """Runs at most ``concurrency`` programs at a time; the others wait.  The first command starts the process.
 
-    ``user``: the account for commands without one of their own; None: ``nobody`` where we are root, else our own.
+    A quarter of the slots is for commands that did not hang the last time: however many hang, the others run at once.
+
+    ``user``: the account for commands without their own; None: ``nobody`` if the agent is root, else the agent's.
+    ``start``: how the runner is started.
     """
 
-    def __init__(self, *, concurrency: int = CONCURRENCY, user: str | None = None) -> None:
+    def __init__(
+        self, *, concurrency: int = CONCURRENCY, user: str | None = None, start: StartRunner = start_runner
+    ) -> None:
         self._user = user or ("nobody" if os.geteuid() == 0 else None)
-        self._semaphore = PrioritySemaphore(concurrency)
+        self._semaphore = PrioritySemaphore(concurrency, reserved=concurrency // 4)
         self._ids = count(1)
         self._awaited: dict[int, asyncio.Future[Ended]] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start_process = start
+        self._process: RunnerProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
-    async def run(self, command: Command, *, started: Callable[[bool], None]) -> Ended:
-        """Run a program to its end; a cancelled call kills it with its whole process group.
+    @property
+    def running(self) -> int:
+        """How many commands run.  May be read from any thread."""
+        return len(self._awaited)
 
-        ``started`` is called when it is started, with whether it had to wait for that.
-        Raises OSError (it cannot be started), RunnerLost.
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for a slot.  May be read from any thread."""
+        return self._semaphore.waiting
+
+    def of(self, _check: CheckId) -> Self:
+        """The runner itself, which runs the commands of all checks."""
+        return self
+
+    async def run(
+        self, command: Command, *, started: Callable[[bool], None], doubtful: bool = False, held_at: float = -math.inf
+    ) -> Ended:
+        """Run a program to its end.  If the call is cancelled, the program is killed with all that it has started.
+
+        ``started`` is called when the program is started; its argument says whether the program had to wait.
+        ``doubtful``: the last run hung.  ``held_at``: the time of the last run, seconds of the monotonic clock; the
+        one that ran longest ago comes first.  Raises OSError if it cannot be started, and RunnerLost.
         """
-        waited = not self._semaphore.try_acquire()
+        waited = not self._semaphore.try_acquire(low_priority=doubtful)
         if waited:
-            await self._semaphore.acquire()
+            await self._semaphore.acquire(low_priority=doubtful, held_at=held_at)
         identity = next(self._ids)
         try:
             writer = await self._connected()
@@ -107,7 +171,7 @@ class CommandRunner:
             self._semaphore.release()
             raise
         self._awaited[identity] = answer
-        # From here on it is released when the runner reports that the program has ended, not before.
+        # From here on, the place is released only when the runner reports the end of the program.
         started(waited)
         _send(
             writer,
@@ -117,6 +181,8 @@ class CommandRunner:
                 "env": dict(command.environment),
                 "user": command.user or self._user,
                 "limit": command.output_limit,
+                "leaves": command.leaves,
+                "limits": command.limits._asdict(),
             },
         )
         try:
@@ -126,7 +192,7 @@ class CommandRunner:
             raise
 
     async def close(self) -> None:
-        """Stop the runner, which kills what it runs."""
+        """Stop the runner, which kills its programs."""
         process, self._process = self._process, None
         if self._writer is not None:
             self._writer.close()
@@ -137,7 +203,7 @@ class CommandRunner:
             await _ended(process)
 
     async def _connected(self) -> asyncio.StreamWriter:
-        """The stream to a running runner."""
+        """The stream to the runner, which is started if necessary."""
         async with self._starting:
             if self._writer is None:
                 await self._start()
@@ -148,15 +214,8 @@ class CommandRunner:
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            descriptor = theirs.fileno()
             try:
-                # Isolated and without site: nothing but this file and the standard library.
-                self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - must not go through the loop; ours
-                    [sys.executable, "-I", "-S", str(_RUNNER), str(descriptor)],
-                    pass_fds=(descriptor,),
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
+                self._process = await self._start_process(theirs)
             except BaseException:
                 ours.close()
                 raise
@@ -165,10 +224,8 @@ class CommandRunner:
             self._listen(reader, self._writer, self._process), name="command runner's answers"
         )
 
-    async def _listen(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: subprocess.Popen[bytes]
-    ) -> None:
-        """Pass on answers until the runner ends, then fail all that wait."""
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: RunnerProcess) -> None:
+        """Pass on answers until the runner ends, then fail all calls that wait."""
         try:
             with suppress(ConnectionError):
                 async for line in reader:
@@ -210,7 +267,7 @@ def _send(writer: asyncio.StreamWriter, message: dict[str, object]) -> None:
         writer.write(json.dumps(message).encode() + b"\n")
 
 
-async def _ended(process: subprocess.Popen[bytes]) -> None:
+async def _ended(process: RunnerProcess) -> None:
     """Wait for the process to end, and kill it if it does not."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + _STOP_S

@@ -62,6 +62,7 @@ def _agent(draft: Draft) -> AgentSettings:
         on_stop=draft.agent.on_stop,
         command_concurrency=draft.agent.command_concurrency,
         thread_concurrency=draft.agent.thread_concurrency,
+        workers=None if draft.agent.workers == "auto" else draft.agent.workers,
         command_user=draft.agent.command_user,
         maintenance_dir=None if draft.agent.maintenance_dir is None else Path(draft.agent.maintenance_dir),
         reload_on_change=draft.agent.reload_on_change,

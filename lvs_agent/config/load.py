@@ -11,6 +11,7 @@ from lvs_agent.config.secrets import SecretSource
 from lvs_agent.config.settings import Config
 from lvs_agent.config.toml_text import TOML, tables_of
 from lvs_agent.errors import ConfigError, Problem
+from lvs_agent.files import open_to_read
 
 LARGEST_FILE = 64 * 1_048_576
 """Bytes: some ten times what 36,000 real servers with checks of their own need."""
@@ -48,7 +49,7 @@ def parse_config(text: str, *, base: Path) -> Config:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             content = file.read(LARGEST_FILE + 1)
         if len(content) <= LARGEST_FILE:
             return content

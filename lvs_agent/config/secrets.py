@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from lvs_agent.config.findings import Location, Report
 from lvs_agent.config.schema.secret_keys import secret_places
+from lvs_agent.files import open_to_read
 
 _LARGEST_FILE = 65_536
 _PLACEHOLDER = "unreadable"
@@ -47,7 +48,7 @@ class SecretSource:
     def _file(self, name: str) -> str:
         path = self.base / name
         try:
-            with path.open("rb") as file:
+            with open_to_read(path) as file:
                 content = file.read(_LARGEST_FILE + 1)
             if len(content) > _LARGEST_FILE:
                 raise _Unreadable(f"{path} must not be larger than 64KiB")

@@ -25,7 +25,7 @@ class MetricsSettings:
 class AgentSettings:
     """The program itself.  Its paths are absolute if the configuration file's directory is.
 
-    ``command_user`` None: nobody where the program is root, else the user that it is.
+    ``workers`` None: by the rate of the checks.  ``command_user`` None: as ``workers.users`` says.
     """
 
     listen: ListenAddress
@@ -35,6 +35,7 @@ class AgentSettings:
     on_stop: OnStop
     command_concurrency: int
     thread_concurrency: int
+    workers: int | None
     command_user: str | None
     maintenance_dir: Path | None
     reload_on_change: bool

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lvs_agent.errors import ConfigError, InternalConfigError, Problem
 
-_REMEDY = "this is a fault of lvs-agent: please report it with the file, and take back the last change of the file"
+_REMEDY = "this is a bug in lvs-agent: please report it with the file, and undo the last change of the file"
 
 
 @contextmanager

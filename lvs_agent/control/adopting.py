@@ -1,7 +1,7 @@
 """Puts a configuration in force: all of it, or nothing.
 
-What may fail comes first, and changes nothing.  What fails after that in spite of everything is taken back, so that
-no part of the agent follows a configuration that the others do not know.
+Steps that may fail come first, and change nothing.  If a later step fails nevertheless, the old configuration is put
+in force again, so that all parts of the agent always follow the same configuration.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = get_logger()
 
 
 class Adopting:
-    """``config`` is the one in force.  ``configure`` replaces the checks that run.  For the loop alone."""
+    """``config`` is the configuration in force.  ``configure`` replaces the running checks.  On the loop only."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Adopting:
         self._configure = configure
 
     def adopt(self, config: Config, status: ConfigStatus) -> None:
-        """Put ``config`` in force.  Where this raises anything, the one before is in force as a whole."""
+        """Put ``config`` in force.  If this raises anything, the previous configuration is in force as a whole."""
         adoption, hooked = self._state.prepare(config.intent, status), prepare(config.intent, config.agent)
         changes = self.config.restart_only_changes(config)
         before = self.config, self._state.in_force, self._hooks.in_force

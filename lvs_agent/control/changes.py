@@ -1,7 +1,7 @@
-"""Changes that readers in other threads see whole, or not at all, without a lock.
+"""Changes that readers in other threads see completely or not at all, without a lock.
 
-A writer counts when it starts and when it has finished.  A reader that finds the same even number before and after its
-copying has copied one moment.  So the loop never waits for a reader, however many of them there are.
+The writer increments a counter when it starts and when it has finished.  If a reader finds the same even number before
+and after it copies, the copy is consistent.  So the loop never waits for readers.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import TypeVar
 _Copy = TypeVar("_Copy")
 
 _PAUSE_S = 0.0005
-"""How long a reader waits for a change that is under way: about as long as one takes."""
+"""Seconds that a reader waits for a change in progress: about as long as a change takes."""
 
 
 class Changes:
-    """``with changes:`` around each change, on the thread that made this object and on no other.
+    """Use ``with changes:`` around each change, only in the thread that made this object.
 
-    Raises RuntimeError where another thread changes something, or if one change starts inside another.
+    Raises RuntimeError if another thread makes a change, or if one change starts inside another.
     """
 
     def __init__(self) -> None:
@@ -41,8 +41,9 @@ class Changes:
         self._count += 1
 
     def read(self, copy: Callable[[], _Copy]) -> _Copy:
-        """What ``copy`` returns of one moment; may be called from any thread.  ``copy`` is called until it succeeds,
-        so it should take a few steps only.
+        """Return what ``copy`` returns, without a change during the copy.  May be called from any thread.
+
+        ``copy`` is repeated until no change interferes, so it must be short.
         """
         while True:
             before = self._count

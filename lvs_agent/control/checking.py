@@ -1,4 +1,4 @@
-"""Reports of the check engine to the state: what they change is reported once, and wakes the reconcile loop."""
+"""Notes reports of the check engine in the state.  Each change is reported once, and wakes the reconcile loop."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from lvs_agent.core.snapshot import EngineStatus
 from lvs_agent.model.check import CheckId, CheckReport, Errored, Failed
 from lvs_agent.model.event import EventKind
 from lvs_agent.model.ipvs import ServiceKey
+from lvs_agent.workers.slot import Lost
 
 Verdicts = Sequence[tuple[CheckId, bool]]
-"""The checks whose health has changed, and whether they are down now: it decides at which interval they run."""
+"""The checks with changed health, and whether they are down now, which determines their interval."""
 
 
 class Checking:
-    """Takes batches of reports.  ``wake(services)`` asks for a round for services whose pools may have changed."""
+    """Takes batches of reports.  ``wake(services)`` requests a round for services if their pools may have changed."""
 
     def __init__(self, *, state: AgentState, reporter: Reporter, wake: Callable[[frozenset[ServiceKey]], None]) -> None:
         self._state = state
@@ -28,7 +29,7 @@ class Checking:
         self.delays = EngineStatus().delays
 
     def take(self, reports: Sequence[CheckReport]) -> Verdicts:
-        """Account for ``reports``, and report what they have changed."""
+        """Note ``reports`` in the state, and report what has changed."""
         self.delays = self.delays.with_values([report.delay_s for report in reports])
         noted = self._state.checks_reported(reports)
         for one in noted:
@@ -37,11 +38,22 @@ class Checking:
             self._wake(changed)
         return [(one.report.check, one.health is Health.DOWN) for one in noted if one.turned]
 
-    def _services_of(self, noted: Noted) -> Iterator[ServiceKey]:
-        """The services whose pools may be others now.
+    def worker_lost(self, lost: Lost) -> None:
+        """Report that the process which ran some of the checks was lost."""
+        self._reporter.report(
+            EventKind.CHECK_WORKER_LOST,
+            cause=lost.cause,
+            detail=lost.detail,
+            checks=lost.checks,
+            again_in_s=lost.again_in_s,
+            log_only={"pid": lost.pid},
+        )
 
-        After the first report of a check this is each service that has it: only then it is known whether the table
-        is in sync for good.
+    def _services_of(self, noted: Noted) -> Iterator[ServiceKey]:
+        """The services whose pools may have changed.
+
+        After the first report of a check, these are all services with this check, because the agent is ready only when
+        a round has succeeded after every check has run.
         """
         users = self._state.users_of(noted.report.check)
         if noted.turned:

@@ -1,4 +1,4 @@
-"""What the state holds, frozen, and how a configuration becomes part of it.  Nothing here changes anything."""
+"""The content of the state as frozen types, and how a configuration becomes part of it.  Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lvs_agent.model.intent import Intent, RealServer, VirtualService
 from lvs_agent.model.ipvs import ServiceKey
 
 Users = Mapping[CheckId, Sequence[tuple[VirtualService, RealServer]]]
-"""The real servers that each check is about."""
+"""The real servers that use each check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What readers see.  ``unreported``: checks that have not run yet.  ``owned``: services that are ours."""
+    """What readers see.  ``unreported``: number of checks that have not run yet.  ``owned``: the agent's services."""
 
     intent: Intent = field(default_factory=lambda: Intent(checks={}))
     config: ConfigStatus
@@ -35,7 +35,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """A configuration, ready to be put in force: everything that takes time or may fail has been done."""
+    """A configuration that is ready to be put in force: all steps that take time or may fail are done."""
 
     facts: Facts
     names: Mapping[ServiceKey, str]
@@ -45,7 +45,7 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class ServerTurn:
-    """The health of a real server has become ``health``.  ``is_news``: an earlier process did not know it so."""
+    """The health of a real server changed to ``health``.  ``is_news``: an earlier process did not know this health."""
 
     service: VirtualService
     server: RealServer
@@ -56,8 +56,10 @@ class ServerTurn:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What a report has changed: ``before`` is the report before it, ``turned`` whether the check's health is another
-    one, ``health`` what it is, and ``servers`` those whose health is another one.
+    """What a report has changed.
+
+    ``before`` is the previous report, ``turned`` says whether the health of the check has changed, ``health`` is its
+    health now, and ``servers`` are the real servers with changed health.
     """
 
     report: CheckReport
@@ -71,7 +73,7 @@ class Noted:
 def adoption_of(
     intent: Intent, config: ConfigStatus, *, before: Facts, names: Mapping[ServiceKey, str], at: float
 ) -> Adoption:
-    """``intent``, to be in force from ``at`` on; what is unchanged in it keeps its health and its counters."""
+    """Make ``intent`` ready to be in force from ``at`` on.  Unchanged parts keep their health and their counters."""
     users: dict[CheckId, list[tuple[VirtualService, RealServer]]] = {check: [] for check in intent.checks}
     checks = {check: before.checks.get(check) or Ledger() for check in intent.checks}
     servers: dict[ServerKey, ServerStatus] = {}
@@ -99,5 +101,5 @@ def adoption_of(
 
 
 def health_of(server: RealServer, checks: Mapping[CheckId, Ledger]) -> Health:
-    """What the checks of ``server`` say together."""
+    """The health of ``server``, from all its checks."""
     return combine((checks[check].state.health for check in server.checks), pass_when=server.pass_when)

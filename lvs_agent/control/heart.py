@@ -1,4 +1,4 @@
-"""Signs of life: notes that the loop runs, and notifies the service manager's watchdog while rounds are made too."""
+"""Signs of life: notes that the loop runs, and notifies the service manager's watchdog while rounds run too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEAT_S = 1.0
 class Heart:
     """``makes_progress(now)`` says whether the reconcile loop works, ``feed`` notifies the watchdog.
 
-    ``watchdog_s``: seconds between two feedings that keep the watchdog quiet; None where there is none.
+    ``watchdog_s``: seconds between two notifications that the watchdog expects; None without a watchdog.
     """
 
     def __init__(

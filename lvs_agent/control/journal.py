@@ -1,4 +1,4 @@
-"""What happened, in order: the last events of this process and of those before it.
+"""The event journal, in order: the last events of this process and of earlier ones.
 
 If there is no room for another event, the oldest of the most frequent kind is deleted: many events of one kind do not
 delete others.
@@ -19,7 +19,7 @@ from lvs_agent.core.events import choose
 from lvs_agent.model.event import KEPT, Event, EventKind, EventQuery, Fact
 
 MOST_TEXT = 500
-"""Characters of one fact that are kept."""
+"""Longest text of one fact, in characters; the rest is cut."""
 _SPARE = KEPT // 100
 _TICK_S = 1.0
 
@@ -27,8 +27,8 @@ _TICK_S = 1.0
 class Journal:
     """``record`` is called on the loop, ``select`` from any thread.
 
-    ``directory``: where events outlive the process; None where they need not.  What earlier processes have left there
-    can be asked for as soon as ``run`` has read it.
+    ``directory``: where events are kept across restarts; None keeps them in memory only.  Events of earlier processes
+    can be selected as soon as ``run`` has read them.
     """
 
     def __init__(self, *, clock: Clock, directory: Path | None = None) -> None:
@@ -52,9 +52,9 @@ class Journal:
         at: float | None = None,
         **facts: Fact | None,
     ) -> None:
-        """Note that something has happened, now unless ``at`` (seconds since 1970) says otherwise.
+        """Record an event that happened at ``at`` (seconds since 1970; None: now).
 
-        Facts that are None are left out, and long ones are cut.  What repeats often is merged into one event, later.
+        Facts that are None are left out, and long ones are cut.  Frequent repetitions are merged into one later event.
         """
         when = self._clock.now() if at is None else at
         known = {
@@ -70,7 +70,7 @@ class Journal:
         return choose(self._all(query.kinds), query)
 
     async def run(self) -> None:
-        """Record what was held back, and keep the file, until cancelled."""
+        """Record events that were held back, and write the file, until cancelled."""
         async with asyncio.TaskGroup() as group:
             if self._file is not None:
                 group.create_task(self._file.run(), name="journal file")
@@ -79,17 +79,17 @@ class Journal:
                 self._tell(self._repeats.release(now=self._clock.monotonic()))
 
     async def close(self, *, timeout_s: float) -> None:
-        """Record what was held back and write everything; no longer than ``timeout_s``."""
+        """Record events that were held back and write everything, in ``timeout_s`` seconds at most."""
         self.tell_held()
         if self._file is not None:
             await self._file.close(timeout_s=timeout_s)
 
     def tell_held(self) -> None:
-        """Record what was held back, before the last event of the process."""
+        """Record events that were held back, before the last event of the process."""
         self._tell(self._repeats.release_all())
 
     def _go_on(self, directory: Path) -> None:
-        """Number on from where the process before this one has ended."""
+        """Continue the numbers of the previous process."""
         ending = last_word(directory, now=self._clock.now())
         self._last = ending.number
         if not ending.orderly:
@@ -106,7 +106,7 @@ class Journal:
             self._file.put(event)
 
     def _make_room(self) -> None:
-        """Let the oldest of the most frequent kind go: some more than need be, for to find out which costs time."""
+        """Delete the oldest events of the most frequent kind; several at once, because finding that kind takes time."""
         while self._count > KEPT:
             most = max(self._events.values(), key=len)
             for _ in range(min(_SPARE, len(most))):
@@ -123,8 +123,8 @@ class Journal:
     def _all(self, kinds: frozenset[EventKind] | None = None) -> list[Event]:
         """The events of ``kinds`` (None: of all), oldest first.  May be called from any thread.
 
-        Copying a deque is one step under the interpreter's lock, copying several is not: an event that comes
-        meanwhile is left out, so that none with a lower number is missing.
+        Copying one deque is atomic under the interpreter's lock, copying several is not.  An event that is recorded
+        meanwhile is left out, so that no event with a lower number is missing.
         """
         last = self._last
         copies = [tuple(self._events[kind]) for kind in kinds or EventKind]
@@ -133,7 +133,7 @@ class Journal:
         return events
 
     def _merge(self, earlier: Mapping[EventKind, Sequence[Event]]) -> None:
-        """Put what earlier processes have left before what this one has noted."""
+        """Put the events of earlier processes before the events of this one."""
         for kind, events in earlier.items():
             self._events[kind].extendleft(reversed(events))
             self._count += len(events)

@@ -1,7 +1,7 @@
-"""Writes the journal down in a thread of its own, about twice a second where there is something to write.
+"""Writes the journal to its file in a separate thread, about twice a second if there are new events.
 
-A disk that is full, missing or hanging costs no event that could be read before, and none that comes while it is not
-longer than ``KEPT`` events: they wait, and are written when that is possible again.
+A disk that is full, missing or hanging does not lose events: up to ``KEPT`` of them wait in memory, and are written as
+soon as that is possible again.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from lvs_agent.model.event import KEPT, Event, EventKind
 log = get_logger()
 
 BATCH_S = 0.5
-"""Seconds between two writings: what a process that is killed may lose."""
+"""Seconds between two writes.  A process that is killed may lose the events of this time."""
 
 
 class JournalFile:
     """Every method is called on the loop.
 
-    ``kept()`` gives all events that are to stay, oldest first; it is called in the thread.  ``merge`` is given what
-    earlier processes have left.  ``most_bytes``: when the file is written anew.
+    ``kept()`` returns all events to keep, oldest first; it is called in the thread.  ``merge`` gets the events of
+    earlier processes.  ``most_bytes``: size at which the file is written anew.
     """
 
     def __init__(
@@ -62,19 +62,19 @@ class JournalFile:
         self._thread = SideThread(name="journal")
 
     def put(self, event: Event) -> None:
-        """Have ``event`` written."""
+        """Write ``event`` with the next batch."""
         if len(self._waiting) == KEPT:
             self._dropped += 1
         self._waiting.append(event)
 
     async def run(self) -> None:
-        """Take over what earlier processes have left, then write from time to time, until cancelled."""
+        """Take over the file of earlier processes, then write each ``BATCH_S``, until cancelled."""
         while True:
             await self._work()
             await asyncio.sleep(self._batch_s)
 
     async def close(self, *, timeout_s: float) -> None:
-        """Write what waits, but wait no longer than ``timeout_s`` for it, and end."""
+        """Write the events that wait, in ``timeout_s`` seconds at most, and end the thread."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._work()
@@ -99,12 +99,12 @@ class JournalFile:
             _tell_of_damage(content, self._directory)
 
     def _read(self) -> tuple[Content, Mapping[EventKind, Sequence[Event]]]:
-        """What is in the file, and what of it is kept.  Runs in the thread."""
+        """The content of the file, and the events in it that are kept.  Runs in the thread."""
         content = take_over(self._directory)
         return content, thin_out(content.events, most=KEPT)
 
     async def _write(self) -> None:
-        """Write everything that waits; what cannot be written waits on."""
+        """Write all events that wait.  Those that cannot be written keep waiting."""
         self._forget_written()
         if not self._waiting:
             return
@@ -118,9 +118,9 @@ class JournalFile:
             self._waiting.popleft()
 
     def _write_batch(self) -> None:
-        """Append what waits, or write the file anew where it would grow too big.  Runs in the thread.
+        """Append the events that wait, or write the file anew if it would grow too large.  Runs in the thread.
 
-        Raises OSError; nothing counts as written then.
+        Raises OSError; then no event counts as written.
         """
         batch = tuple(self._waiting)
         last = batch[-1].number
@@ -150,5 +150,5 @@ def _tell_of_damage(content: Content, directory: Path) -> None:
         path=directory / FILE_NAME,
         lines=content.damaged,
         kept=len(content.events),
-        consequence=f"set aside as {DAMAGED_NAME}; what could be read goes on",
+        consequence=f"the file was renamed to {DAMAGED_NAME}; events that could be read are kept",
     )

@@ -1,7 +1,7 @@
-"""The journal's file in the state directory: one event a line, appended, and written anew where it has grown too big.
+"""The journal's file in the state directory: one line for each event, appended; written anew when it is too large.
 
-Blocking, for a thread of its own.  A line that cannot be read costs that line only: the file is set aside then, and a
-fresh one takes over what could be read.
+All functions block, so they run in a separate thread.  If a line cannot be read, only that line is lost: the file is
+renamed, and a new one gets all events that could be read.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from lvs_agent.model.event import Event, EventKind
 FILE_NAME = "events.jsonl"
 DAMAGED_NAME = "events.damaged.jsonl"
 MOST_BYTES = 8 * 1_024 * 1_024
-"""The file is written anew before it has more than this, with half of it at most."""
+"""Largest size of the file in bytes.  It is written anew before it is larger, with half of this size at most."""
 LEAP = 10_000
-"""How far the numbers leap after a process that was killed: readers may have seen some that were never written."""
+"""Gap in the numbers after a process that was killed: readers may have seen events that were never written."""
 _BREATH = 200
-"""Lines after which others may run: it is a thread that reads and writes, but the loop must not wait for it."""
+"""Lines after which this thread lets the others run, so that the loop does not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the journal of an earlier process ended: its last number (0: there is none), and whether in order."""
+    """How the journal of an earlier process ended: its last number (0: no events), and whether it stopped in order."""
 
     number: int = 0
     orderly: bool = True
@@ -37,8 +37,10 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is in a journal's file: events in the order of their lines, how many lines cannot be read, and whether
-    the last one was cut short.
+    """The content of a journal's file.
+
+    It has the events in the order of their lines, the number of lines that cannot be read, and whether the last line is
+    incomplete.
     """
 
     events: tuple[Event, ...] = ()
@@ -47,9 +49,9 @@ class Content:
 
 
 def last_word(directory: Path, *, now: float) -> Ending:
-    """How the journal in ``directory`` ends, from its last lines alone.
+    """How the journal in ``directory`` ended; reads its last lines only.
 
-    If it cannot be read, the seconds since 1970 stand for its last number: they are larger.
+    If it cannot be read, its last number is the seconds since 1970, which are larger than any number in it.
     """
     try:
         if not size_of(directory):
@@ -65,7 +67,7 @@ def last_word(directory: Path, *, now: float) -> Ending:
 
 
 def read_journal(directory: Path) -> Content:
-    """Everything that can be read of the journal in ``directory``; nothing where there is none.  Raises OSError."""
+    """All readable events of the journal in ``directory``; empty if there is no journal.  Raises OSError."""
     try:
         text = _tail(directory / FILE_NAME, 2 * MOST_BYTES)
     except FileNotFoundError:
@@ -83,7 +85,7 @@ def read_journal(directory: Path) -> Content:
 
 
 def take_over(directory: Path) -> Content:
-    """Read the journal of an earlier process, and see that it can be appended to.  Raises OSError.
+    """Read the journal of an earlier process, and repair the file so that events can be appended.  Raises OSError.
 
     A damaged file is renamed, and replaces one that was renamed before.
     """
@@ -104,9 +106,9 @@ def encode(events: Iterable[Event]) -> Iterator[bytes]:
 
 
 def append(directory: Path, text: bytes) -> None:
-    """Append whole lines, and see that they are on the disk.
+    """Append whole lines, and sync them to the disk.
 
-    Raises OSError; the file is as it was then, if anything can be done about it.
+    Raises OSError; the file is then restored to its previous size, if possible.
     """
     directory.mkdir(parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -127,7 +129,7 @@ def append(directory: Path, text: bytes) -> None:
 
 
 def rewrite(directory: Path, events: Sequence[Event], *, most_bytes: int) -> None:
-    """Replace the content of the file with the newest of ``events``.  Raises OSError; the file is unchanged then."""
+    """Replace the content of the file with the newest of ``events``.  Raises OSError; then the file is unchanged."""
     lines: list[bytes] = []
     for line in encode(reversed(events)):
         most_bytes -= len(line)
@@ -138,7 +140,7 @@ def rewrite(directory: Path, events: Sequence[Event], *, most_bytes: int) -> Non
 
 
 def size_of(directory: Path) -> int:
-    """Bytes that the file has; 0 where there is none.  Raises OSError."""
+    """Size of the file in bytes; 0 if there is none.  Raises OSError."""
     try:
         return (directory / FILE_NAME).stat().st_size
     except FileNotFoundError:

@@ -1,8 +1,7 @@
-"""What is counted of one check, a thousand times a second.
+"""The counts of one check.  They change with each result, for all checks a thousand times a second.
 
-A frozen status for each result would cost as much as a tenth of the check itself; a plain tuple costs almost nothing.
-So a ledger holds one tuple, replaced whole by each result, and readers make frozen statuses of the tuples that they
-have taken.
+A frozen status for each result would cost a tenth of the check itself; a plain tuple costs almost nothing.  So a ledger
+holds one tuple that each result replaces, and readers convert the tuples to frozen statuses.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ Record = tuple[
     tuple[int, ...],
     float,
 ]
-"""State, last report, failures and errors by reason, durations by bound, and their sum.  Nothing in it ever changes."""
+"""State, last report, failures and errors by reason, durations by bound, and their sum.  Immutable."""
 
 
 class Ledger:
@@ -49,7 +48,7 @@ class Ledger:
         return self.record[1]
 
     def note(self, report: CheckReport, *, rise: int, fall: int) -> bool:
-        """Account for ``report``; whether the check's health is another one now."""
+        """Count ``report``; True if it changes the health of the check."""
         before, _, failures, errors, counts, total = self.record
         duration, result = report.duration_s, report.result
         slot = bisect_left(CHECK_BOUNDS, duration)
@@ -75,12 +74,12 @@ _record = attrgetter("record")
 
 
 def records_of(ledgers: Iterable[Ledger]) -> list[Record]:
-    """The records of ``ledgers``, as one step: no other thread runs while they are taken."""
+    """The records of ``ledgers``, taken atomically: no other thread runs meanwhile."""
     return list(map(_record, ledgers))
 
 
 def status_of(record: Record) -> CheckStatus:
-    """``record`` as readers get it."""
+    """``record`` as the status that readers get."""
     state, last, failures, errors, counts, total = record
     return CheckStatus(
         state=state, last=last, failures=failures, errors=errors, durations=Histogram(CHECK_BOUNDS, counts, total)

@@ -1,11 +1,11 @@
-"""Watches the maintenance directory: a file named after a real server takes it out of service while it is there.
+"""Watches the maintenance directory: while a file named after a real server exists, the server is out of service.
 
-``core.maintenance`` says whom a name means.  The directory is read about each second in a thread of its own; host
-names are found in another one, and only where a file is named after a host.
+``core.maintenance`` decides which server a name means.  The directory is read about once a second in a separate thread.
+Host names are looked up in another thread, and only if a file is named after a host.
 
-While a directory cannot be read any more (deleted, unmounted, not permitted, hanging), the last answer stays in force:
-its loss says nothing about the work on the servers.  A server that returns to service by mistake harms users; one that
-stays out of service is in the log and on the status page.  To return the servers to service, create the directory
+If the directory becomes unreadable (deleted, unmounted, not permitted, hanging), servers in maintenance stay in
+maintenance, because the work on them may go on.  A server that returns to service by mistake harms users; one that
+stays out of service is shown in the log and on the status page.  To return the servers to service, create the directory
 again, empty.  A directory that could never be read takes no server out of service.
 """
 
@@ -30,19 +30,19 @@ from lvs_agent.model.ipvs import IPAddress
 log = get_logger()
 
 LOOK_S = 1.0
-"""Seconds between two looks at the directory."""
+"""Seconds between two reads of the directory."""
 MOST_FILES = 4_096
-"""A directory with more entries than this is not a maintenance directory, and counts as unreadable."""
+"""A directory with more entries is not a maintenance directory, and counts as unreadable."""
 FIRST_NAMES_S = 2.0
-"""How long the start waits for host names, where files are named after hosts."""
+"""Seconds that the start waits for host names, if files are named after hosts."""
 _HANGS_S = 5.0
 
 
 class Maintenance:
-    """Calls ``changed`` on the loop with the servers that are in maintenance, each time that the answer is another.
+    """Calls ``changed`` on the loop with the servers in maintenance, each time that this set changes.
 
-    ``directory`` None: no server is in maintenance.  ``servers``: the real servers there are, with the ports that their
-    checks go to.  ``resolver`` gives the names of an address.  ``look_s``: seconds between two looks at the directory.
+    ``directory`` None: no server is in maintenance.  ``servers``: all real servers, with the ports of their checks.
+    ``resolver`` returns the names of an address.  ``look_s``: seconds between two reads of the directory.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Maintenance:
         self._names = ReverseNames(clock=clock, learned=self._decide, resolver=resolver)
 
     def adopt(self, *, directory: Path | None, servers: Mapping[ServerKey, Collection[int]]) -> None:
-        """Take over a configuration.
+        """Put a configuration in force.
 
-        Where the directory stays the same, what was read of it counts for new servers at once.  Another one is read
-        as soon as ``run`` gets to it; until then the answer stays as it is.
+        If the directory is the same, the names read last count for new servers at once.  ``run`` reads a different
+        directory as soon as it can; until then, the servers in maintenance stay the same.
         """
         moved = directory != self._directory
         self._directory, self._servers = directory, servers
@@ -79,7 +79,7 @@ class Maintenance:
             self._files = frozenset()
         if moved and directory is not None:
             self._thread.close()
-            self._thread = _thread()  # the one before may hang in the old directory
+            self._thread = _thread()  # the old thread may hang in the old directory
             self._complained = False
             self._undecided = True
             self._woken.set()
@@ -89,7 +89,7 @@ class Maintenance:
     async def first(self) -> None:
         """Read the directory for the first time; to be awaited before the first round.
 
-        Names of hosts are waited for where files are named after hosts, but not longer than ``FIRST_NAMES_S``.
+        If files are named after hosts, it waits for host names, but not longer than ``FIRST_NAMES_S``.
         """
         if await self._look():
             with suppress(TimeoutError):
@@ -109,12 +109,12 @@ class Maintenance:
                         await self._woken.wait()
 
     def close(self) -> None:
-        """Let the threads end; do not wait for one that hangs."""
+        """End the threads, without waiting for one that hangs."""
         self._thread.close()
         self._names.close()
 
     async def _look(self) -> bool:
-        """Read the directory and decide; whether host names are needed."""
+        """Read the directory and decide.  True if host names are needed."""
         directory = self._directory
         if directory is None or self._thread.busy:
             return False
@@ -124,7 +124,7 @@ class Maintenance:
             self._complain(directory, problem)
             return False
         if directory != self._directory:
-            return False  # another configuration has come meanwhile, and asks again
+            return False  # a new configuration was adopted meanwhile, and reads again
         self._take(directory, files)
         return has_host_names(files)
 
@@ -149,7 +149,7 @@ class Maintenance:
         self._complained = True
 
     def _decide(self) -> None:
-        """Answer with what is known now."""
+        """Decide with the names that are known now."""
         answer = in_maintenance(self._files, servers=self._servers, names=self._names.known)
         if answer != self._answer:
             self._answer = answer
@@ -163,7 +163,7 @@ async def read_maintenance(
     clock: Clock,
     resolver: Resolver = host_names,
 ) -> frozenset[ServerKey]:
-    """The servers in maintenance as the first round of an agent that starts now takes them."""
+    """The servers in maintenance as an agent that starts now would see them in its first round."""
     found: frozenset[ServerKey] = frozenset()
 
     def note(answer: frozenset[ServerKey]) -> None:
@@ -184,7 +184,7 @@ def _thread() -> SideThread:
 
 
 def _names_in(directory: Path) -> frozenset[str]:
-    """The names of everything in ``directory``.  Raises OSError, also where there is too much."""
+    """The names of all entries in ``directory``.  Raises OSError, also if there are too many."""
     with os.scandir(directory) as entries:
         names = frozenset(entry.name for entry in islice(entries, MOST_FILES + 1))
     if len(names) > MOST_FILES:

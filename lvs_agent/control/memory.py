@@ -1,7 +1,7 @@
-"""What outlives the process: which services are ours, and the last known health of their real servers.
+"""The state file: the services that the agent owns, and the last known health of their real servers.
 
-One small JSON file, replaced as a whole.  A file that cannot be read costs nothing but memory: the services in the
-configuration are ours anyway, and health is found out again.
+It is one small JSON file that is replaced as a whole.  If it cannot be read, the agent starts without it: it owns the
+services of its configuration anyway, and its checks find the health again.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _VERSION = 1
 class Memory:
     """What one process saves for the next.
 
-    ``owned``: services that this agent, or one before it, has configured.  ``servers``: what was last known of
-    the real servers that have been part of them; health UNKNOWN where they were never settled.  ``withdrawn``: those
-    of them whose rows others have deleted and which stay deleted.  ``sorry``: services whose sorry command was last
-    called with ``start``.  ``maintained`` and ``below_quorum``: servers that were in maintenance, and services that had
-    lost their quorum; they are known, so that no event is recorded again.
+    ``owned``: services that this process or an earlier one has configured.  ``servers``: the last known status of
+    their real servers; health UNKNOWN if it was never settled.  ``withdrawn``: real servers whose rows others have
+    deleted and that the agent does not add again.  ``sorry``: services whose sorry command was last called with
+    ``start``.  ``maintained`` and ``below_quorum``: servers that were in maintenance, and services that had lost their
+    quorum, so that the next process does not record these events again.
     """
 
     owned: frozenset[ServiceKey] = frozenset()
@@ -47,7 +47,7 @@ class Memory:
 
 
 def recall(directory: Path) -> Memory:
-    """The memory kept in ``directory``; an empty one, and a line in the log, where there is none to be read."""
+    """The memory in ``directory``.  If it cannot be read, returns an empty one and logs that."""
     path = directory / FILE_NAME
     try:
         return _decode(json.loads(path.read_bytes()))
@@ -58,13 +58,13 @@ def recall(directory: Path) -> Memory:
             "state_file_not_read",
             path=path,
             error=error,
-            consequence="services that only earlier runs had are not changed",
+            consequence="services of earlier runs that are no longer configured stay in the table",
         )
         return Memory()
 
 
 def remember(memory: Memory, directory: Path) -> None:
-    """Replace the memory kept in ``directory``.  Raises OSError where that is not possible; the old one stays then."""
+    """Replace the memory in ``directory``.  Raises OSError; then the old one stays."""
     replace_file(directory / FILE_NAME, [json.dumps(_encode(memory), indent=1).encode()])
 
 
@@ -110,7 +110,7 @@ def _decode(document: dict[str, Any]) -> Memory:
 
 
 class Keeper:
-    """Writes the memory down when it has changed, off the loop, and says once when that fails."""
+    """Writes the memory in a thread when it has changed, and logs once when that fails."""
 
     def __init__(self, *, directory: Path, read: Callable[[], Memory]) -> None:
         self._directory = directory
@@ -122,7 +122,7 @@ class Keeper:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state-file")
 
     def keep(self) -> None:
-        """Write what is known now, unless it is what was written last; what is overtaken meanwhile is left out."""
+        """Write the memory if it has changed since the last write.  Only the newest version is written."""
         memory = self._read()
         with self._lock:
             if memory == self._kept:
@@ -133,7 +133,7 @@ class Keeper:
                 self._thread.submit(self._write, memory)
 
     def _write(self, memory: Memory) -> None:
-        """Write ``memory``, and whatever has come after it."""
+        """Write ``memory``, then a newer version if there is one."""
         latest: Memory | None = memory
         while latest is not None:
             written = self._written(latest)
@@ -157,6 +157,6 @@ class Keeper:
         return True
 
     def close(self) -> None:
-        """Write what is known now, and end."""
+        """Write the memory, and end."""
         self.keep()
         self._thread.shutdown(wait=True)

@@ -1,7 +1,7 @@
-"""Writes monitor files: lines are collected on the loop, and written about each second in a thread of their own.
+"""Writes monitor files: lines are collected on the loop, and written about once a second in a separate thread.
 
-A file is opened for each batch, so that it may be rotated at any time.  A disk that is full, missing or hanging costs
-lines, never a check: what waits is bounded, and the oldest goes first.
+A file is opened for each batch, so that it may be rotated at any time.  A disk that is full, missing or hanging loses
+lines, but never delays a check: the number of waiting lines is limited, and the oldest are dropped first.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ log = get_logger()
 BATCH_S = 1.0
 """Seconds between two batches."""
 MOST_LINES = 20_000
-"""Lines that may wait, of all files together."""
+"""Most lines that may wait, for all files together."""
 _MODE = 0o644
-# Neither a pipe without a reader nor a terminal may hold us up or become ours.
+# A pipe without a reader must not block, and a terminal must not become the controlling terminal.
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class MonitorLine(Protocol):
-    """Makes the line of a monitor file that a report is, without its end; None where it is none."""
+    """Makes the line of a monitor file from a report, without its line end; None if the report has no line."""
 
     def __call__(
         self, report: CheckReport, spec: CheckSpec, *, service: VirtualService, server: RealServer, in_maintenance: bool
@@ -41,9 +41,9 @@ class MonitorLine(Protocol):
 class MonitorFiles:
     """Every method is called on the loop; the counts may be read from any thread.
 
-    ``line`` makes the lines; without it there are none.  ``dropped``: lines lost because too many waited; ``lost``:
-    batches of a file that could not be written.  ``batch_s``: seconds between two batches.  ``most_lines``: how many
-    may wait.
+    ``line`` makes the lines; None writes no lines.  ``dropped``: lines that were lost because too many waited;
+    ``lost``: batches of a file that could not be written.  ``batch_s``: seconds between two batches.  ``most_lines``:
+    most lines that may wait.
     """
 
     def __init__(self, line: MonitorLine | None, *, batch_s: float = BATCH_S, most_lines: int = MOST_LINES) -> None:
@@ -58,7 +58,7 @@ class MonitorFiles:
         self._noted_no_lines = False
 
     def write(self, path: str, line: str) -> None:
-        """Have ``line`` appended to the file at ``path``."""
+        """Append ``line`` to the file at ``path`` with the next batch."""
         if len(self._waiting) == self._waiting.maxlen:
             self._note_drop()
         self._waiting.append((path, line))
@@ -71,7 +71,7 @@ class MonitorFiles:
         users: Iterable[tuple[VirtualService, RealServer]],
         in_maintenance: AbstractSet[ServerKey],
     ) -> None:
-        """Write what ``report`` says of its ``users``, for those whose service has a monitor file."""
+        """Write a line about ``report`` for each of ``users`` whose service has a monitor file."""
         if self._line is None:
             self._note_no_lines()
             return
@@ -84,13 +84,13 @@ class MonitorFiles:
                 self.write(service.monitor_file, line)
 
     async def run(self) -> None:
-        """Write a batch from time to time, until cancelled."""
+        """Write a batch each ``batch_s``, until cancelled."""
         while True:
             await asyncio.sleep(self._batch_s)
             await self._write_waiting()
 
     async def close(self, *, timeout_s: float) -> None:
-        """Write what waits, but wait no longer than ``timeout_s`` for it, and end."""
+        """Write the lines that wait, in ``timeout_s`` seconds at most, and end the thread."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._write_waiting()
@@ -110,7 +110,7 @@ class MonitorFiles:
         self._drops = False
 
     def _write_batch(self) -> Mapping[str, Exception | None]:
-        """Append everything that waits now, file by file; what went wrong with each.  Runs in the thread."""
+        """Append all waiting lines, and return the error (or None) of each file.  Runs in the thread."""
         batch: dict[str, list[str]] = {}
         for _ in range(len(self._waiting)):
             path, line = self._waiting.popleft()
@@ -134,7 +134,7 @@ class MonitorFiles:
 
 
 def _append(path: str, text: str) -> Exception | None:
-    """Append ``text`` to the file at ``path``, which is made where it is not there; what went wrong, if anything."""
+    """Append ``text`` to the file at ``path``, which is created if it does not exist; the error, or None."""
     try:
         descriptor = os.open(path, _FLAGS, _MODE)
         try:

@@ -1,4 +1,4 @@
-"""What is done for real servers and services beside checks and rounds: maintenance, sorry commands, monitor files."""
+"""Work for real servers and services beside checks and rounds: maintenance, sorry commands, monitor files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvs_agent.clock import Clock
+from lvs_agent.commands.command_runner import StartRunner, start_runner
 from lvs_agent.config import AgentSettings
 from lvs_agent.control.maintenance import Maintenance
 from lvs_agent.control.monitor_files import MonitorFiles, MonitorLine
@@ -23,15 +24,17 @@ from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import ServiceKey
 
 FINISH_S = 5.0
-"""How long sorry commands may take altogether when the agent stops."""
+"""Seconds that all sorry commands together may take when the agent stops."""
 CLOSE_S = 1.0
-"""How long the last lines of monitor files may take then."""
+"""Seconds that writing the last lines of monitor files may take when the agent stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookedConfig:
-    """A configuration, ready to be put in force.  ``servers``: those that may be in maintenance, with the ports that
-    their checks go to.  ``monitored``: the checks whose results go into monitor files.
+    """A configuration that is ready to be put in force.
+
+    ``servers``: the servers that may be in maintenance, with the ports of their checks.  ``monitored``: the checks
+    whose results go into monitor files.
     """
 
     maintenance_dir: Path | None
@@ -40,7 +43,7 @@ class HookedConfig:
 
 
 def prepare(intent: Intent, settings: AgentSettings) -> HookedConfig:
-    """What the hooks need of a configuration.  Whatever this raises, nothing has changed yet."""
+    """What the hooks need from a configuration.  It changes nothing, so it may raise anything."""
     return HookedConfig(
         maintenance_dir=settings.maintenance_dir,
         servers=checked_servers(intent),
@@ -57,9 +60,10 @@ def prepare(intent: Intent, settings: AgentSettings) -> HookedConfig:
 class OperatorHooks:
     """Follows the configuration in ``state``; every method is called on the loop.
 
-    ``wake(services)`` tells the reconcile loop whose pools may have changed, ``remember`` that what outlives the
-    process has.  ``monitor_line`` makes the lines of monitor files; without it there are none.
-    ``in_force``: what was adopted last.
+    ``wake(services)`` requests a round for services if their pools may have changed.  ``remember`` is called when the
+    memory has changed.  ``monitor_line`` makes the lines of monitor files; None writes no lines.  ``start_runner``
+    starts the runner of sorry commands; ``command_user``: their user, unless the configuration names one.
+    ``in_force``: the configuration that was adopted last.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class OperatorHooks:
         wake: Callable[[frozenset[ServiceKey]], None],
         remember: Callable[[], None],
         monitor_line: MonitorLine | None = None,
+        start_runner: StartRunner = start_runner,
+        command_user: str | None = None,
     ) -> None:
         self._state = state
         self._reporter = reporter
@@ -85,14 +91,15 @@ class OperatorHooks:
             reporter=reporter,
             started=state.sorry_started,
             changed=self._sorry_commands_called,
-            user=settings.command_user,
+            user=settings.command_user or command_user,
+            start_runner=start_runner,
         )
         self._files = MonitorFiles(monitor_line)
         self._monitored: frozenset[CheckId] = frozenset()
         self.adopt(prepare(state.intent, settings))
 
     def adopt(self, configuration: HookedConfig) -> None:
-        """Put in force what ``prepare`` has made of a configuration; this cannot fail."""
+        """Put in force what ``prepare`` has returned for a configuration; this cannot fail."""
         self.in_force = configuration
         self._maintenance.adopt(directory=configuration.maintenance_dir, servers=configuration.servers)
         self._monitored = configuration.monitored
@@ -103,7 +110,7 @@ class OperatorHooks:
         return self._files.dropped
 
     async def first(self) -> None:
-        """What must be known before the first round."""
+        """Read what must be known before the first round."""
         await self._maintenance.first()
         for key in sorted(self._reported_before - self._state.maintained, key=str):
             service, server = self._names(key)
@@ -117,7 +124,7 @@ class OperatorHooks:
             group.create_task(self._files.run(), name="monitor files")
 
     def take(self, reports: Sequence[CheckReport]) -> None:
-        """Write what ``reports`` say into the monitor files of the services that have one."""
+        """Write ``reports`` to the monitor files of the services that have one."""
         for report in reports:
             if report.check in self._monitored:
                 self._files.take(
@@ -128,7 +135,7 @@ class OperatorHooks:
                 )
 
     def decided(self, pools: Mapping[ServiceKey, Pool]) -> None:
-        """Pass on to the sorry commands what a round has decided."""
+        """Pass the decision of a round on to the sorry commands."""
         if not self._state.writes:
             return
         wanted = {service.service.key: service for service in self._state.intent.services if service.sorry_command}

@@ -1,7 +1,8 @@
 """The reconcile loop: when a round is due, and what its result means for the state.
 
-A round is due each period; each second if /proc shows that the table is not as it was left; and at once, coalesced
-over 10 ms, for the services whose pools may have changed.
+A full round is due each period.  Once a second, a look at /proc shows whether the table differs from the table after
+the last round; then a round is due too.  Services whose pools may have changed get a round at once, coalesced over
+10 ms.
 """
 
 from __future__ import annotations
@@ -41,16 +42,16 @@ class Periods:
 
     @classmethod
     def of(cls, agent: AgentSettings) -> Periods:
-        """The configured ones."""
+        """The configured periods."""
         return cls(reconcile_s=agent.reconcile_interval_s, compare_s=agent.compare_interval_s)
 
 
 class Reconciling:
-    """Runs rounds; the only place from which the table is written.
+    """Runs rounds; the table is written only from here.
 
-    ``requests``: what the other parts have asked for.  ``periods`` may be changed at any time.  ``began_at``: monotonic
-    seconds at which the last round started.  ``first_round`` is set once a round has read the table.  ``decided`` is
-    called with the pools of each round, then ``remember``.
+    ``requests``: the rounds that other parts have requested.  ``periods`` may be changed at any time.  ``began_at``:
+    monotonic seconds at which the last round started.  ``first_round`` is set once a round has read the table.
+    ``decided`` is called with the pools of each round, then ``remember``.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Reconciling:
         self._again = False
 
     async def run(self) -> None:
-        """Make rounds until cancelled.  A round under way is finished first."""
+        """Make rounds until cancelled.  A round in progress is finished first."""
         next_full = self._clock.monotonic()
         while True:
             if self._clock.monotonic() >= next_full:
@@ -95,7 +96,7 @@ class Reconciling:
             await self._requests.wait(seconds=min(self.periods.compare_s, until_full))
 
     async def round(self) -> None:
-        """Make one round for whatever asked for it.
+        """Make one round for all services that were requested.
 
         A round that fails is followed by a full one at the next look at /proc.
         """
@@ -109,7 +110,7 @@ class Reconciling:
         self._note_result(given, result, duration_s=self._clock.monotonic() - began)
 
     async def _table_was_changed(self) -> bool:
-        """Whether /proc shows an owned service differently from how it was left."""
+        """Whether /proc shows an owned service that differs from the table after the last round."""
         left = self._state.reconcile.last_table
         if left is None:
             return True
@@ -137,7 +138,7 @@ class Reconciling:
     # --- what a round means ---------------------------------------------------------------------------------------
 
     def _note_failure(self, error: IpvsError, *, given: RoundInput | None = None) -> None:
-        """The table could not be read.  ``given``: what a round started from; it knows of the quorums all the same."""
+        """Note that the table could not be read.  ``given``: the round's input, which still decides the quorums."""
         conditions = self._state.reconcile.conditions
         self._again = True
         self._events.unread(error)
@@ -166,20 +167,20 @@ class Reconciling:
         return now - self.began_at <= 3 * self.periods.reconcile_s + 10.0
 
     def close(self) -> None:
-        """Give the thread back once its last call has ended."""
+        """End the thread after its last call."""
         self._thread.shutdown(wait=True)
 
     async def remove(self, services: frozenset[ServiceKey]) -> None:
-        """Delete ``services``: the last act of an agent that is to leave them behind no longer."""
+        """Delete ``services`` from the table when the agent stops."""
         self._state.services_removed(services)
         self._requests.wake(services)
         await self.round()
 
 
 def round_input(state: AgentState, *, scope: frozenset[ServiceKey] | None) -> RoundInput:
-    """What a round for ``scope`` (None: all services) starts from, as ``state`` is now.  ``plan`` shows such a round.
+    """The input of a round for ``scope`` (None: all services), from ``state`` now.  ``plan`` shows such a round.
 
-    The first round is always for all services, because what is not in scope must be known from a round before.
+    The first round is always for all services, because services out of scope keep the result of an earlier round.
     """
     return RoundInput(
         intent=state.intent,

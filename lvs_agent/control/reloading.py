@@ -1,6 +1,6 @@
-"""Taking in a new configuration: on demand, and when the file was replaced.
+"""Loads a new configuration: on demand, and when the file was replaced.
 
-A file that cannot be used leaves everything as it is; the state says why until a good one comes.
+If the file cannot be used, nothing changes, and the state shows the errors until a valid file is loaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = get_logger()
 
 LOOK_S = 1.0
 READ_S = 120.0
-"""How long reading a configuration may take: many times what the largest one needs."""
+"""Seconds that reading a configuration may take: many times what the largest one needs."""
 _THREAD = "configuration"
 _MOST_TOLD = 100
 """Problems of one file that are logged one by one."""
@@ -46,12 +46,11 @@ def first_status(config: Config, *, path: Path, clock: Clock) -> ConfigStatus:
 
 
 class Reloading:
-    """Reads ``path`` again with ``load``, in a side thread, and puts what is new in force with ``adopt``, on the loop.
+    """Reads ``path`` again with ``load``, in a side thread, and puts a new configuration in force with ``adopt``.
 
-    ``load`` raises ConfigError, and nothing else, where the file cannot be used.  ``adopt`` changes nothing where it
-    raises anything.
-    ``look_s``: seconds between two looks at the file; ``read_s``: how long reading it may take.  ``watches`` False: it
-    is read again on request only.
+    ``load`` raises only ConfigError, if the file cannot be used.  ``adopt`` is called on the loop, and changes nothing
+    if it raises anything.  ``look_s``: seconds between two looks at the file; ``read_s``: seconds that reading it may
+    take.  ``watches`` False: the file is read again on request only.
     """
 
     def __init__(
@@ -82,12 +81,12 @@ class Reloading:
         self._cause = ""
 
     def request(self, *, cause: str) -> None:
-        """Reload as soon as the loop gets to it; requests that come faster than reloads are one."""
+        """Reload as soon as possible.  Requests that arrive before the reload starts are merged."""
         self._cause = cause
         self._requested.set()
 
     async def run(self) -> None:
-        """Reload on request, and when the file has changed and then stood still between two looks at it."""
+        """Reload on request, and when the file has changed and is then unchanged for two looks in a row."""
         last = self._read
         while True:
             if not await self._request_within(self._look_s):
@@ -107,7 +106,7 @@ class Reloading:
             return False
 
     async def reload(self, *, cause: str) -> bool:
-        """Read the file now.  False where it could not be used, and the old configuration stays in force."""
+        """Read the file now.  False if it could not be used; then the old configuration stays in force."""
         self._read = stamp_of(self._path)
         try:
             config = await self._loaded()
@@ -123,19 +122,20 @@ class Reloading:
         return True
 
     async def _loaded(self) -> Config:
-        """The configuration in the file.  Raises ConfigError, also where reading it takes too long: the file may be a
-        pipe, or on a disk that hangs.
+        """The configuration in the file.
+
+        Raises ConfigError, also if reading takes too long: the file may be a pipe, or on a disk that hangs.
         """
         try:
             return await self._thread.call(partial(self._load, self._path), limit_s=self._read_s)
         except TimeoutError:
             self._thread.close()
-            self._thread = SideThread(name=_THREAD)  # the one before is not free until it has read the file
+            self._thread = SideThread(name=_THREAD)  # the old thread is busy until it has read the file
             text = f"could not be read within {self._read_s:g} s; it must be a file on a disk that answers"
             raise ConfigError([Problem(str(self._path), text)]) from None
 
     def _accept(self, config: Config) -> bool:
-        """Put ``config`` in force; whether it says anything new.  Raises ConfigError, and nothing has changed then."""
+        """Put ``config`` in force; True if it says anything new.  Raises ConfigError; then nothing has changed."""
         before = self._state.config
         status = replace(
             first_status(config, path=self._path, clock=self._clock),
@@ -157,7 +157,7 @@ class Reloading:
             log.error("configuration_problem", place=problem.path or None, problem=problem.text)
         self._reporter.report(
             EventKind.CONFIGURATION_REFUSED,
-            log_only={"path": self._path, "consequence": "the old one stays in force"},
+            log_only={"path": self._path, "consequence": "the old configuration stays in force"},
             cause=cause,
             problems=len(error.problems),
             problem=str(error.problems[0]) if error.problems else None,

@@ -1,7 +1,7 @@
-"""Keeps what happens over and over from filling the journal: a program that fights for the table, a server that flaps.
+"""Keeps repeated events from filling the journal: another program that changes the table, a server that flaps.
 
-Of one kind about one subject, ``BURST`` events in ``WINDOW_S`` seconds count each for itself.  Those that follow are
-held back until the window ends; the last of them stands for all then.
+The first ``BURST`` events of one kind about one subject in ``WINDOW_S`` seconds are recorded.  Further ones are held
+back until the window ends; then only the last of them is recorded, with their number.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lvs_agent.model.event import EventKind, Fact
 BURST = 20
 WINDOW_S = 600.0
 AT_ONCE = 500
-"""How many may be released at one time: the loop has other things to do."""
+"""Most events that are released at one time, so that the loop is not blocked."""
 
 Subject = tuple[EventKind, str, str]
 """A kind, a virtual service and a real server."""
@@ -22,7 +22,7 @@ Subject = tuple[EventKind, str, str]
 
 @dataclass(slots=True)
 class Held:
-    """The last event that was held back of a subject, and how many it stands for."""
+    """The last event of a subject that was held back, and the number of events that it stands for."""
 
     subject: Subject
     at: float
@@ -31,7 +31,7 @@ class Held:
 
 
 class Repeats:
-    """``now`` is monotonic seconds, the first of them that of the start."""
+    """Decides which events are recorded at once.  ``now`` is monotonic seconds, at first the time of the start."""
 
     def __init__(self, *, now: float) -> None:
         self._began = now
@@ -40,7 +40,7 @@ class Repeats:
         self._due: list[Held] = []
 
     def admits(self, subject: Subject, *, at: float, facts: Mapping[str, Fact]) -> bool:
-        """Whether an event counts for itself; it is held back where it does not."""
+        """Whether an event is recorded at once; otherwise it is held back."""
         count = self._counts[subject] = self._counts.get(subject, 0) + 1
         if count <= BURST:
             return True
@@ -51,7 +51,7 @@ class Repeats:
         return False
 
     def release(self, *, now: float) -> list[Held]:
-        """What has been held back long enough, the oldest first; the rest of a great many comes with the next call."""
+        """Events whose window has ended, oldest first, ``AT_ONCE`` at most; the next call returns further ones."""
         if now - self._began >= WINDOW_S:
             self._began = now
             self._counts.clear()
@@ -60,7 +60,7 @@ class Repeats:
         return released
 
     def release_all(self) -> list[Held]:
-        """Everything that is held back still."""
+        """All events that are still held back."""
         self._end_window()
         released, self._due = self._due, []
         return released

@@ -1,4 +1,4 @@
-"""Reports what happened, once: one call writes the line in the log and the event in the journal, in the same words."""
+"""Reports events: one call writes the line in the log and the event in the journal, with the same words."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lvs_agent.model.event import EventKind, Fact
 log = get_logger()
 
 ReportedFact = Fact | Enum | PurePath | BaseException | None
-"""A fact as the caller has it."""
+"""A fact as the caller passes it."""
 
 Subject = tuple[str, str]
-"""Names of a virtual service and of a real server; empty where the event is about none."""
+"""Names of a virtual service and of a real server; empty if the event is not about one."""
 
 _WARNINGS = frozenset(
     {
@@ -66,8 +66,8 @@ class Reporter:
     ) -> None:
         """Report an event about a service, a server of it, or neither.
 
-        ``failed`` makes an error of what usually is none; ``log_only`` is context that the journal does not keep;
-        ``news`` False writes the line only: the event is in the journal of an earlier process.  ``at``: see
+        ``failed`` logs with the level error; ``log_only`` is context that the journal does not keep; ``news`` False
+        writes only the line, because the event is already in the journal of an earlier process.  ``at``: see
         ``Journal.record``.  Facts that are None are left out.
         """
         subject = {"virtual_service": virtual_service, "real_server": real_server}
@@ -78,13 +78,13 @@ class Reporter:
             self.record(kind, [(virtual_service, real_server)], at=at, **facts)
 
     def log(self, kind: EventKind, /, *, failed: bool = False, **facts: object) -> None:
-        """Write the line alone."""
+        """Write only the line in the log."""
         log.log(logging.ERROR if failed else level_of(kind), kind.value, **facts)
 
     def record(
         self, kind: EventKind, subjects: Iterable[Subject], /, *, at: float | None = None, **facts: ReportedFact
     ) -> None:
-        """Note the event alone, once for each of ``subjects``."""
+        """Record only the event in the journal, once for each of ``subjects``."""
         kept = {name: _fact(fact) for name, fact in facts.items()}
         for service, server in subjects:
             self._journal.record(kind, virtual_service=service, real_server=server, at=at, **kept)

@@ -1,7 +1,7 @@
-"""Host names of addresses, found by reverse look-ups in a thread of their own and remembered.
+"""Host names of addresses, from reverse look-ups in a separate thread, and kept.
 
-A name that was found stays until another is found: if the resolver fails, or the name is deleted, a server that is
-known by it stays known by it.
+A name is kept until a look-up finds another one: a server keeps its name if the resolver fails or the name is
+deleted.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from lvs_agent.model.ipvs import IPAddress
 log = get_logger()
 
 FOUND_S = 600.0
-"""How long a name counts before it is looked up again."""
+"""Seconds until a name is looked up again."""
 MISSED_S = 60.0
-"""How long it takes until an address without a name is looked up again."""
+"""Seconds until an address without a name is looked up again."""
 LOOK_UP_S = 5.0
-"""How long one look-up may take; the resolver's own limits (resolv.conf) may let it take longer."""
+"""Seconds that one look-up may take; the resolver's own limits (resolv.conf) may allow more."""
 
 Resolver = Callable[[IPAddress], Collection[str]]
-"""Names of an address; blocks, and raises OSError where there are none."""
+"""Returns the names of an address; blocks, and raises OSError if there are none."""
 
 
 def host_names(address: IPAddress) -> Collection[str]:
-    """The name that the system's resolver has for ``address``, and its aliases.  Raises OSError where it has none."""
+    """The name that the system's resolver has for ``address``, and its aliases.  Raises OSError if it has none."""
     name, aliases, _ = socket.gethostbyaddr(str(address))
     return frozenset({name, *aliases})
 
 
 class ReverseNames:
-    """Looks up one address after the other; ``known`` is what has been found so far.
+    """Looks up one address after the other; ``known`` has the names found so far.
 
-    ``learned`` is called on the loop when a name was found that was not known.
+    ``learned`` is called on the loop when a look-up has found a new name.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ReverseNames:
         return self._known
 
     def want(self, addresses: Collection[IPAddress]) -> None:
-        """Let ``run`` look up those of ``addresses`` whose time has come."""
+        """Let ``run`` look up those of ``addresses`` that are due."""
         self._wanted = addresses
         self._asked.set()
 
@@ -81,7 +81,7 @@ class ReverseNames:
             await self.look_up(self._wanted)
 
     async def look_up(self, addresses: Collection[IPAddress]) -> None:
-        """Look up those of ``addresses`` whose time has come."""
+        """Look up those of ``addresses`` that are due."""
         if addresses is self._settled and self._clock.monotonic() < self._next_due:
             return
         for address in addresses:
@@ -91,7 +91,7 @@ class ReverseNames:
         self._next_due = min((self._due[address] for address in addresses), default=math.inf)
 
     def close(self) -> None:
-        """Look up no more; a look-up that hangs is left alone."""
+        """Stop looking up names, without waiting for a look-up that hangs."""
         self._thread.close()
 
     async def _look_up(self, address: IPAddress) -> None:
@@ -102,7 +102,7 @@ class ReverseNames:
             self._learned()
 
     async def _resolved(self, address: IPAddress) -> Collection[str]:
-        """The names of ``address``; none where there are none, or the resolver fails or takes too long."""
+        """The names of ``address``; empty if there are none, or if the resolver fails or takes too long."""
         try:
             return await self._thread.call(partial(self._resolver, address), limit_s=self._look_up_s)
         except TimeoutError:

@@ -14,20 +14,20 @@ from lvs_agent.core.health import Health
 from lvs_agent.core.pool import Pool
 from lvs_agent.core.reconcile import Drift, DriftKind, find_drift, plan
 from lvs_agent.core.snapshot import ServerKey
-from lvs_agent.errors import IpvsError
+from lvs_agent.errors import IpvsError, NotOwned
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.model.intent import Intent
-from lvs_agent.model.ipvs import Operation, ServiceKey, Table, service_of
+from lvs_agent.model.ipvs import Operation, ServiceKey, Table, operation_name, service_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundInput:
     """Everything that a round starts from.
 
-    ``scope`` None means every service; ``history`` is what was done with real servers before, ``shares`` the
-    percent of their weights that they are to have; ``last_table`` is the table as
-    the last round left it; ``writes`` False plans and applies nothing; ``all_checked`` False says that a check has not
-    run yet, so that right is not yet for good.
+    ``scope`` None means every service.  ``history`` is what was done with real servers before; ``shares`` is the
+    percent of its weight that each real server gets.  ``last_table`` is the table after the last round.  ``writes``
+    False plans and applies nothing.  ``all_checked`` False: a check has not run yet, so the agent is not yet ready even
+    if the table is in sync.
     """
 
     intent: Intent
@@ -43,7 +43,7 @@ class RoundInput:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One operation that was tried; ``error`` None means that the kernel took it."""
+    """One operation that was tried; ``error`` None means that the kernel accepted it."""
 
     operation: Operation
     error: IpvsError | None = None
@@ -53,10 +53,10 @@ class Applied:
 class RoundResult:
     """What a round found and did.
 
-    ``last_table`` is the table read back, or None if it could not be read after something had been applied
-    (``unread`` says why); ``desired`` the desired table, as far as it is in scope; ``pending`` the operations that are
-    still needed; ``drift`` what others have changed since the round before, ``repaired`` how many of those rows were
-    repaired; ``wrong`` how the owned services in scope differ from the desired table.
+    ``last_table`` is the table read back, or None if it could not be read after something was applied (``unread`` has
+    the error).  ``desired`` is the desired table in scope.  ``pending`` are the operations that are still needed.
+    ``drift`` is what others have changed since the last round, ``repaired`` the number of those rows that were
+    repaired.  ``wrong`` is how the owned services in scope differ from the desired table.
     """
 
     last_table: Table | None
@@ -77,14 +77,14 @@ class RoundResult:
 
 
 def perform(backend: IpvsBackend, given: RoundInput) -> RoundResult:
-    """Make one round.  Raises IpvsError where the table cannot be read; nothing has been applied then."""
+    """Make one round.  Raises IpvsError if the table cannot be read; then nothing was applied."""
     concerned = given.owned if given.scope is None else given.owned & given.scope
     before = given.last_table or Table()
     observed = backend.read_table(given.scope)
     drift = find_drift(last_table=before, observed=observed, owned=concerned)
     decision = _decide(given, observed, drift)
     operations = plan(desired=decision.desired, observed=observed, owned=concerned)
-    applied = _apply(backend, operations) if given.writes else ()
+    applied = _apply(backend, operations, owned=given.owned) if given.writes else ()
     try:
         left = _read_back(backend, observed, applied)
     except IpvsError as error:
@@ -119,10 +119,13 @@ def _decide(given: RoundInput, observed: Table, drift: tuple[Drift, ...]) -> Dec
     )
 
 
-def _apply(backend: IpvsBackend, operations: tuple[Operation, ...]) -> tuple[Applied, ...]:
-    """Apply in order; once an operation is refused, the rest of its service waits for the next round.
+def _apply(
+    backend: IpvsBackend, operations: tuple[Operation, ...], *, owned: AbstractSet[ServiceKey]
+) -> tuple[Applied, ...]:
+    """Apply ``operations`` in order.  If one is refused, the others of its service wait for the next round.
 
-    So a service never loses its last destination because the one to replace it could not be added.
+    So a service never loses its last destination when its replacement could not be added.  Everything that the agent
+    writes goes through here, so here, whatever was planned, nothing reaches a service that is not ``owned``.
     """
     done: list[Applied] = []
     stopped: set[ServiceKey] = set()
@@ -130,6 +133,8 @@ def _apply(backend: IpvsBackend, operations: tuple[Operation, ...]) -> tuple[App
         if service_of(operation) in stopped:
             continue
         try:
+            if service_of(operation) not in owned:
+                raise NotOwned(f"{operation_name(operation)} {service_of(operation)}")
             backend.apply(operation)
         except IpvsError as error:
             stopped.add(service_of(operation))
@@ -147,6 +152,6 @@ def _read_back(backend: IpvsBackend, observed: Table, applied: tuple[Applied, ..
 
 
 def replace_services(table: Table, fresh: Table, services: AbstractSet[ServiceKey]) -> Table:
-    """``table`` with what ``fresh`` has (or has not) of ``services``."""
+    """``table``, but with ``services`` as they are (or are missing) in ``fresh``."""
     kept = {key: entry for key, entry in table.entries.items() if key not in services}
     return Table(kept | {key: entry for key, entry in fresh.entries.items() if key in services})

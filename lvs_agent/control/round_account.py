@@ -1,4 +1,4 @@
-"""What a round means for the status of the reconcile loop and the conditions of the services.  Pure."""
+"""The status of the reconcile loop and the conditions of the services after a round.  Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Kind = TypeVar("_Kind", bound=Hashable)
 def account_round(
     status: ReconcileStatus, given: RoundInput, result: RoundResult, *, duration_s: float, now: float
 ) -> ReconcileStatus:
-    """The status of the reconcile loop after a round; what the round did not look at stays as it was."""
+    """The status of the reconcile loop after a round; services out of scope keep their status."""
     merged = replace(
         _merge(status, given.scope, result),
         conditions=new_conditions(status.conditions, given, pools=result.pools, table=result.last_table),
@@ -51,7 +51,7 @@ def new_conditions(
     pools: Mapping[ServiceKey, Pool] = MappingProxyType({}),
     table: Table | None = None,
 ) -> Mapping[ServiceKey, ServiceCondition]:
-    """The conditions of the services after a round; without a table, after one that could not read it."""
+    """The conditions of the services after a round; without a table if the round could not read it."""
     return conditions_after(
         before,
         given.intent,

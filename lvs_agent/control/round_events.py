@@ -1,4 +1,4 @@
-"""Reports what rounds have found and done: a line in the log and an event in the journal, with the same words."""
+"""Reports what rounds found and did: a line in the log and an event in the journal, with the same words."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ class RoundEvents:
         self._unread: tuple[str, float] | None = None
 
     def unread(self, error: IpvsError) -> None:
-        """A round, or a look between two, could not read the table: reported again only if the error is another."""
+        """Report that a round, or a look between two rounds, could not read the table; again only for a new error."""
         before = self._unread
         self._unread = (str(error), self._clock.monotonic() if before is None else before[1])
         if before is None or before[0] != str(error):
             self._reporter.report(
                 EventKind.TABLE_NOT_READ,
-                log_only={"consequence": "the table stays as it is; tried again each period"},
+                log_only={"consequence": "the table stays as it is; the agent tries again at each round"},
                 error=error,
             )
 
     def report(
         self, given: RoundInput, result: RoundResult, *, conditions: Mapping[ServiceKey, ServiceCondition]
     ) -> None:
-        """A round has read the table: report what others have changed, what was done, and the new ``conditions``."""
+        """Report a round that has read the table: drift, applied operations, and the new ``conditions``."""
         self._read_again()
         self._drift(result)
         self._operations(given, result)
@@ -100,7 +100,7 @@ class RoundEvents:
         *,
         moved: AbstractSet[ServerKey] = frozenset(),
     ) -> None:
-        """Report which services have lost their quorum or fail over to their sorry server, and the reverse.
+        """Report services that lost or regained their quorum, or failed over to their sorry server or back.
 
         ``moved``: the destinations that the round has added or deleted.
         """

@@ -1,4 +1,4 @@
-"""Requests for a round: made by the parts that change the desired table, and taken by the reconcile loop."""
+"""Requests for a round: from the parts that change the desired table to the reconcile loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lvs_agent.model.ipvs import ServiceKey
 
 
 class RoundRequests:
-    """For one event loop; every method is called on it."""
+    """The open requests.  Every method is called on one event loop."""
 
     def __init__(self) -> None:
         self._scope: frozenset[ServiceKey] | None = frozenset()
@@ -16,16 +16,16 @@ class RoundRequests:
 
     @property
     def waiting(self) -> bool:
-        """Whether a round was asked for since ``take`` was called last."""
+        """Whether a round was requested since the last ``take``."""
         return self._made.is_set()
 
     def wake(self, services: frozenset[ServiceKey] | None = None) -> None:
-        """Ask for a round for ``services`` (None: for all) as soon as possible."""
+        """Request a round for ``services`` (None: all) as soon as possible."""
         self._scope = None if services is None or self._scope is None else self._scope | services
         self._made.set()
 
     def take(self) -> frozenset[ServiceKey] | None:
-        """The services that a round was asked for since the last call; None for all."""
+        """The services for which a round was requested since the last call; None for all."""
         scope, self._scope = self._scope, frozenset()
         self._made.clear()
         return scope

@@ -1,6 +1,6 @@
 """One thread beside the loop, for calls that may hang: a disk, a directory on a network, a resolver.
 
-Unlike the threads of an executor, nothing waits for it: a call that never returns holds up neither the loop nor the end
+Unlike the threads of an executor, nothing waits for it: a call that never returns blocks neither the loop nor the end
 of the process.
 """
 
@@ -33,7 +33,7 @@ class _Call(Generic[_Result]):
 
 
 class SideThread:
-    """Runs one call at a time.  No thread before the first one.  For one event loop."""
+    """Runs one call at a time, for one event loop.  The first call starts the thread."""
 
     def __init__(self, *, name: str) -> None:
         self._name = name
@@ -43,14 +43,14 @@ class SideThread:
 
     @property
     def busy(self) -> bool:
-        """Whether a call has not ended yet, even if no caller awaits it any more."""
+        """Whether a call is still running, even if no caller awaits it any more."""
         return self._last is not None and not self._last.done()
 
     async def call(self, work: Callable[[], _Result], *, limit_s: float | None = None) -> _Result:
         """Wait until the thread is free, then for the result of ``work`` (or what it raises).
 
-        Raises TimeoutError where it takes longer than ``limit_s``.  The thread is not free before it has ended then,
-        and likewise where the caller is cancelled.
+        Raises TimeoutError if ``work`` takes longer than ``limit_s``.  Then, or if the caller is cancelled, the thread
+        is busy until ``work`` has ended.
         """
         while self._last is not None and not self._last.done():
             await asyncio.wait({self._last})
@@ -62,7 +62,7 @@ class SideThread:
         return result.result()
 
     def close(self) -> None:
-        """Let the thread end after the calls that it has; do not wait for it."""
+        """End the thread after its open calls, without waiting for it."""
         self._calls.put(None)
 
     def _begin(self, work: Callable[[], _Result]) -> Future[_Result]:

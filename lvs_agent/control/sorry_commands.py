@@ -1,8 +1,8 @@
 """Runs sorry commands: ``start`` when the last real server of a service fails, ``stop`` when the first one recovers.
 
-The calls of one service follow one another and never overlap; a request that was replaced while a call ran is left out.
-A call is an attempt: one that fails is logged and counted, and the next one is made at the next change of the service.
-Nothing waits for a command, and commands have a runner of their own, so that checks do not wait for its places.
+Calls for one service never overlap; a request that is replaced while a call runs is left out.  A call that fails is
+logged and counted, but not retried: the next call is made when the service fails or recovers the next time.  Nothing
+waits for a command, and sorry commands have a separate runner, so that they take no places from checks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,17 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from lvs_agent.clock import Clock
-from lvs_agent.commands.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, CommandRunner, Ended, RunnerLost
+from lvs_agent.commands.command_runner import (
+    ENVIRONMENT,
+    OUTPUT_LIMIT,
+    Command,
+    CommandRunner,
+    Ended,
+    RunnerLost,
+    StartRunner,
+    start_runner,
+)
+from lvs_agent.commands.privileges import OF_A_SERVICE
 from lvs_agent.control.reporting import Reporter
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome, call_arguments
 from lvs_agent.log import get_logger
@@ -24,15 +34,15 @@ from lvs_agent.model.ipvs import ServiceKey
 log = get_logger()
 
 CONCURRENCY = 8
-"""Commands that run at once; those of further services wait, and their time limit starts when they run."""
+"""Most commands that run at the same time; others wait, and their time limit starts when they start."""
 
 SorryCounts = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
-"""How many calls were made, by service, action and outcome."""
+"""Number of calls, by service, action and outcome."""
 
 
 @dataclass(slots=True)
 class _Lane:
-    """The requested state of one service's command, and the task that makes its calls while there are any."""
+    """The requested state of one service's command, and the task that makes its calls, if there are any."""
 
     service: ServiceKey
     name: str
@@ -55,8 +65,8 @@ class SorryCommands:
     """Every method is called on the loop; the properties may be read from any thread.
 
     ``started``: the services whose last call was ``start``, by this process or an earlier one.  ``changed`` is called
-    when that has changed, before the call is made, and when a call has ended.  ``user``: the user for commands
-    that name none; None as in ``CommandRunner``.
+    when this set has changed, before the call is made, and when a call has ended.  ``user``: the user for commands
+    without a user of their own; None as in ``CommandRunner``.
     """
 
     def __init__(
@@ -68,19 +78,20 @@ class SorryCommands:
         changed: Callable[[], None],
         user: str | None = None,
         concurrency: int = CONCURRENCY,
+        start_runner: StartRunner = start_runner,
     ) -> None:
         self._clock = clock
         self._reporter = reporter
         self._started = frozenset(started)
         self._changed = changed
-        self._runner = CommandRunner(concurrency=concurrency, user=user)
+        self._runner = CommandRunner(concurrency=concurrency, user=user, start=start_runner)
         self._lanes: dict[ServiceKey, _Lane] = {}
         self._counts: Counter[tuple[ServiceKey, SorryAction, SorryOutcome]] = Counter()
         self._finishing = False
 
     @property
     def started(self) -> frozenset[ServiceKey]:
-        """The services whose last call was ``start``, whatever came of it."""
+        """The services whose last call was ``start``, whatever its outcome."""
         return self._started
 
     @property
@@ -89,7 +100,7 @@ class SorryCommands:
         return dict(self._counts)
 
     def want(self, service: ServiceKey, *, name: str, command: SorryCommand, active: bool) -> None:
-        """Have the last call of ``service`` be ``start`` (``active``) or ``stop``, with ``command`` as it is now."""
+        """Request ``start`` (``active``) or ``stop`` with ``command``, unless that was the last call of ``service``."""
         if self._finishing:
             return
         lane = self._lanes.setdefault(service, _Lane(service, name, command))
@@ -97,7 +108,7 @@ class SorryCommands:
         self._serve(lane)
 
     def retain(self, services: Collection[ServiceKey]) -> None:
-        """No service but ``services`` has a sorry command now: stop what was started for others, as it was started."""
+        """Call ``stop`` for services that are started and not in ``services``, with the command that started them."""
         if self._finishing:
             return
         for service in (self._started | self._lanes.keys()) - set(services):
@@ -110,9 +121,9 @@ class SorryCommands:
                 self._serve(lane)
 
     async def finish(self, services: Collection[ServiceKey], *, timeout_s: float) -> None:
-        """Stop what was started for ``services``, let other calls end, and no more is done then.
+        """Call ``stop`` for those of ``services`` that are started, wait for other calls, and end.
 
-        What has not ended after ``timeout_s`` altogether is killed.
+        Calls that have not ended after ``timeout_s`` seconds in all are killed.
         """
         self._finishing = True
         for lane in list(self._lanes.values()):
@@ -135,7 +146,7 @@ class SorryCommands:
             await self._runner.close()
 
     def _serve(self, lane: _Lane) -> None:
-        """See that the calls of ``lane`` are made, unless they are being made."""
+        """Start the task that makes the calls of ``lane``, unless it runs."""
         if lane.task is not None:
             return
         if lane.active is not (lane.service in self._started):
@@ -159,7 +170,7 @@ class SorryCommands:
         self._changed()
 
     async def _call(self, lane: _Lane, action: SorryAction) -> None:
-        """Make one call, count and report it."""
+        """Make one call, then count and report it."""
         began = self._clock.monotonic()
         result = await self._run(lane.command, call_arguments(lane.service, action))
         self._counts[lane.service, action, result.outcome] += 1
@@ -179,7 +190,7 @@ class SorryCommands:
         )
 
     async def _run(self, command: SorryCommand, arguments: tuple[str, ...]) -> _Result:
-        """Run the program to its end, or kill it and its whole group at its time limit."""
+        """Run the program to its end; at its time limit, kill it with its process group."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as limit:
@@ -189,6 +200,8 @@ class SorryCommands:
                         environment=ENVIRONMENT,
                         user=command.user,
                         output_limit=OUTPUT_LIMIT,
+                        leaves=True,
+                        limits=OF_A_SERVICE,
                     ),
                     started=lambda _: limit.reschedule(loop.time() + command.timeout_s),
                 )
@@ -205,8 +218,8 @@ def _warn_unknown(service: ServiceKey) -> None:
     log.warning(
         "sorry_command_unknown",
         virtual_service=service,
-        consequence="an earlier process has started it, and its configuration is no longer known",
-        remedy="run the command with stop yourself",
+        consequence="it is not called with stop: an earlier run called it with start, and it is no longer configured",
+        remedy="run the command with the argument stop",
     )
 
 

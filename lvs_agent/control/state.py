@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-- What is known is changed by the methods below "what has happened" and by nothing else, on the loop's thread only.
-- Each of them is one change: a reader sees all of it or nothing (``changes``).
+- Only the methods below "what has happened" change the state, and only in the thread of the loop.
+- Each of these methods is one change: a reader sees all of it or nothing (``changes``).
 - What readers see is one frozen ``Facts``, replaced whole.  Only two things in it are replaced piece by piece, because
   they are large: the records of the checks, and the statuses of the real servers.
 """
@@ -40,7 +40,7 @@ from lvs_agent.model.ipvs import ServiceKey
 
 
 class AgentState:
-    """What is configured, what the checks say, what the last round did."""
+    """The configuration, the results of the checks, and the last round."""
 
     def __init__(self, *, clock: Clock, writes: bool, intent: Intent, config: ConfigStatus, memory: Memory) -> None:
         self.writes = writes
@@ -65,7 +65,7 @@ class AgentState:
     # --- what has happened ----------------------------------------------------------------------------------------
 
     def checks_reported(self, reports: Iterable[CheckReport]) -> list[Noted]:
-        """Account for ``reports``; what is worth a look of them.  Reports of unknown checks are left out."""
+        """Note ``reports``, and return those that changed something.  Reports of unknown checks are ignored."""
         noted: list[Noted] = []
         first = 0
         with self._changes:
@@ -73,7 +73,7 @@ class AgentState:
             for report in reports:
                 spec = specs.get(report.check)
                 if spec is None:
-                    continue  # a probe that ended while its check was leaving the configuration
+                    continue  # a probe that ended after its check was removed from the configuration
                 ledger = checks[report.check]
                 before = ledger.last
                 turned = ledger.note(report, rise=spec.rise, fall=spec.fall)
@@ -86,7 +86,7 @@ class AgentState:
         return noted
 
     def round_failed(self, error: str, *, conditions: Mapping[ServiceKey, ServiceCondition]) -> None:
-        """The table could not be read; nothing was written.  ``conditions`` are those of the services now."""
+        """The table could not be read; nothing was written.  ``conditions``: the conditions of the services now."""
         status = self._facts.reconcile
         failed = replace(status, errors=status.errors + 1, last_error=error, conditions=conditions)
         with self._changes:
@@ -100,11 +100,11 @@ class AgentState:
         withdrawn: frozenset[ServerKey],
         deleted: AbstractSet[ServiceKey],
     ) -> None:
-        """A round has left the table as ``reconcile`` says.
+        """A round has ended with the status ``reconcile``.
 
-        ``decided``: the real servers that it was about; ``withdrawn``: those whose rows stay deleted, because
-        others have deleted them; ``deleted``: services that the table has no more, which are no longer ours unless they
-        are configured again.
+        ``decided``: the real servers in its scope; ``withdrawn``: real servers whose rows others have deleted and that
+        the agent does not add again; ``deleted``: services that were deleted from the table, which the agent no longer
+        owns unless they are configured.
         """
         with self._changes:
             owned = self._facts.owned - (deleted - self._facts.intent.names.keys()) if deleted else self._facts.owned
@@ -124,18 +124,18 @@ class AgentState:
             self._facts = replace(self._facts, sorry_calls=calls)
 
     def configuration_adopted(self, adoption: Adoption) -> None:
-        """Put in force what ``prepare`` has made since the last change; this cannot fail."""
+        """Put ``adoption`` in force, which ``prepare`` has made since the last change; this cannot fail."""
         with self._changes:
             self._facts, self._names = adoption.facts, adoption.names
             self._users, self._with_shares = adoption.users, adoption.with_shares
 
     def configuration_confirmed(self, config: ConfigStatus) -> None:
-        """A file was read that means what is in force already."""
+        """A file was read that means the same as the configuration in force."""
         with self._changes:
             self._facts = replace(self._facts, config=config)
 
     def configuration_refused(self, problems: Iterable[str]) -> None:
-        """A file was read that cannot be used; what is in force stays."""
+        """A file was read that cannot be used; the configuration in force stays."""
         config = self._facts.config
         refused = replace(
             config,
@@ -153,7 +153,7 @@ class AgentState:
         with self._changes:
             self._facts = replace(self._facts, intent=replace(intent, services=kept))
 
-    # --- what the loop asks ---------------------------------------------------------------------------------------
+    # --- what the loop reads --------------------------------------------------------------------------------------
 
     @property
     def intent(self) -> Intent:
@@ -165,7 +165,7 @@ class AgentState:
 
     @property
     def in_force(self) -> Adoption:
-        """The configuration that is in force, with all that is known now: what brings it back."""
+        """The configuration in force, to put it in force again if a new one fails."""
         return Adoption(facts=self._facts, names=self._names, users=self._users, with_shares=self._with_shares)
 
     @property
@@ -182,7 +182,7 @@ class AgentState:
 
     @property
     def owned(self) -> frozenset[ServiceKey]:
-        """The services that are ours: named by the configuration, or by one before it and still in the table."""
+        """The services that the agent owns: configured now, or configured earlier and still in the table."""
         return self._facts.owned
 
     @property
@@ -202,20 +202,20 @@ class AgentState:
 
     @property
     def withdrawn(self) -> frozenset[ServerKey]:
-        """The real servers whose rows stay deleted, because others have deleted them."""
+        """The real servers whose rows others have deleted and that the agent does not add again."""
         return self._withdrawn
 
     def name_of(self, service: ServiceKey) -> str:
-        """How ``service`` is called, or was where it is ours still."""
+        """The name of ``service``, or its last name if it is no longer configured but still owned."""
         return self._names.get(service) or str(service)
 
     @property
     def names(self) -> Mapping[ServiceKey, str]:
-        """How each service that is ours is called, or was."""
+        """The name of each owned service, or its last name."""
         return self._names
 
     def users_of(self, check: CheckId) -> Sequence[tuple[VirtualService, RealServer]]:
-        """The real servers that ``check`` is about."""
+        """The real servers that use ``check``."""
         return self._users[check]
 
     def history(self) -> History:
@@ -223,14 +223,14 @@ class AgentState:
         return History(seen=frozenset(self._seen), maintained=self._facts.maintained, withdrawn=self._withdrawn)
 
     def shares(self) -> dict[ServerKey, int]:
-        """Percent of its weight that each real server is to have whose checks say something about that."""
+        """Percent of its weight for each real server whose checks determine one."""
         checks = self._facts.checks
         return {
             key: share for key, server in self._with_shares.items() if (share := share_of(server, checks)) is not None
         }
 
     def memory(self) -> Memory:
-        """What is to outlive the process: of servers not settled yet, what an earlier process knew."""
+        """The memory for the next process; for servers without known health, what an earlier process knew."""
         servers = self._facts.servers
         return Memory(
             owned=self._facts.owned,
@@ -248,11 +248,11 @@ class AgentState:
         )
 
     def prepare(self, intent: Intent, config: ConfigStatus) -> Adoption:
-        """Make ``intent`` ready to be put in force.  Nothing has changed yet, whatever this raises."""
+        """Make ``intent`` ready to be put in force.  It changes nothing, so it may raise anything."""
         return adoption_of(intent, config, before=self._facts, names=self._names, at=self._clock.now())
 
     def _turns_of(self, report: CheckReport) -> Iterable[ServerTurn]:
-        """Carry a check's new health to its real servers, inside a change."""
+        """Update the real servers of a check after a change of its health.  Call it inside a change."""
         facts = self._facts
         for service, server in self._users[report.check]:
             key = (service.service.key, server.key)
@@ -265,7 +265,7 @@ class AgentState:
                 service, server, before.health, health, remembered is None or remembered.health is not health
             )
 
-    # --- what readers get, in any thread --------------------------------------------------------------------------
+    # --- what readers read, in any thread -------------------------------------------------------------------------
 
     def vitals(self, *, last_turn_age_s: float) -> Vitals:
         """Whether the agent is live and ready, in constant time."""
@@ -280,7 +280,7 @@ class AgentState:
     def snapshot(
         self, *, engine: EngineStatus, log_messages: Mapping[str, int], monitor_lines_dropped: int = 0
     ) -> Snapshot:
-        """What is known now, all of it of one moment; with the status of the engine and the counts of the log."""
+        """A consistent snapshot of the state, with the status of the engine and the counts of the log."""
         facts, records, servers = self._changes.read(self._copy)
         return Snapshot(
             taken_at=self._clock.now(),
@@ -303,9 +303,9 @@ class AgentState:
 
 
 def _says_more(report: CheckReport, before: CheckReport, spec: CheckSpec) -> bool:
-    """Whether ``report`` says what the one before it has not, and that matters though the health is the same.
+    """Whether ``report`` has something new that matters although the health is unchanged.
 
-    Most reports are those of servers that are up: they get no further than the first line.
+    Most reports are of servers that are up and end at the first line.
     """
     matters = spec.gives_weight or isinstance(report.result, Errored) or isinstance(before.result, Errored)
     return matters and before.result != report.result

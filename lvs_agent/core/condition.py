@@ -2,11 +2,11 @@
 
 Rules of this file:
 
-1. The quorum is decided here and nowhere else; page, API, metrics and events all take the result.
-2. A real server counts as up where its checks say so and it is not in maintenance.
-3. The quorum is reached where as many real servers are up as it says, and not reached where even those that are not
-   decided yet could not make it up.  In between it is not known, and nothing is reported.
-4. The sorry server is active where it was decided to be and its row is in the table.
+1. The quorum is decided here and nowhere else; status page, API, metrics and events all use the result.
+2. A real server counts as up if it is up according to its checks and is not in maintenance.
+3. The quorum is reached if enough real servers are up.  It is not reached if there would not be enough even if all
+   undecided servers were up.  Otherwise it is unknown, and nothing is reported.
+4. The sorry server is active if the decision is to use it and its row is in the table.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class ServiceState(Enum):
     UP = "up"
     """Its quorum is reached."""
     BELOW_QUORUM = "below_quorum"
-    """Its quorum is not reached, and a real server is up or not decided yet."""
+    """Its quorum is not reached, but a real server is up or undecided."""
     DOWN = "down"
     """No real server is up, and none is undecided."""
     UNKNOWN = "unknown"
-    """Real servers that are not decided yet may still make up its quorum."""
+    """Its quorum depends on real servers that are undecided."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceCondition:
     """What is known of a virtual service as a whole.
 
-    ``up``: real servers that are up and not in maintenance; ``undecided``: those whose checks have not decided.
-    ``quorum_reached``: None while it is not known.  ``quorum_lost``: it was not reached when it was last known.
-    ``sorry_active``: None without a sorry server, and while the table was never read.
+    ``up``: number of real servers that are up and not in maintenance; ``undecided``: number of those with unknown
+    health.  ``quorum_reached``: None while unknown.  ``quorum_lost``: when last known, the quorum was not reached.
+    ``sorry_active``: None without a sorry server, and until the table has been read once.
     """
 
     up: int = 0
@@ -81,8 +81,8 @@ def conditions_after(
 ) -> Mapping[ServiceKey, ServiceCondition]:
     """The condition of each service of ``intent`` after a round; those outside ``scope`` (None: all) are as ``before``.
 
-    ``healths`` and ``maintained``: what the round was decided from.  ``pools``: what it has decided, ``table``: as it
-    was read back; None where it was not, and then nothing new is known of sorry servers.
+    ``healths`` and ``maintained``: the input of the round's decision; ``pools``: the decision.  ``table``: the table as
+    read back; None if it was not read, and then sorry servers keep their state.
     """
     after: dict[ServiceKey, ServiceCondition] = {}
     for service in intent.services:
@@ -137,8 +137,8 @@ def events_between(
 ) -> Iterator[EventKind]:
     """What happened between two conditions of one service.
 
-    ``moved``: the destinations that were added or deleted in between.  A sorry server among them of which nothing was
-    known before was not what it is now; any other was, because a restart that finds it active is not an event.
+    ``moved``: the destinations that were added or deleted in between.  If nothing was known of a sorry server before,
+    there is an event only if it is in ``moved``: a restart that finds it active is not an event.
     """
     was_active = before.sorry_active
     if was_active is None and after.sorry_active is not None and service.sorry_server is not None:

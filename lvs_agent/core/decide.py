@@ -1,4 +1,4 @@
-"""One round's decision: from the intent, the healths and the observed table to the pools and the desired table."""
+"""One round's decision: the pools and the desired table, from the intent, the healths and the observed table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lvs_agent.model.ipvs import Destination, DestinationKey, ServiceKey, Table
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The pool of each virtual service in question, and the table that follows from them."""
+    """The pool of each virtual service in scope, and the desired table that follows from them."""
 
     pools: Mapping[ServiceKey, Pool]
     desired: Table
@@ -51,9 +51,9 @@ def decide(
 
 
 def withdrawn_after(withdrawn: AbstractSet[ServerKey], pools: Mapping[ServiceKey, Pool]) -> frozenset[ServerKey]:
-    """The real servers whose rows stay deleted once the decision ``pools`` holds, where ``withdrawn`` were it before.
+    """The withdrawn real servers after the decision ``pools``; ``withdrawn`` are those before it.
 
-    One that waits for its first result stays among them: what an earlier process knew still counts.
+    A server that waits for its first result stays among them, because the knowledge of an earlier process still counts.
     """
     placements = {
         (service, server): place for service, pool in pools.items() for server, place in pool.placements.items()

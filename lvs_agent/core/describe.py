@@ -1,4 +1,4 @@
-"""Operations in words: the same keys in the log, in ``plan`` and in the API."""
+"""Operations as facts, with the same keys in the log, in ``plan`` and in the API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lvs_agent.model.ipvs import (
 
 
 def describe(operation: Operation, *, names: Mapping[ServiceKey, str]) -> dict[str, str | int]:
-    """The facts of ``operation`` by the key that each has everywhere; ``names`` is how services are called."""
+    """The facts of ``operation`` by key; ``names`` are the names of the services."""
     key = service_of(operation)
     facts: dict[str, str | int] = {"operation": operation_name(operation), "virtual_service": names.get(key, str(key))}
     match operation:

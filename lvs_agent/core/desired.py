@@ -1,4 +1,4 @@
-"""The table that the operator's intent asks for, given the pool of each virtual service."""
+"""The desired table, from the operator's intent and the pool of each virtual service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lvs_agent.model.ipvs import Destination, DestinationKey, ServiceEntry, Tabl
 
 
 def desired_table(pools: Iterable[tuple[VirtualService, Pool]]) -> Table:
-    """One service row for each virtual service, with the rows that its pool gives it."""
+    """One service row for each virtual service, with the destination rows of its pool."""
     return Table({service.service.key: ServiceEntry(service.service, _rows(service, pool)) for service, pool in pools})
 
 

@@ -1,4 +1,4 @@
-"""Events as lines of a file: one JSON object each, with the version of its form in it."""
+"""Events as lines of a file: each line is one JSON object that contains the version of its schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lvs_agent.core.instant import LAST_INSTANT
 from lvs_agent.model.event import Event, EventKind, Fact
 
 SCHEMA = 1
-"""Grows when a key changes its meaning or goes away."""
+"""Version of the lines.  It grows when the meaning of a key changes, or a key is removed."""
 RENAMED = MappingProxyType(
     {
         "vanished": EventKind.PREVIOUS_RUN_CRASHED,
@@ -21,14 +21,14 @@ RENAMED = MappingProxyType(
         "sorry_server_ended": EventKind.SORRY_SERVER_DEACTIVATED,
     }
 )
-"""Kinds by the names that earlier versions have written."""
+"""Kinds by the names that earlier versions wrote."""
 MAX_LINE = 65_536
 """Bytes; a longer line was not written by this program."""
 _MAX_NUMBER = 2**63 - 1
 
 
 def event_line(event: Event) -> bytes:
-    """``event`` as one line with its end.  Only ASCII, so that nothing that a server said can break it."""
+    """``event`` as one line with its line end.  Only ASCII, so that no text from a server can break the line."""
     entry: dict[str, object] = {"schema": SCHEMA, "number": event.number, "at": event.at, "kind": event.kind.value}
     if event.virtual_service:
         entry["virtual_service"] = event.virtual_service
@@ -40,7 +40,7 @@ def event_line(event: Event) -> bytes:
 
 
 def parse_event_line(line: bytes) -> Event:
-    """The event of a line, with or without its end.  Raises ValueError, and nothing else, for everything else."""
+    """The event of a line, with or without its line end.  Raises only ValueError, for every other input."""
     if len(line) > MAX_LINE:
         raise ValueError(f"a line of {len(line)} bytes")
     try:

@@ -1,4 +1,4 @@
-"""Which events a question asks for, and which of too many are kept."""
+"""Which events a query selects, and which events are kept if there are too many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lvs_agent.model.event import Event, EventKind, EventQuery
 
 
 def choose(events: Sequence[Event], query: EventQuery) -> tuple[Event, ...]:
-    """The events of ``events`` (oldest first) that ``query`` asks for, oldest first."""
+    """The events of ``events`` (oldest first) that ``query`` selects, oldest first."""
     if query.after is not None:
         return tuple(islice((event for event in events if _wanted(event, query)), query.limit))
     newest = tuple(islice((event for event in reversed(events) if _wanted(event, query)), query.limit))
@@ -28,12 +28,12 @@ def _wanted(event: Event, query: EventQuery) -> bool:
 
 
 def _is_about(name: str, asked: str) -> bool:
-    """Whether a real server is meant; its address alone will do."""
+    """Whether ``asked`` means the real server ``name``; its address without a port is enough."""
     return name == asked or name.rpartition(":")[0].strip("[]") == asked.strip("[]")
 
 
 def thin_out(events: Iterable[Event], *, most: int) -> Mapping[EventKind, Sequence[Event]]:
-    """The newest of ``events`` (oldest first) by kind, not more than ``most``: frequent kinds give way to rare ones."""
+    """The newest ``most`` of ``events`` (oldest first) by kind; events of frequent kinds are deleted first."""
     kinds: dict[EventKind, list[Event]] = {}
     for event in events:
         kinds.setdefault(event.kind, []).append(event)

@@ -1,14 +1,14 @@
-"""From the results of a check to its state, and from the states of its checks to the state of a real server.
+"""The state of a check from its results, and the health of a real server from the states of its checks.
 
 Rules of this file:
 
-1. Everything that can change a state of health is here.
-2. A result of our own fault (``Errored``) changes nothing.
+1. Only this file changes health.
+2. A local error (``Errored``) changes nothing.
 3. ``fall`` failures in a row take a check down, ``rise`` successes in a row bring it up again.
-4. An unknown state is settled by its first success, but not by its first failure: a server that the kernel has in
-   service is not removed on less evidence after a start than at any other time.
-5. A real server is down as soon as one of its checks is down, and up only when all of them are up; or, if any
-   check is enough, the other way round.  A server without checks stays unknown.
+4. The first success settles an unknown state, but the first failure does not: after a start, removing a server that is
+   in service needs as many failures as at any other time.
+5. A real server is down as soon as one of its checks is down, and up only when all of them are up.  If any check is
+   enough, it is up as soon as one is up, and down only when all are down.  A server without checks stays unknown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lvs_agent.model.intent import PassWhen
 
 
 class Health(Enum):
-    """What is known of a check or of a real server."""
+    """The health of a check or of a real server."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -31,7 +31,7 @@ class Health(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """A check's health, and how many results in a row have spoken for another one."""
+    """The health of a check, and the number of results in a row that contradict it."""
 
     health: Health = Health.UNKNOWN
     against: int = 0
@@ -51,7 +51,7 @@ def judge(state: CheckState, result: CheckResult, *, rise: int, fall: int) -> Ch
 
 
 def _believe(state: CheckState, said: Health, *, needed: int) -> CheckState:
-    """The state after one more result that says ``said``, where ``needed`` of them in a row are enough."""
+    """The state after one more result ``said``; ``needed`` of them in a row change the health."""
     if state.health is said:
         return _SETTLED[said]
     against = state.against + 1
@@ -59,7 +59,7 @@ def _believe(state: CheckState, said: Health, *, needed: int) -> CheckState:
 
 
 def combine(healths: Iterable[Health], *, pass_when: PassWhen = PassWhen.ALL) -> Health:
-    """The health of a real server whose checks say ``healths``."""
+    """The health of a real server whose checks have ``healths``."""
     said = set(healths)
     one, every = (Health.DOWN, Health.UP) if pass_when is PassWhen.ALL else (Health.UP, Health.DOWN)
     if one in said:

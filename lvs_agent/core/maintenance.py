@@ -1,9 +1,9 @@
 """Which real servers are in maintenance, given the names of the files in the maintenance directory.
 
-A file takes a real server out of service where its name is the server's address or one of its host names, alone or
-followed by a port: the port of its row, a port that its checks go to, or 0.  A host name counts in full and by its
-first part.  Case does not matter, nor how an address is spelt; an IPv6 address may have brackets, and needs them
-before a port.  These are ldirectord's six names (``maintenancedir``), and every other spelling of the same.
+A file takes a real server out of service if its name is the server's address or one of its host names, alone or
+followed by a port: the port of its row, a port of its checks, or 0.  A host name may be complete, or only its first
+part.  Case and the spelling of addresses do not matter.  An IPv6 address may have brackets, and needs them before a
+port.  These are ldirectord's six names (``maintenancedir``), and every other spelling of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import IPAddress
 
 LONGEST_NAME = 262
-"""A host name (RFC 1035: 253 characters and a dot), a colon and a port: no longer name can stand for a server."""
+"""Longest name of a server: a host name (RFC 1035: 253 characters and a dot), a colon and a port."""
 
 _PORT = re.compile(r"(.*):([0-9]{1,5})", re.DOTALL)
 _BRACKETS = re.compile(r"\[(.*)\]")
@@ -28,14 +28,14 @@ ServerNames = Mapping[IPAddress, Collection[str]]
 
 
 class _Named(NamedTuple):
-    """What a file names: an address or a host name (lower case), and a port or all of them (None)."""
+    """What a file names: an address or a host name (lower case), and a port or all ports (None)."""
 
     who: IPAddress | str
     port: int | None
 
 
 def checked_servers(intent: Intent) -> Mapping[ServerKey, frozenset[int]]:
-    """Every real server of ``intent`` with the ports that its checks go to."""
+    """Every real server of ``intent`` with the ports of its checks."""
     return {
         (service.service.key, server.key): frozenset(
             port for check in server.all_checks if (port := intent.checks[check].target.port) is not None
@@ -48,7 +48,7 @@ def checked_servers(intent: Intent) -> Mapping[ServerKey, frozenset[int]]:
 def in_maintenance(
     files: Iterable[str], *, servers: Mapping[ServerKey, Collection[int]], names: ServerNames
 ) -> frozenset[ServerKey]:
-    """The ``servers`` (with the ports that their checks go to) that a file names."""
+    """Those of ``servers`` (with the ports of their checks) that a file names."""
     ports_of = _ports_of(files)
     if not ports_of:
         return frozenset()
@@ -62,7 +62,7 @@ def in_maintenance(
 
 
 def has_host_names(files: Iterable[str]) -> bool:
-    """Whether a file's name is none of an address, so that host names must be known to tell whom it means."""
+    """Whether a file is named after a host, so that host names are needed to find its server."""
     return any(isinstance(_parse(file).who, str) for file in files if len(file) <= LONGEST_NAME)
 
 
@@ -77,7 +77,7 @@ def _ports_of(files: Iterable[str]) -> Mapping[IPAddress | str, set[int | None]]
 
 
 def _called(address: IPAddress, names: ServerNames) -> Iterable[IPAddress | str]:
-    """Everything that a file may call the server at ``address``."""
+    """All names that a file may have for the server at ``address``."""
     yield address
     for name in names.get(address, ()):
         plain = _plain(name)
@@ -104,5 +104,5 @@ def _address(text: str) -> IPAddress | None:
 
 
 def _plain(name: str) -> str:
-    """A host name in the one way in which names are compared."""
+    """A host name in the form in which names are compared."""
     return name.lower().removesuffix(".")

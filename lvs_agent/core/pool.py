@@ -1,17 +1,17 @@
-"""What each real server of a virtual service should be in the table, and why.
+"""The desired row of each real server of a virtual service, and the reason.
 
 Rules of this file:
 
 1. A real server has exactly one membership, and it is decided here.
-2. Up means its configured row, with the share of its weight that its checks leave it.  Down means no row, or weight 0
-   where the operator chose to quiesce.
-3. Unknown keeps what the kernel has: in service stays in service, weight 0 stays at weight 0, absent stays absent.
-   Only a server that was never seen before follows ``initial``.
+2. A server that is up has its configured row, with the share of its weight that its checks allow.  A server that is
+   down has no row, or weight 0 with ``on_down = "quiesce"``.
+3. A server with unknown health stays as the kernel has it: in service, at weight 0, or absent.  Only a server that was
+   never seen before follows ``initial``.
 4. A server in maintenance is treated like one that is down, whatever its checks say.
-5. A row at weight 0 that others have deleted is added again, unless the operator leaves that to others
-   (``readd_quiesced``); then it stays away until the server is to be in service again.
-6. The service fails over to its sorry server exactly while no real server has a weight above 0.  Where it is a real
-   server too, its row is the sorry server's for that time.
+5. A row at weight 0 that others have deleted is added again, unless ``readd_quiesced`` is false; then it stays deleted
+   until the server is in service again.
+6. The service fails over to its sorry server exactly while no real server has a weight above 0.  If the sorry server is
+   also a real server, it has the sorry server's row during that time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Membership(Enum):
     POOLED = "pooled"
     """Up: in service as configured."""
     HELD = "held"
-    """Unknown: kept as the kernel has it."""
+    """Unknown: stays as the kernel has it."""
     ADMITTED = "admitted"
     """Unknown and never seen before: in service because ``initial`` is ``up``."""
     WAITING = "waiting"
@@ -43,9 +43,9 @@ class Membership(Enum):
     REMOVED = "removed"
     """Down: not in the table."""
     MAINTENANCE = "maintenance"
-    """Taken out of service by the operator, with weight 0 or without a row."""
+    """In maintenance, with weight 0 or without a row."""
     DRAINED = "drained"
-    """Up, but it has asked for no new connections: weight 0."""
+    """Up, but its agent check requests no new connections: weight 0."""
     WITHDRAWN = "withdrawn"
     """Desired weight 0, but others have deleted its row, and it is not added again."""
 
@@ -55,7 +55,7 @@ UNDECIDED = frozenset({Membership.HELD, Membership.ADMITTED, Membership.WAITING}
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A real server's membership, and its row (None: it has none)."""
+    """The membership of a real server, and its row (None: no row)."""
 
     membership: Membership
     destination: Destination | None
@@ -78,8 +78,8 @@ class Pool:
 class Past:
     """What was done with the real servers of one service, apart from their health.
 
-    ``seen``: they were part of the service before, by this process or an earlier one.  ``maintained``: the operator
-    has taken them out of service.  ``withdrawn``: others have deleted their rows, which had weight 0.
+    ``seen``: servers that were part of the service before, in this process or an earlier one.  ``maintained``: servers
+    in maintenance.  ``withdrawn``: servers whose rows had weight 0 and were deleted by others.
     """
 
     seen: AbstractSet[DestinationKey] = frozenset()
@@ -88,7 +88,7 @@ class Past:
 
 
 FULL = 100
-"""Percent of its weight that a server has whose checks say nothing else."""
+"""Percent of its weight that a server has by default."""
 
 
 def form_pool(
@@ -101,7 +101,7 @@ def form_pool(
 ) -> Pool:
     """The pool of ``service``, given what is known of its real servers and what the kernel has.
 
-    ``shares``: percent of its weight that a real server is to have, where that is not ``FULL``.
+    ``shares``: percent of its weight for each real server that does not get ``FULL``.
     """
     placements = {
         server.key: _place(
@@ -118,7 +118,7 @@ def form_pool(
 
 
 def has_no_serving_server(service: VirtualService, pool: Pool) -> bool | None:
-    """Whether no real server has a weight above 0; None while a check that may change that has no result yet."""
+    """Whether no real server has a weight above 0; None while a check without a result may still change that."""
     if pool.serving:
         return False
     checked = {server.key for server in service.real_servers if server.checks}
@@ -144,7 +144,7 @@ def _place(server: RealServer, *, health: Health, observed: Destination | None, 
 
 
 def _out(server: RealServer, membership: Membership, *, observed: Destination | None, past: Past) -> Placement:
-    """The place of a server that must not get new connections."""
+    """The placement of a server that must not get new connections."""
     if server.on_down is OnDown.REMOVE:
         return Placement(membership, None)
     if observed is None and server.key in past.withdrawn and not server.readd_quiesced:
@@ -153,7 +153,7 @@ def _out(server: RealServer, membership: Membership, *, observed: Destination | 
 
 
 def _at_share(server: RealServer, percent: int) -> Destination:
-    """The row with a part of its weight, and never less than 1 unless it is 0 in full or the share is 0."""
+    """The row with ``percent`` of its weight: at least 1, unless the configured weight or the share is 0."""
     row = server.destination
     if percent == FULL or row.weight == 0:
         return row

@@ -4,10 +4,10 @@ Rules of this file:
 
 1. Only owned services are touched.
 2. Make before break: services are added and changed first, then destinations are added, then raised, then lowered
-   to weight 0, then deleted; services are deleted last.  So whatever has been applied when a plan is interrupted,
-   a service that had a destination in service before, and will have one after, has one now.
-3. Every attribute of a row takes part in the comparison; one row that differs is one update.
-4. A plan is forgotten after its round: the next round starts from what the kernel has then.
+   to weight 0, then deleted; services are deleted last.  If a plan is interrupted at any point,
+   a service that had a destination in service before, and will have one afterwards, has one meanwhile.
+3. The comparison uses every attribute of a row; a row that differs is one update.
+4. A plan is used once: the next round starts from the table that the kernel has then.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _service_operations(wanted: ServiceEntry, present: ServiceEntry | None) -> I
 
 
 def changed_fields(old: Service | Destination, new: Service | Destination) -> tuple[str, ...]:
-    """Names of the fields in which two rows of one key differ."""
+    """Names of the fields in which two rows with the same key differ."""
     if old == new:
         return ()
     return tuple(field.name for field in fields(new) if getattr(old, field.name) != getattr(new, field.name))
@@ -107,7 +107,7 @@ class Drift:
 
 
 def find_drift(*, last_table: Table, observed: Table, owned: AbstractSet[ServiceKey]) -> tuple[Drift, ...]:
-    """What differs in the owned services between the table after our last round and the observed table.
+    """The differences in owned services between the table after the last round and the observed table.
 
     A deleted service counts once, not once for each of its destinations.  A service that ``last_table`` does
     not have is not drift.

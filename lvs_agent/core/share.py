@@ -1,4 +1,4 @@
-"""How much of its weight a real server is to have, as its checks say."""
+"""The percent of its weight that a real server gets, from its checks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Known(Protocol):
 
 
 def may_ask_for_a_share(server: RealServer, specs: Mapping[CheckId, CheckSpec]) -> bool:
-    """Whether a check of ``server`` can ever say something about its weight."""
+    """Whether a check of ``server`` can change its weight."""
     return bool(server.lowering) or any(specs[check].gives_weight for check in server.checks)
 
 
 def share_of(server: RealServer, known: Mapping[CheckId, Known]) -> int | None:
-    """Percent of its weight, the least that a check leaves it or its own agent asks for; None where none says so."""
+    """Percent of its weight: the lowest that a check allows or its agent check requests; None if no check does."""
     said = [percent for check, percent in server.lowering if known[check].state.health is Health.DOWN]
     for check in server.checks:
         last = known[check].last

@@ -1,4 +1,4 @@
-"""What readers (metrics, API, status page, log) see of the agent: one frozen object, complete in itself.
+"""The state of the agent for readers (metrics, API, status page, log): one frozen, complete object.
 
 Counters only grow for the life of the process.  Times ending in ``_at`` are seconds since 1970, durations seconds.
 """
@@ -14,9 +14,10 @@ from lvs_agent.core.health import UNKNOWN, CheckState, Health
 from lvs_agent.core.pool import Pool
 from lvs_agent.core.reconcile import Drift
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome
-from lvs_agent.model.check import CheckId, CheckReport, ErrorReason, FailureReason
+from lvs_agent.model.check import CheckId, CheckReport, ErrorReason, FailureReason, Load
 from lvs_agent.model.intent import Intent
 from lvs_agent.model.ipvs import DestinationKey, Operation, ServiceKey, Table
+from lvs_agent.model.workers import LossCause, WorkerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ _NO_ROUNDS = Histogram.empty(ROUND_BOUNDS)
 
 @dataclass(frozen=True, slots=True)
 class CheckStatus:
-    """One check: its state, its last report, and what was counted.  ``durations`` holds every probe of it."""
+    """One check: its state, its last report, and its counts.  ``durations`` counts all its probes."""
 
     state: CheckState = UNKNOWN
     last: CheckReport | None = None
@@ -66,8 +67,8 @@ class CheckStatus:
 class ServerStatus:
     """One real server of one virtual service.
 
-    ``since``: when its health became what it is (None while it was never known); what an earlier process knew
-    counts if this process found the same.  ``ups`` and ``downs`` count the changes between up and down.
+    ``since``: when its health last changed (None if it was never known).  The time from an earlier process is kept if
+    this process found the same health.  ``ups`` and ``downs`` count the changes between up and down.
     """
 
     health: Health = Health.UNKNOWN
@@ -79,16 +80,16 @@ class ServerStatus:
 ServerKey = tuple[ServiceKey, DestinationKey]
 
 SorryCalls = Mapping[tuple[ServiceKey, SorryAction, SorryOutcome], int]
-"""How many calls of sorry commands were made, by service, action and outcome."""
+"""Number of calls of sorry commands, by service, action and outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileStatus:
     """The work of the reconcile loop.
 
-    ``last_table`` is the table as it was read back after the last round, ``pools`` and ``conditions`` what was decided,
-    ``pending`` what the last round could not or, in a dry run, would not do.
-    ``converged_once``: after every check had run, the table was in sync after a round.
+    ``last_table`` is the table as read back after the last round, ``pools`` and ``conditions`` are its decision, and
+    ``pending`` are the operations that it could not apply, or did not apply in a dry run.
+    ``converged_once``: a round has left the table in sync after every check had run.
     """
 
     rounds: int = 0
@@ -109,9 +110,10 @@ class ReconcileStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigStatus:
-    """The configuration in force.  ``problems`` are those of the last file that was read, if it could not be used.
+    """The configuration in force.  ``problems`` are the errors of the file that was read last, if it was invalid.
 
-    ``digest`` is equal for configurations that mean the same, ``common_digest`` for directors that do the same.
+    ``digest`` is equal for configurations that mean the same; ``common_digest`` leaves out the settings of a single
+    director.
     ``reconcile_interval_s``: the longest time between two rounds.
     """
 
@@ -129,24 +131,24 @@ class ConfigStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatus:
-    """The check engine: probes running, probes due but not yet started, lateness of starts, age of its last turn;
-    threads that blocking checks have, how many wait for one, and seconds since the oldest was started (0 without any).
+    """The checks: their load, the delays of their starts, and the age of the loop's last turn.
+
+    ``workers``: the processes that run them, by state; ``worker_losses``: those that were replaced.
     """
 
-    in_flight: int = 0
-    pending: int = 0
+    load: Load = field(default_factory=Load)
+    workers: Mapping[WorkerState, int] = field(default_factory=dict)
+    worker_losses: Mapping[LossCause, int] = field(default_factory=dict)
     delays: Histogram = _NO_DELAYS
     last_turn_age_s: float = 0.0
-    threads: int = 0
-    threads_queued: int = 0
-    thread_oldest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """Whether the agent is live and ready, in constant size: how many checks there are, how many of them have not run
-    yet, whether the table has been in sync once after every check had run, and seconds since the check
-    loop has turned.
+    """Whether the agent is live and ready, in constant size.
+
+    It has the number of checks, the number of those that have not run yet, whether the table was in sync once after
+    every check had run, and the seconds since the last turn of the check loop.
     """
 
     checks: int
@@ -162,7 +164,7 @@ class Vitals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything that the agent knows at one moment.  ``writes`` False: it observes and changes nothing."""
+    """Everything that the agent knows at one time.  ``writes`` False: it only observes."""
 
     taken_at: float
     started_at: float
@@ -179,7 +181,7 @@ class Snapshot:
 
     @property
     def vitals(self) -> Vitals:
-        """Whether the agent is live and ready; the state has it without a snapshot."""
+        """Whether the agent is live and ready; the state provides this without a snapshot too."""
         return Vitals(
             checks=len(self.checks),
             unreported=sum(status.last is None for status in self.checks.values()),

@@ -1,4 +1,4 @@
-"""What a sorry command is called with, and how a call can end."""
+"""The arguments of a sorry command, and the outcomes of a call."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class SorryOutcome(Enum):
     TIMEOUT = "timeout"
     NOT_STARTED = "not_started"
     LOST = "lost"
-    """The process that runs commands died with it."""
+    """The runner process died during the call."""
 
 
 def call_arguments(service: ServiceKey, action: SorryAction) -> tuple[str, str, str]:
-    """What is added to the command: the action, the service's place and its protocol.
+    """The arguments that are added to the command: the action, the service's address and port, and its protocol.
 
-    As ldirectord does it (``fallbackcommand``), but for a firewall mark: ldirectord leaves out the mark and passes
-    ``:0``, which tells a script nothing, so the mark stands before it here: ``10:0``.
+    They are those of ldirectord (``fallbackcommand``), except for a firewall mark: ldirectord leaves out the mark and
+    passes ``:0``, which does not identify the service, so lvs-agent passes the mark too: ``10:0``.
     """
     match service:
         case AddressKey(protocol, address, port):

@@ -1,4 +1,4 @@
-"""What a change of health adds to the status of a real server."""
+"""The status of a real server after a change of health."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lvs_agent.core.snapshot import ServerStatus
 def settle(status: ServerStatus, health: Health, *, at: float, remembered: ServerStatus | None = None) -> ServerStatus:
     """The status of a real server whose health is ``health`` since ``at``.
 
-    ``remembered`` is what an earlier process knew: if the health is the same, ``since`` is kept.
+    ``remembered`` is the status from an earlier process: if its health is the same, its ``since`` is kept.
     The first known health is not a change, so only changes between up and down are counted.
     """
     if health is status.health:

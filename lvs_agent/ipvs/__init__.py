@@ -1,15 +1,15 @@
-"""The kernel edge: reading and writing IPVS tables.  This package applies operations and decides nothing.
+"""Access to the kernel: reads and writes IPVS tables.  This package applies operations and decides nothing.
 
 ``backend``       the interface that the rest of the program uses
 ``uapi``          numbers of the kernel's header
 ``wire``          netlink messages and attributes as bytes; pure
 ``codec``         attributes to model types and back; pure, bytes in and bytes out
-``counted``       what the kernel has counted of a row; pure
-``rows``          the rows of a reading, knowing those of the reading before it; pure
-``procfs``        /proc/net/ip_vs and its neighbours
-``conversation``  one netlink socket: requests out, whole answers in
+``counted``       the counters and rates of a row; pure
+``rows``          decodes the rows of a reading with the help of the previous reading; pure
+``procfs``        /proc/net/ip_vs and related files
+``conversation``  one netlink socket: sends requests, returns complete answers
 ``netlink``       the backend on a real kernel
-``memory``        the backend without one, with the kernel's refusals
+``memory``        the backend without a kernel, with the kernel's refusals
 ``ipvsadm``       a table as ipvsadm's rules
-``namespace``     whether the kernel's IPVS may be used, and a network namespace to use it in
+``namespace``     whether this process may use the kernel's IPVS, and a network namespace for it
 """

@@ -1,4 +1,4 @@
-"""The one interface to an IPVS table, kept by a real kernel (``netlink``) or in memory (``memory``)."""
+"""The interface to an IPVS table, in a real kernel (``netlink``) or in memory (``memory``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class IpvsBackend(Protocol):
         """The whole table, or only those of ``services`` that exist."""
 
     def read_outline(self) -> Outline:
-        """What /proc/net/ip_vs shows of the table: enough to see that something changed, at a fraction of the cost."""
+        """The part of the table in /proc/net/ip_vs: enough to notice most changes, at a fraction of the cost."""
 
     def read_statistics(self) -> Statistics:
         """The whole table with its counters."""
@@ -32,4 +32,4 @@ class IpvsBackend(Protocol):
         """Make one change.  Returns when the kernel has acknowledged it."""
 
     def close(self) -> None:
-        """Give the sockets back; further calls are errors."""
+        """Close the sockets; further calls are errors."""

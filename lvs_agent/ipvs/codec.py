@@ -1,8 +1,8 @@
 """IPVS rows and operations to netlink attributes and back.  Pure: bytes in, bytes and values out.
 
-Reading is lenient, because directors run kernels from 4.18 on:
-unknown attributes are skipped, missing optional ones have the value that such a kernel acts on, and a row that the
-model has no words for (an unknown forwarding method) is None.  Bytes that make no sense raise Unavailable.
+Reading is lenient, because directors run kernels from 4.18 on: unknown attributes are skipped, a missing optional
+attribute has the value that such a kernel uses, and a row that the model cannot express (an unknown forwarding method)
+is None.  Malformed bytes raise Unavailable.
 """
 
 from __future__ import annotations
@@ -89,10 +89,11 @@ class Request(NamedTuple):
 
 
 def encode(operation: Operation) -> Request:
-    """The request that makes ``operation``.
+    """The request for ``operation``.
 
-    Raises Refused for a value that the kernel would not refuse but silently take for another one: ERANGE for a number
-    beyond its attribute, a mark of 0 or a timeout that its clock cannot count, EINVAL for the other family's netmask.
+    Raises Refused for a value that the kernel would not refuse, but silently treat as a different one: ERANGE for a
+    number that is too large for its attribute, a mark of 0 or a timeout that the kernel's clock cannot count; EINVAL
+    for a netmask of the other family.
     """
     try:
         return _encode(operation)
@@ -117,12 +118,12 @@ def _encode(operation: Operation) -> Request:
 
 
 def get_service(key: ServiceKey) -> Request:
-    """Asks for one service."""
+    """The request for one service."""
     return Request(Command.GET_SERVICE, _service_key(key))
 
 
 def get_destinations(key: ServiceKey) -> Request:
-    """Asks for the destinations of one service; to be dumped."""
+    """The request for a dump of the destinations of one service."""
     return Request(Command.GET_DEST, _service_key(key))
 
 
@@ -159,7 +160,7 @@ def _whole_service(service: Service) -> bytes:
 
 
 def _no_persistence(family: Family) -> Persistence:
-    """What the kernel wants to see where there is none: it checks the prefix length all the same."""
+    """The attributes for a service without persistence: the kernel checks the prefix length even then."""
     return Persistence(timeout_s=0, netmask=IPv4Address(0xFFFFFFFF) if family is Family.INET else 128)
 
 
@@ -194,7 +195,7 @@ def _whole_destination(destination: Destination) -> bytes:
         Top.DEST,
         *_destination_key(destination.key),
         number(Dest.FWD_METHOD, destination.forwarding.number, 4),
-        # The kernel holds an int here: a negative weight is its to refuse.
+        # The kernel has an int here: it refuses a negative weight itself.
         attribute(Dest.WEIGHT, destination.weight.to_bytes(4, sys.byteorder, signed=True)),
         number(Dest.U_THRESH, destination.upper_threshold, 4),
         number(Dest.L_THRESH, destination.lower_threshold, 4),
@@ -214,7 +215,7 @@ def _tunnel(tunnel: Tunnel) -> tuple[bytes, ...]:
 
 
 def decode_service(payload: bytes) -> tuple[Service, Counters, Rates | None] | None:
-    """A service with its counters and rates; None for one that the model has no words for."""
+    """A service with its counters and rates; None for one that the model cannot express."""
     found = _row(payload, Top.SERVICE)
     key = _read_service_key(found)
     if key is None:
@@ -231,7 +232,7 @@ def decode_service(payload: bytes) -> tuple[Service, Counters, Rates | None] | N
 
 
 def decode_destination(payload: bytes, *, family: Family) -> tuple[Destination, DestinationStatistics] | None:
-    """A destination of a service of ``family`` with its counters; None for one that the model has no words for."""
+    """A destination of a service of ``family`` with its counters; None for one that the model cannot express."""
     found = _row(payload, Top.DEST)
     destination = destination_of(found, family=family)
     if destination is None:
@@ -247,7 +248,7 @@ def decode_destination(payload: bytes, *, family: Family) -> tuple[Destination, 
 
 
 def destination_of(found: Attributes, *, family: Family) -> Destination | None:
-    """What the attributes of a row say of its destination, apart from numbers; None as above."""
+    """The destination in the attributes of a row, without its counters; None as above."""
     forwarding = _FORWARDING.get(read_number(found, Dest.FWD_METHOD, size=4) & FORWARDING_MASK)
     tunnel_type = _TUNNELS.get(read_number(found, Dest.TUN_TYPE, size=1, default=0))
     own_family = read_number(found, Dest.ADDR_FAMILY, size=2, default=family)
@@ -272,7 +273,7 @@ def decode_info(payload: bytes) -> tuple[str, int]:
 
 
 def decode_daemon(payload: bytes) -> SyncDaemon | None:
-    """A running synchronisation daemon; None for a state that the model has no word for."""
+    """A running synchronisation daemon; None for an unknown state."""
     found = _row(payload, Top.DAEMON)
     role = DAEMON_ROLES.get(read_number(found, DAEMON_STATE, size=4))
     return None if role is None else SyncDaemon(role=role, interface=read_text(found, DAEMON_INTERFACE))
@@ -319,8 +320,7 @@ def _read_address(packed: bytes, family: int) -> IPAddress:
     return IPv4Address(packed[:4]) if family == Family.INET else IPv6Address(packed)
 
 
-# The same row has the same key object in each reading: readers that compare two readings find equal keys without
-# looking into them.
+# The same row has the same key object in each reading, so that comparing keys of two readings is fast.
 @lru_cache(maxsize=65_536)
 def _destination_key_of(address: bytes, family: int, port: bytes) -> DestinationKey:
     return DestinationKey(_read_address(address, family), int.from_bytes(port, "big"))

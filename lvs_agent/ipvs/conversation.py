@@ -1,7 +1,7 @@
-"""One netlink socket to the kernel: requests go out, whole answers come back.
+"""One netlink socket to the kernel: sends requests and returns complete answers.
 
-It knows sequence numbers, acknowledgements, dumps in several parts, and what may go wrong with them; what the
-attributes mean is the caller's business.
+It handles sequence numbers, acknowledgements, dumps in several parts, and their errors.  The caller interprets the
+attributes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _ATTEMPTS = 5
 
 
 class _Interrupted(Exception):
-    """The table changed under a dump, or part of an answer was lost."""
+    """The table changed during a dump, or part of an answer was lost."""
 
 
 class Conversation:
     """Asks over ``link``, a netlink socket that is connected to the kernel.  One thread at a time.
 
-    ``timeout_s`` bounds the wait for each answer.  Errors are IpvsError, their message starts with what was ``doing``.
+    ``timeout_s`` limits the wait for each answer.  Errors are IpvsError; their message starts with ``doing``.
     """
 
     def __init__(self, link: socket.socket, *, timeout_s: float) -> None:
@@ -35,7 +35,7 @@ class Conversation:
         self._sequence = 0
 
     def dump(self, *, family: int, command: int, version: int, attributes: bytes, doing: str) -> list[bytes]:
-        """Payloads of every row.  Where the table changed under the dump it is asked for again."""
+        """Payloads of all rows.  If the table changes during the dump, it is repeated."""
         for _ in range(_ATTEMPTS):
             try:
                 return self._exchange(
@@ -51,7 +51,7 @@ class Conversation:
         raise Unavailable(f"{doing}: interrupted {_ATTEMPTS} times", errno_name="EINTR")
 
     def request(self, *, family: int, command: int, version: int, attributes: bytes, doing: str) -> list[bytes]:
-        """Payloads of the answer, if there are any.  A request is never repeated: it may have been carried out."""
+        """Payloads of the answer, if there are any.  A request is never repeated: it may have been applied."""
         try:
             return self._exchange(
                 family=family,
@@ -65,7 +65,7 @@ class Conversation:
             raise Unavailable(f"{doing}: the answer was lost", errno_name="ENOBUFS") from error
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Close the socket."""
         self._link.close()
 
     def _exchange(
@@ -98,7 +98,7 @@ class Conversation:
         interrupted = False
         while True:
             datagram = self._receive(deadline)
-            # What is left of an exchange that was given up does not count.
+            # Skip the rest of an exchange that was abandoned.
             for message in wire.messages(datagram or b""):
                 if message.sequence != self._sequence:
                     continue
@@ -110,7 +110,7 @@ class Conversation:
             interrupted |= datagram is None
 
     def _receive(self, deadline: float) -> bytes | None:
-        """The next datagram, or None where the socket's buffer ran over and something was lost."""
+        """The next datagram, or None if the socket's buffer overflowed and messages were lost."""
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -124,9 +124,9 @@ class Conversation:
 
 
 def _finish(message: wire.Message, *, interrupted: bool, doing: str) -> None:
-    """Raise what the last message of an answer stands for, if it is not success."""
+    """Raise the error of the last message of an answer, if it has one."""
     number = wire.error_number(message.payload)
-    # EBUSY: the socket still carries a dump that was given up; it ends when it has been read.
+    # EBUSY: the socket still has a dump that was abandoned, until that has been read.
     if interrupted or number == errno.EBUSY:
         raise _Interrupted
     if number:

@@ -1,4 +1,4 @@
-"""What the kernel has counted of a row, from its netlink attribute: counters, and its estimates of rates.  Pure."""
+"""The counters of a row and the kernel's estimates of its rates, from a netlink attribute.  Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _USUAL_HEADERS = _USUAL.unpack(b"".join(number(kind, 0, 8) for kind in _ALL))[::
 
 
 def read_counted(payload: bytes | None) -> tuple[Counters, Rates | None]:
-    """What an attribute ``STATS64`` says, in which the kernel nests everything.
+    """The counters and rates in an attribute ``STATS64``.
 
-    A kernel before 4.1 has none: then there are neither counters nor rates, because its 32-bit ones wrap unnoticed.
+    A kernel before 4.1 does not have this attribute: then there are neither counters nor rates, because its 32-bit
+    counters wrap unnoticed.
     """
     if payload is None:
         return _NO_COUNTERS, None
@@ -29,7 +30,7 @@ def read_counted(payload: bytes | None) -> tuple[Counters, Rates | None]:
 
 
 def counted_of(numbers: Sequence[int]) -> tuple[Counters, Rates]:
-    """What ``numbers`` say, which stand in the order of ``Stat``."""
+    """The counters and rates from ``numbers`` in the order of ``Stat``."""
     connections, packets_in, packets_out, bytes_in, bytes_out, *rates = numbers
     counters = Counters(
         connections=connections,
@@ -44,8 +45,8 @@ def counted_of(numbers: Sequence[int]) -> tuple[Counters, Rates]:
 def _numbers(payload: bytes) -> Sequence[int]:
     """The numbers in the order of ``Stat``; 0 for what is missing.
 
-    Every kernel so far writes all of them, in this order and without padding, and a table may have thousands of rows:
-    then one call takes them apart.
+    Every kernel so far writes all of them, in this order and without padding.  Then one call unpacks them, because a
+    table may have thousands of rows.
     """
     if len(payload) == _USUAL.size:
         fields = _USUAL.unpack(payload)

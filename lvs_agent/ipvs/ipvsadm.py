@@ -1,6 +1,6 @@
-"""A table as ``ipvsadm -S -n`` prints it, so that it can be compared, kept, or given to ``ipvsadm -R``.
+"""A table in the form of ``ipvsadm -S -n``, to compare it, save it, or restore it with ``ipvsadm -R``.
 
-Like ipvsadm 1.31 itself, the rules have no connection thresholds.
+As in ipvsadm 1.31, the rules have no connection thresholds.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _service_words(service: Service) -> Iterator[str]:
 
 
 def _flag_names(scheduler: str, flags: SchedulerFlag) -> str:
-    """The flags by the names that ``scheduler`` gives them, by number where it gives none."""
+    """The flags by the names of ``scheduler``, or by number if it does not name them."""
     own = {flag: name for name, flag in SCHEDULER_FLAG_NAMES.items() if name.startswith(f"{scheduler}-")}
     plain = {flag: name for name, flag in SCHEDULER_FLAG_NAMES.items() if name.startswith("flag-")}
     return ",".join((plain | own)[flag] for flag in plain if flag in flags)

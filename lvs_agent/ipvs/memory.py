@@ -1,6 +1,6 @@
 """The backend without a kernel: a table in memory that refuses what Linux 7.2 refuses, with the same errno.
 
-For demonstrations, dry runs and tests.  The contract tests hold it to a real kernel.
+For demonstrations, dry runs and tests.  The contract tests compare it with a real kernel.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _NOT_COUNTED = DestinationStatistics(rates=Rates())
 
 @dataclass(slots=True)
 class _Entry:
-    """A service with what changes about it."""
+    """A service and its variable parts."""
 
     service: Service
     counters: Counters = field(default_factory=Counters)
@@ -61,7 +61,7 @@ class _Entry:
 
 
 class MemoryIpvs:
-    """The table starts empty.  ``sysctls`` is what ``read_info`` shows of net.ipv4.vs.
+    """The table starts empty.  ``sysctls`` are the settings below net.ipv4.vs that ``read_info`` returns.
 
     Unlike a connection to a kernel, one object is the table itself, so any number of threads may use it at once.
     """
@@ -112,13 +112,12 @@ class MemoryIpvs:
             self._carry_out(operation)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is no socket."""
 
     def record(self, *, service: ServiceKey, destination: DestinationKey, statistics: DestinationStatistics) -> None:
-        """Let ``destination`` have ``statistics``; what its counters gain, the service and the totals gain too.
-        The rates of a service are those of its destinations together.
+        """Set the statistics of ``destination``.  The service and the totals grow by the same amounts.
 
-        Raises KeyError where there is no such destination.
+        The rates of a service are the sums over its destinations.  Raises KeyError if there is no such destination.
         """
         with self._lock:
             entry = self._entries[service]
@@ -208,7 +207,7 @@ def _value_refusal(destination: Destination, *, mixed: bool) -> int:
 
 
 def _can_be_destination(address: IPAddress) -> bool:
-    """Whether the kernel takes ``address`` for a host, on a director to which none of these is local."""
+    """Whether the kernel accepts ``address`` as a destination, on a director that does not have this address."""
     if isinstance(address, IPv4Address):
         return not (address.is_multicast or address.is_unspecified or address == IPv4Address(0xFFFFFFFF))
     return not (address.is_multicast or address.is_unspecified or address.is_link_local or _is_mapped(address))

@@ -1,4 +1,4 @@
-"""Where a process stands: whether it may use the kernel's IPVS, and a network namespace of its own to do so in."""
+"""Whether this process may use the kernel's IPVS, and a new network namespace to use it in."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def has_ipvs(*, procfs: Path) -> bool:
 
 
 def enter_new_network_namespace() -> None:
-    """Put the calling thread, and what it starts from now on, into a new network namespace with ``lo`` up.
+    """Move the calling thread, and its later children, into a new network namespace with ``lo`` up.
 
-    To be called before other threads exist: those would stay behind.  Raises StartError.
+    Call it before there are other threads, because they would stay in the old namespace.  Raises StartError.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET) != 0:
@@ -46,7 +46,7 @@ def enter_new_network_namespace() -> None:
 
 
 def add_loopback_address(address: IPAddress) -> None:
-    """Give ``lo`` of this namespace one more address."""
+    """Add an address to ``lo`` of this namespace."""
     from pyroute2 import IPRoute  # noqa: PLC0415 - heavy, and only a demonstration needs it
 
     with IPRoute() as routes:
@@ -55,6 +55,6 @@ def add_loopback_address(address: IPAddress) -> None:
             index=socket.if_nametoindex("lo"),
             address=str(address),
             prefixlen=address.max_prefixlen,
-            # An IPv6 address whose uniqueness is to be tested first cannot be bound at once.
+            # Without duplicate address detection, an IPv6 address can be bound at once.
             flags=_IFA_F_NODAD,
         )

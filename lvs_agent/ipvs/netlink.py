@@ -1,7 +1,7 @@
 """The backend on a real kernel: requests to IPVS's generic netlink family, and procfs for what netlink lacks.
 
-The socket belongs to the network namespace that the calling thread has when the backend is made.  It is a plain one:
-docs/adr/0006 says what pyroute2 would cost here.
+The socket belongs to the network namespace of the thread that makes the backend.  It is a plain socket: docs/adr/0006
+explains what pyroute2 would cost here.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class KernelIpvs:
         counters: dict[ServiceKey, Counters] = {}
         destination_counters: dict[tuple[ServiceKey, DestinationKey], DestinationStatistics] = {}
         rates: dict[ServiceKey, Rates] = {}
-        # Each thread that reads has a reader of its own; which one's rows are remembered does not matter.
+        # Each thread that reads has its own reader.  It does not matter which of them is remembered.
         reader = DestinationReader(self._heads)
         for service, counted, estimated in self._services() if services is None else self._named_services(services):
             key = service.key
@@ -139,7 +139,7 @@ class KernelIpvs:
         return self._dump(get_destinations(key), decode, doing=f"read destinations of {key}")
 
     def _dump(self, request: Request, decode: Callable[[bytes], _Row | None], *, doing: str) -> list[_Row]:
-        """Every row that ``decode`` has a word for."""
+        """All rows that ``decode`` can express."""
         payloads = self._conversation.dump(
             family=self._family,
             command=request.command,
@@ -159,7 +159,7 @@ class KernelIpvs:
         )
 
     def _resolve_family(self) -> int:
-        """The number that this kernel has given to IPVS.  Asking lets a kernel load the module for root."""
+        """The number of the IPVS family in this kernel.  For root, the request makes the kernel load the module."""
         try:
             answer = self._conversation.request(
                 family=wire.GENL_ID_CTRL,

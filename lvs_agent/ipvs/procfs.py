@@ -1,7 +1,7 @@
 """What procfs shows of IPVS: the outline of the table, its totals, version, table size and sysctls.
 
-Everything is found by its meaning, not by its column or line, because kernels differ: 7.2 counts connections in
-other places than 4.18, and neither promises its layout.  Functions that take text are pure.
+Values are found by their names and headings, not by column or line number, because kernels differ: 7.2 has the
+counters of connections in other places than 4.18, and the layout is not stable.  Functions that take text are pure.
 
 The files belong to the network namespace of the calling thread.
 """
@@ -41,7 +41,7 @@ SYSCTLS = (
     "snat_reroute",
     "sync_persist_mode",
 )
-"""Settings under net.ipv4.vs that change which packets go where, or whether they are counted."""
+"""Settings below net.ipv4.vs that affect the forwarding or the counting of packets."""
 
 MODULE_REMEDY = "this kernel has no IPVS loaded; load it: modprobe ip_vs"
 
@@ -61,13 +61,13 @@ _TOTALS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procfs:
-    """A mounted procfs at ``root``.  ``ticks`` is how many of /proc/net/ip_vs's time units make a second."""
+    """A mounted procfs at ``root``.  ``ticks``: time units of /proc/net/ip_vs per second."""
 
     root: Path = Path("/proc")
     ticks: int
 
     def read_outline(self) -> Outline:
-        """What /proc/net/ip_vs shows.  Raises ModuleMissing, Unavailable."""
+        """The outline in /proc/net/ip_vs.  Raises ModuleMissing, Unavailable."""
         return parse_outline(self._read_net("ip_vs"), ticks=self.ticks)
 
     def read_totals(self) -> Counters:
@@ -75,7 +75,7 @@ class Procfs:
         return parse_totals(self._read_net("ip_vs_stats"))
 
     def read_sysctls(self) -> dict[str, int]:
-        """Those of SYSCTLS that this kernel has."""
+        """The values of those SYSCTLS that this kernel has."""
         found = {name: _read_number(self.root / "sys/net/ipv4/vs" / name) for name in SYSCTLS}
         return {name: value for name, value in found.items() if value is not None}
 
@@ -91,7 +91,7 @@ class Procfs:
 
 
 def kernel_ticks() -> int:
-    """Timer interrupts a second (CONFIG_HZ) of the running kernel: its coarse clocks advance once in each."""
+    """Timer interrupts per second (CONFIG_HZ) of the running kernel: its coarse clocks advance once in each."""
     return max(1, round(1 / time.clock_getres(_CLOCK_MONOTONIC_COARSE)))
 
 
@@ -106,7 +106,7 @@ def parse_header(text: str) -> tuple[str | None, int | None]:
 def parse_outline(text: str, *, ticks: int) -> Outline:
     """The outline that /proc/net/ip_vs's ``text`` shows.  Services of unknown protocols are left out.
 
-    Raises Unavailable for text that makes no sense.
+    Raises Unavailable for text that cannot be parsed.
     """
     parse_header(text)
     services: dict[OutlineKey, tuple[OutlineService, ...]] = {}
@@ -122,7 +122,7 @@ def parse_outline(text: str, *, ticks: int) -> Outline:
 def parse_totals(text: str) -> Counters:
     """The totals out of /proc/net/ip_vs_stats: its first line of five hexadecimal numbers.
 
-    Raises Unavailable where there is none.
+    Raises Unavailable if there is no such line.
     """
     for line in text.splitlines():
         words = line.split()

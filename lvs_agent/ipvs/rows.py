@@ -1,12 +1,12 @@
-"""Destinations of one reading of a table after another, without taking apart again what has not changed.  Pure.
+"""Decodes the destinations of repeated readings of a table, without decoding unchanged parts again.  Pure.
 
-A scrape reads thousands of rows that have changed in nothing but what is counted.  The kernel writes what is counted
-last, and a row's bytes before that, its head, hold everything else: who has seen the head knows the destination, and
-only the numbers behind it are unpacked.  Every row of another shape goes the general way, ``decode_destination``; both
-ways come to the same.
+A scrape reads thousands of rows in which only the counters have changed.  The kernel writes the counters at the end of
+a row.  The bytes before them, the head of the row, hold everything else: a known head identifies the destination, so
+only the numbers after it are unpacked.  Rows of any other shape are decoded by ``decode_destination``, with the same
+result.
 
-The head may be anything that attributes can say, so this holds for all kernels from 4.1 on (``ip_vs_genl_fill_dest``):
-they differ in what they write before the numbers.
+The head may contain any attributes, so this works for all kernels from 4.1 on (``ip_vs_genl_fill_dest``), which differ
+in the attributes before the numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lvs_agent.model.ipvs import Destination, Family
 from lvs_agent.model.statistics import DestinationStatistics
 
 Heads = Mapping[tuple[bytes, int], Destination]
-"""Destinations by the head of their rows and the family of their address, which is among the numbers."""
+"""Destinations by the head of their rows and the address family, which the kernel writes among the numbers."""
 DestinationRow = tuple[Destination, DestinationStatistics]
 
 _STATS32 = 22 * 4
@@ -40,13 +40,13 @@ _HEADERS = _TAIL.unpack(
     )
 )[::2]
 _ACTIVE, _INACTIVE, _PERSISTENT, _FAMILY, _COUNTED = 1, 3, 5, 7, slice(11, None, 2)
-"""Where the numbers are in what was unpacked."""
+"""Positions of the numbers in the unpacked tuple."""
 _OUTER = 8
-"""Bytes before a row's first attribute: the generic netlink header, and the header of the attribute around all."""
+"""Bytes before a row's first attribute: the generic netlink header, and the header of the outer attribute."""
 
 
 class DestinationReader:
-    """One reading.  ``last`` is what the reading before it has ``seen``; it changes only how long this one takes.
+    """Decodes one reading.  ``last`` is ``seen`` of the previous reading; it only makes this one faster.
 
     ``seen`` grows by one entry for each row at most.
     """
@@ -56,7 +56,7 @@ class DestinationReader:
         self.seen: dict[tuple[bytes, int], Destination] = {}
 
     def read(self, payload: bytes, *, family: Family) -> DestinationRow | None:
-        """As ``decode_destination``."""
+        """Decode one row, with the same result as ``decode_destination``."""
         end = len(payload) - _TAIL.size
         if end < _OUTER:
             return decode_destination(payload, family=family)
@@ -85,10 +85,10 @@ class DestinationReader:
 
 
 def _attributes_of_head(payload: bytes, end: int) -> Attributes | None:
-    """A row's attributes before ``end``.  None if they are incomplete, so that none starts there.
+    """A row's attributes before ``end``.  None if they are incomplete, because then no attribute starts at ``end``.
 
-    The numbers found at ``end`` might as well be the inside of an unknown attribute.  Where an attribute
-    begins there in one row, it does in each that has the same bytes before ``end`` and as many behind it.
+    The numbers at ``end`` might otherwise be the inside of an unknown attribute.  If an attribute starts there in one
+    row, one starts there in every row with the same bytes before ``end`` and the same length after it.
     """
     try:
         whole = len(walk(payload[_OUTER - 4 :]).get(Top.DEST, b"")) == len(payload) - _OUTER and end % 4 == 0

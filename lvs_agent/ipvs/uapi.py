@@ -94,4 +94,4 @@ DAEMON_ROLES: Mapping[int, str] = MappingProxyType({1: "master", 2: "backup"})
 INFO_VERSION, INFO_TABLE_SIZE = 1, 2
 
 MAX_TIMEOUT_S = 31 * 86_400
-"""Longest persistence, as in ipvsadm: the kernel counts it in ticks of up to 1,000 Hz, and 32 bits wrap unnoticed."""
+"""Longest persistence, as in ipvsadm: the kernel counts it in ticks of up to 1,000 Hz in 32 bits, which would wrap."""

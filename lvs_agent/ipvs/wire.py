@@ -24,11 +24,11 @@ _INT = struct.Struct("=i")
 _TYPE_MASK = 0x3FFF
 
 Attributes = dict[int, bytes]
-"""Payload by attribute type.  Where a type comes twice, the last one counts, as in the kernel's own parser."""
+"""Payload by attribute type.  If a type is repeated, the last one counts, as in the kernel's own parser."""
 
 
 class Message(NamedTuple):
-    """One netlink message.  ``payload`` is everything behind the netlink header."""
+    """One netlink message.  ``payload`` is everything after the netlink header."""
 
     type: int
     flags: int
@@ -37,7 +37,7 @@ class Message(NamedTuple):
 
 
 def unreadable(what: str) -> Unavailable:
-    """The error for a reply that makes no sense."""
+    """The error for a malformed reply."""
     return Unavailable(f"unreadable reply of the kernel: {what}", errno_name="EBADMSG")
 
 
@@ -49,7 +49,7 @@ def generic_request(*, family: int, command: int, version: int, flags: int, sequ
 
 
 def messages(datagram: bytes) -> Iterator[Message]:
-    """The messages in one datagram.  Raises Unavailable where a length cannot be true."""
+    """The messages in one datagram.  Raises Unavailable if a length is invalid."""
     offset, end = 0, len(datagram)
     while offset + _MESSAGE.size <= end:
         length, kind, flags, sequence, _port = _MESSAGE.unpack_from(datagram, offset)
@@ -65,14 +65,14 @@ def error_number(payload: bytes) -> int:
 
 
 def generic_attributes(payload: bytes) -> Attributes:
-    """The attributes behind the generic netlink header of a message's payload."""
+    """The attributes after the generic netlink header of a message's payload."""
     if len(payload) < _GENERIC.size:
         raise unreadable("no generic netlink header")
     return walk(payload[_GENERIC.size :])
 
 
 def walk(data: bytes) -> Attributes:
-    """The attributes in ``data``.  Raises Unavailable where a length cannot be true."""
+    """The attributes in ``data``.  Raises Unavailable if a length is invalid."""
     found: Attributes = {}
     unpack, offset, end = _ATTRIBUTE.unpack_from, 0, len(data)
     while offset + 4 <= end:
@@ -101,26 +101,26 @@ def text(kind: int, value: str) -> bytes:
 
 
 def number(kind: int, value: int, size: int) -> bytes:
-    """One attribute that holds an unsigned number of ``size`` bytes.  Raises OverflowError where it does not fit."""
+    """One attribute that holds an unsigned number of ``size`` bytes.  Raises OverflowError if it does not fit."""
     return attribute(kind, number_bytes(value, size))
 
 
 def number_bytes(value: int, size: int) -> bytes:
-    """An unsigned number in the machine's byte order.  Raises OverflowError where it does not fit."""
+    """An unsigned number in the machine's byte order.  Raises OverflowError if it does not fit."""
     return value.to_bytes(size, sys.byteorder)
 
 
 def read_number(found: Attributes, kind: int, *, size: int, default: int | None = None) -> int:
-    """The unsigned number of ``size`` bytes, or ``default`` where the attribute is missing and may be."""
+    """The unsigned number of ``size`` bytes, or ``default`` for a missing attribute; otherwise raises Unavailable."""
     payload = found.get(kind)
     if payload is None and default is not None:
         return default
     if payload is None or len(payload) != size:
-        raise unreadable(f"attribute {kind} is {'missing' if payload is None else 'misshapen'}")
+        raise unreadable(f"attribute {kind} is {'missing' if payload is None else 'of the wrong size'}")
     return int.from_bytes(payload, sys.byteorder)
 
 
 def read_text(found: Attributes, kind: int, default: str = "") -> str:
-    """The zero-terminated string, or ``default`` where the attribute is missing."""
+    """The zero-terminated string, or ``default`` if the attribute is missing."""
     payload = found.get(kind)
     return default if payload is None else payload.split(b"\0", 1)[0].decode(errors="replace")

@@ -13,6 +13,7 @@ from lvs_agent.metrics.metric import BOTH, Facts, Kind, Metric, Read, Samples, V
 from lvs_agent.metrics.reading import Reading, Source
 from lvs_agent.model.check import ErrorReason
 from lvs_agent.model.ipvs import OPERATION_NAMES
+from lvs_agent.model.workers import LossCause, WorkerState
 
 _HASH_DIGITS = 12
 """Hex digits of the configuration's digest that a float holds exactly (48 bits)."""
@@ -49,6 +50,16 @@ def _check_errors(reading: Reading) -> Samples:
         for reason, count in status.errors.items():
             counts[reason] += count
     yield from (((reason.value,), count) for reason, count in counts.items())
+
+
+def _workers(reading: Reading) -> Samples:
+    counts = reading.snapshot.engine.workers
+    yield from (((state.value,), counts.get(state, 0)) for state in WorkerState)
+
+
+def _worker_losses(reading: Reading) -> Samples:
+    counts = reading.snapshot.engine.worker_losses
+    yield from (((cause.value,), counts.get(cause, 0)) for cause in LossCause)
 
 
 def _source_durations(reading: Reading) -> Samples:
@@ -102,7 +113,7 @@ METRICS = (
     ),
     gauge(
         "lvs_agent_config_hash",
-        "Hash of what is configured; equal on directors that differ in addresses and directories of their own only.",
+        "Hash of the configuration; equal on directors that differ only in their own addresses and directories.",
         _of(_config_hash),
     ),
     counter(
@@ -128,7 +139,7 @@ METRICS = (
     ),
     gauge(
         "lvs_agent_reconcile_last_success_timestamp_seconds",
-        "When the last round ended that left the table in sync; absent before the first.",
+        "End of the last round that left the table in sync; absent before the first.",
         _of(lambda snapshot: snapshot.reconcile.last_success_at),
     ),
     gauge(
@@ -156,7 +167,7 @@ METRICS = (
     ),
     counter(
         "lvs_agent_check_errors_total",
-        "Checks that said nothing about a server because something of ours went wrong.",
+        "Checks without a result about the server because of an error of the agent or its host.",
         listed(_check_errors),
         labels=("reason",),
         variants=len(ErrorReason),
@@ -164,27 +175,51 @@ METRICS = (
     gauge(
         "lvs_agent_checks_in_flight",
         "Checks running now.",
-        _of(lambda snapshot: snapshot.engine.in_flight),
+        _of(lambda snapshot: snapshot.engine.load.in_flight),
     ),
     gauge(
         "lvs_agent_checks_pending",
         "Checks that are due and not yet started.",
-        _of(lambda snapshot: snapshot.engine.pending),
+        _of(lambda snapshot: snapshot.engine.load.pending),
+    ),
+    gauge(
+        "lvs_agent_workers",
+        "Processes that run checks, by state.",
+        listed(_workers),
+        labels=("state",),
+        variants=len(WorkerState),
+    ),
+    counter(
+        "lvs_agent_worker_restarts_total",
+        "Processes that run checks and were replaced, by cause.",
+        listed(_worker_losses),
+        labels=("cause",),
+        variants=len(LossCause),
     ),
     gauge(
         "lvs_agent_check_threads",
         "Threads in which checks wait for a server now.",
-        _of(lambda snapshot: snapshot.engine.threads),
+        _of(lambda snapshot: snapshot.engine.load.threads),
     ),
     gauge(
         "lvs_agent_check_threads_queued",
         "Checks that wait for a free thread.",
-        _of(lambda snapshot: snapshot.engine.threads_queued),
+        _of(lambda snapshot: snapshot.engine.load.threads_queued),
     ),
     gauge(
         "lvs_agent_check_thread_oldest_seconds",
-        "How long the oldest of these threads has run.",
-        _of(lambda snapshot: snapshot.engine.thread_oldest_s),
+        "How long the oldest of the threads in which checks wait has run.",
+        _of(lambda snapshot: snapshot.engine.load.thread_oldest_s),
+    ),
+    gauge(
+        "lvs_agent_check_commands",
+        "Commands of checks that run now.",
+        _of(lambda snapshot: snapshot.engine.load.commands),
+    ),
+    gauge(
+        "lvs_agent_check_commands_queued",
+        "Commands of checks that wait for a slot.",
+        _of(lambda snapshot: snapshot.engine.load.commands_queued),
     ),
     Metric(
         name="lvs_agent_check_schedule_delay_seconds",
@@ -215,13 +250,13 @@ METRICS = (
     ),
     gauge(
         "lvs_agent_collector_duration_seconds",
-        "How long asking a source of this page took.",
+        "How long reading a source of these metrics took.",
         listed(_source_durations),
         **_OF_COLLECTORS,
     ),
     gauge(
         "lvs_agent_collector_success",
-        "1 if a source of this page answered; what it would have shown is absent otherwise.",
+        "1 if a source of these metrics answered; if it is 0, the metrics from that source are absent.",
         listed(_source_successes),
         **_OF_COLLECTORS,
     ),

@@ -253,7 +253,7 @@ METRICS = (
     ),
     gauge(
         "lvs_real_server_connection_limit",
-        "Connections from which on the kernel sends no new ones (upper threshold); 0 means no limit.",
+        "Number of connections at which the kernel stops sending new ones (upper threshold); 0 means no limit.",
         _of_present(lambda row: row.upper_threshold),
         **_OF_KERNEL,
     ),
@@ -280,7 +280,7 @@ METRICS = (
     ),
     gauge(
         "lvs_real_server_last_transition_timestamp_seconds",
-        "When the server came into the state that it is in; absent while that is unknown.",
+        "When the server entered its present state; absent while the state is unknown.",
         _of_real(lambda columns: [_since(status) for status in columns.statuses]),
         **(_OF_STATE | _VITAL),
     ),
@@ -299,15 +299,15 @@ METRICS = (
     ),
     gauge(
         "lvs_real_server_check_last_timestamp_seconds",
-        "When the last check ended; of several checks, that of the one that has waited longest; absent where the result"
-        " cannot change, as with the type none.",
+        "When the last check ended; with several checks, the earliest of these times; absent if the result cannot"
+        " change, as with the type none.",
         _of_reports(_end, _last_end),
         **_OF_STATE,
     ),
     counter("lvs_real_server_check_failures_total", "Failed checks.", _of_checks(_failed, _failures), **_OF_STATE),
     gauge(
         "lvs_real_server_check_certificate_not_after_timestamp_seconds",
-        "When the certificate that the server showed expires; of several, the first; absent where none was seen.",
+        "When the certificate of the server expires; with several, the earliest; absent if none was seen.",
         _of_reports(_end_in, _certificate_end),
         **_OF_STATE,
     ),

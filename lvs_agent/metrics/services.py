@@ -207,7 +207,7 @@ METRICS = (
     Metric(
         name="lvs_virtual_service_info",
         kind=Kind.INFO,
-        help="What a virtual service is, from the kernel where it has it, else from the configuration.",
+        help="What a virtual service is: from the kernel if it has the service, else from the configuration.",
         read=_info,
         labels=(
             *SERVICE,
@@ -246,7 +246,7 @@ METRICS = (
     ),
     gauge(
         "lvs_virtual_service_weight",
-        "Sum of the weights that the kernel has, but for that of a sorry server.",
+        "Sum of the kernel weights without that of the sorry server.",
         of_services(_weights),
         **_OF_KERNEL,
     ),
@@ -284,7 +284,7 @@ METRICS = (
     ),
     gauge(
         "lvs_virtual_service_persistence_timeout_seconds",
-        "How long a client keeps its real server; 0 if it is not kept at all.",
+        "How long a client keeps its real server (persistence timeout); 0 without persistence.",
         of_services(_persistences),
         labels=SERVICE,
         scope=Scope.SERVICE,
@@ -292,7 +292,7 @@ METRICS = (
     ),
     gauge(
         "lvs_virtual_service_check_interval_seconds",
-        "Longest configured time between two checks of a server, that for servers that are down included.",
+        "Longest configured interval between two checks of a server, including the one for servers that are down.",
         of_services(lambda columns: columns.index.derived(_intervals)),
         **_OF_STATE,
     ),

@@ -1,9 +1,9 @@
-"""What a check is, and what the result of one run can be.
+"""A check, and the results that a probe can have.
 
-Plain picklable data, whatever has run: checks may run in other processes.
+All types are plain picklable data, so that checks may run in other processes.
 
-A *check* is a configured test with its timing, a *probe* one run of it, a *result* the outcome of a probe: passed,
-failed (the server's fault) or errored (our own fault, which never changes a server's state).
+A *check* is a configured test with its timing, a *probe* is one run of it, and a *result* is the outcome of a probe:
+passed, failed (the server's fault) or errored (a local error, which never changes the health of a server).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NewType
 from lvs_agent.model.ipvs import DestinationKey, IPAddress, ServiceKey
 
 CheckId = NewType("CheckId", str)
-"""Hash of everything that can affect a check's results and its schedule: equal ids are one and the same check."""
+"""Hash of everything that can affect the results and the schedule of a check: equal ids are the same check."""
 
 
 class FailureReason(Enum):
@@ -35,7 +35,7 @@ class FailureReason(Enum):
 
 
 class ErrorReason(Enum):
-    """Why a probe could not be made, or could not be trusted: our own fault.  A metric label, so this set is closed."""
+    """The local error that kept a probe from a reliable result.  A metric label, so this set is closed."""
 
     NO_DESCRIPTORS = "no_descriptors"
     NO_MEMORY = "no_memory"
@@ -50,7 +50,7 @@ class ErrorReason(Enum):
 
 
 class Disconnection(Enum):
-    """How a server ended a connection on which it was to answer."""
+    """How a server ended a connection instead of answering."""
 
     CLOSED = "closed"
     RESET = "reset"
@@ -58,10 +58,10 @@ class Disconnection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HttpFacts:
-    """What decided a result over HTTP, for programs; the result's ``detail`` says the same to people.
+    """The facts that decided a result over HTTP, for programs; the result's ``detail`` has the same for people.
 
-    ``status``: the one that was judged.  ``phrase``: what the server calls it, where that is not the registered phrase;
-    printable.  ``disconnection``: how the server ended the connection instead of answering.
+    ``status``: the status code that was checked.  ``phrase``: the server's reason phrase, if it is not the registered
+    one; printable.  ``disconnection``: how the server ended the connection instead of answering.
     """
 
     status: int | None = None
@@ -71,9 +71,9 @@ class HttpFacts:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The server did what was asked.  ``certificate_not_after``: seconds since 1970, where TLS was spoken.
-    ``weight_percent``: how much of its weight the server asks for (0 to 1,000; 0: no new connections).
-    ``http``: None unless one answer over HTTP decided.
+    """The server passed.  ``certificate_not_after``: seconds since 1970, if the probe used TLS.
+    ``weight_percent``: percent of its weight that the server requests (0 to 1,000; 0: no new connections).
+    ``http``: None unless one HTTP response decided.
     """
 
     detail: str = ""
@@ -84,9 +84,9 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The server did not do what was asked.  ``detail`` is one line for a person, without secrets.
+    """The server failed.  ``detail`` is one line for a person, without secrets.
 
-    ``http``: None unless one exchange over HTTP decided.
+    ``http``: None unless one HTTP exchange decided.
     """
 
     reason: FailureReason
@@ -97,7 +97,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Errored:
-    """The probe says nothing about the server, because of an error of this program or host."""
+    """The probe has no result about the server, because of an error of this program or host."""
 
     reason: ErrorReason
     detail: str = ""
@@ -108,11 +108,11 @@ CheckResult = Passed | Failed | Errored
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a probe is pointed at.
+    """The target of a probe.
 
-    ``settings`` is the checker's own frozen settings model.  ``port`` is None where nothing has ports (ping).
-    ``service`` and ``server`` say on whose behalf the check runs; they are None unless the checker asks for them,
-    because a check that does not need to know is shared by every service that wants the same.
+    ``settings`` is the checker's own frozen settings model.  ``port`` is None for a protocol without ports (ping).
+    ``service`` and ``server`` are those for which the check runs; they are None unless the checker needs them,
+    because all services share a check that does not need them.
     """
 
     address: IPAddress
@@ -124,13 +124,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
-    """One configured check.  Times in seconds; ``down_interval_s`` holds while the check says down, and
-    ``fast_interval_s`` while its last result speaks against what it says.
+    """One configured check.  Times in seconds.  ``down_interval_s`` is used while the check is down, and
+    ``fast_interval_s`` while its last result contradicts its health.
 
     ``rise`` successes in a row bring it up, ``fall`` failures in a row take it down (both 1 and up).
-    ``timeout_s`` is the whole time that a probe has from its start to its result.  ``connects_between``: so many probes
-    only open a TCP connection before the next one does all of it.  ``gives_weight``: its results may ask for a share of
-    the server's weight.
+    ``timeout_s`` is the time from the start of a probe to its result.  ``connects_between``: number of probes that only
+    open a TCP connection between two complete probes.  ``gives_weight``: its results may request a share of the
+    server's weight.
     """
 
     id: CheckId
@@ -157,3 +157,22 @@ class CheckReport(NamedTuple):
     duration_s: float
     delay_s: float
     is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What runs and what waits in a check engine now.
+
+    ``in_flight``: probes that run.  ``pending``: probes that are due but not started; more than a few mean overload.
+    ``threads``, ``threads_queued``: blocking checks in a thread, and those that wait for one; ``thread_oldest_s``:
+    seconds since the oldest thread was started (0 without any).  ``commands``, ``commands_queued``: commands that run,
+    and those that wait for a slot.
+    """
+
+    in_flight: int = 0
+    pending: int = 0
+    threads: int = 0
+    threads_queued: int = 0
+    thread_oldest_s: float = 0.0
+    commands: int = 0
+    commands_queued: int = 0

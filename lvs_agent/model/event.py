@@ -1,4 +1,4 @@
-"""What happened: one entry of the event journal, and a question about it."""
+"""One entry of the event journal, and a query for entries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 class EventKind(Enum):
-    """What an event is about; the value is the word in the journal, in the API and in the log."""
+    """The kind of an event; the value is its name in the journal, in the API and in the log."""
 
     AGENT_STARTED = "started"
     AGENT_STOPPED = "stopped"
@@ -35,6 +35,7 @@ class EventKind(Enum):
     TABLE_READ_AGAIN = "table_read_again"
     CHECK_NOT_POSSIBLE = "check_not_possible"
     CHECK_RECOVERED = "check_recovered"
+    CHECK_WORKER_LOST = "check_worker_lost"
 
     __hash__ = object.__hash__
     """Each member is one object.  Enum's own, in Python, would be a third of what it costs to note an event."""
@@ -52,10 +53,10 @@ TRANSITIONS = frozenset(
         EventKind.SORRY_SERVER_DEACTIVATED,
     }
 )
-"""What changes which real servers clients reach, or how many."""
+"""Kinds of events that change which real servers clients reach, or how many."""
 
 KEPT = 10_000
-"""How many events can be asked for."""
+"""Number of events that are kept."""
 
 Fact = str | int | float | bool
 
@@ -66,8 +67,8 @@ class Event:
 
     ``number`` grows with each event of a journal, across restarts: by one, except for a gap after a process
     that was killed.  ``at``: when it was noticed, in seconds since 1970.  ``virtual_service`` and ``real_server`` are
-    names as the configuration and the metrics have them, empty where the event is about none.  ``facts`` holds the
-    rest in the words of the log; never a secret.
+    their names in the configuration and the metrics, empty if the event is not about one.  ``facts`` holds the
+    rest with the keys of the log, and never a secret.
     """
 
     number: int

@@ -9,7 +9,7 @@ from types import MappingProxyType
 _OTHERWISE: Mapping[int, str] = MappingProxyType(
     {413: "Payload Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 418: "I'm a teapot"}
 )
-"""Where Python's names are older than RFC 9110's predecessor, RFC 7231."""
+"""Phrases for which Python has names that are older than RFC 7231, the predecessor of RFC 9110."""
 
 
 def reason_phrase(status: int) -> str:

@@ -1,6 +1,6 @@
-"""What the operator has configured: virtual services, their real servers and sorry servers.
+"""The operator's configuration: virtual services, their real servers and sorry servers.
 
-The configuration is turned into these types once; everything behind it works on them and knows no file format.
+The configuration is converted to these types once; all other parts use them and do not depend on a file format.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class OnDown(Enum):
 
 
 class Initial(Enum):
-    """How a real server counts that was never seen before, until its first check has spoken."""
+    """How a real server that was never seen before counts until its first check result."""
 
     UP = "up"
     DOWN = "down"
@@ -57,12 +57,12 @@ class SorryCommand:
 class RealServer:
     """One real server.
 
-    ``destination`` is the row that the kernel has while the server is up.  ``name`` is how logs, metrics and the API
-    call it.  All of ``checks`` must pass, or any, as ``pass_when`` says; where there is none, nothing is ever known of
-    the server and its row stays as the kernel has it.  ``lowering`` are checks that decide nothing: while one is down,
-    the server has only so many percent of its weight.  ``readd_quiesced`` False: a row at weight 0 that others
-    have deleted stays deleted until the server is up.  ``monitor_label`` stands for the server in the service's monitor
-    file.
+    ``destination`` is its row in the kernel while the server is up.  ``name`` is its name in logs, metrics and the API.
+    All of ``checks`` must pass, or any of them, depending on ``pass_when``; without checks, the health of the server
+    stays unknown and its row stays as the kernel has it.  ``lowering`` are checks that do not affect the health: while
+    one is down, the server has only the given percent of its weight.  ``readd_quiesced`` False: a row at weight 0 that
+    others have deleted stays deleted until the server is up.  ``monitor_label`` is the name of the server in the
+    service's monitor file.
     """
 
     name: str
@@ -81,15 +81,15 @@ class RealServer:
 
     @property
     def all_checks(self) -> tuple[CheckId, ...]:
-        """The checks that decide, then those that only lower the weight."""
+        """The checks that decide the health, then those that only lower the weight."""
         return (*self.checks, *(check for check, _ in self.lowering))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualService:
-    """One virtual service.  ``sorry_server`` is active while no real server serves, and ``sorry_command`` is called
-    then; ``quorum`` is the number of real servers that must be up for the service to count as healthy (it is reported,
-    nothing depends on it).  ``comment`` is for people.  ``monitor_file``: path of a file that gets a line for each
+    """One virtual service.  ``sorry_server`` is active while no real server has a weight above 0, and ``sorry_command``
+    is called then.  ``quorum`` is the number of real servers that must be up for the service to count as healthy; it is
+    only reported.  ``comment`` is for people.  ``monitor_file``: path of a file that gets a line for each
     result of a check.
     """
 
@@ -106,12 +106,12 @@ class VirtualService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """Everything that the operator wants of the table.  Every check named by a real server is in ``checks``."""
+    """The whole configuration of the table.  Every check that a real server names is in ``checks``."""
 
     services: tuple[VirtualService, ...] = ()
     checks: Mapping[CheckId, CheckSpec]
 
     @property
     def names(self) -> Mapping[ServiceKey, str]:
-        """How each service is called."""
+        """The name of each service."""
         return {service.service.key: service.name for service in self.services}

@@ -1,8 +1,8 @@
 """The IPVS table as the kernel has it: keys, services, destinations and operations.
 
-Rows never carry health.  Identity (``...Key``) is what the kernel matches on; the rest of a row is what an update
-may change.  Values that only the kernel chooses (a scheduler that we have never heard of) are kept as they are, so
-that reading a foreign table cannot fail.  Source of names and numbers: ``include/uapi/linux/ip_vs.h``.
+Rows never carry health.  The kernel finds a row by its key (``...Key``); an update may change the rest of the row.
+Unknown values from the kernel (such as a new scheduler) are kept as they are, so that reading a foreign table cannot
+fail.  Source of names and numbers: ``include/uapi/linux/ip_vs.h``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import MappingProxyType
 IPAddress = IPv4Address | IPv6Address
 
 MAX_WEIGHT = 65_535
-"""Largest weight that ipvsadm takes; the kernel holds an int."""
+"""Largest weight that ipvsadm accepts; the kernel stores an int."""
 
 
 class Family(IntEnum):
@@ -100,7 +100,7 @@ class DestinationKey:
 
 
 class SchedulerFlag(IntFlag):
-    """The three flags that a scheduler may give a meaning to (``IP_VS_SVC_F_SCHED1`` and on)."""
+    """The three flags for schedulers (``IP_VS_SVC_F_SCHED1`` to ``3``); each scheduler defines their meaning."""
 
     NONE = 0
     FLAG_1 = 0x08
@@ -122,7 +122,7 @@ SCHEDULER_FLAG_NAMES: Mapping[str, SchedulerFlag] = MappingProxyType(
         "mh-port": SchedulerFlag.FLAG_2,
     }
 )
-"""Flags as ipvsadm's ``--sched-flags`` names them; a named one belongs to the scheduler that it begins with."""
+"""Flags as ipvsadm's ``--sched-flags`` names them; the name begins with the name of the scheduler."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class ServiceEntry:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A whole IPVS table, or the part of it that was asked for."""
+    """A whole IPVS table, or the requested part of it."""
 
     entries: Mapping[ServiceKey, ServiceEntry] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -237,7 +237,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class AddService:
-    """A service to make."""
+    """A service to add."""
 
     service: Service
 
@@ -259,7 +259,7 @@ class DeleteService:
 
 @dataclass(frozen=True, slots=True)
 class AddDestination:
-    """A destination to put into a service."""
+    """A destination to add to a service."""
 
     service: ServiceKey
     destination: Destination
@@ -276,7 +276,7 @@ class UpdateDestination:
 
 @dataclass(frozen=True, slots=True)
 class DeleteDestination:
-    """A destination to take out of a service."""
+    """A destination to delete from a service."""
 
     service: ServiceKey
     key: DestinationKey
@@ -304,7 +304,7 @@ OPERATION_NAMES = tuple(_OPERATION_NAMES.values())
 
 
 def service_of(operation: Operation) -> ServiceKey:
-    """The service that an operation touches."""
+    """The service that an operation changes."""
     match operation:
         case AddService(service) | UpdateService(service):
             return service.key

@@ -1,4 +1,4 @@
-"""Keys read back from what ``str()`` makes of them: ``tcp/192.0.2.1:443``, ``fwm/5/inet6``, ``[2001:db8::2]:80``."""
+"""Parses keys from the text that ``str()`` returns: ``tcp/192.0.2.1:443``, ``fwm/5/inet6``, ``[2001:db8::2]:80``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ADDRESS_AND_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):(\d{1,5})")
 
 
 def parse_destination_key(text: str) -> DestinationKey:
-    """The destination that ``text`` names.  Raises ValueError where it names none."""
+    """The destination that ``text`` names.  Raises ValueError if it does not name one."""
     match = _ADDRESS_AND_PORT.fullmatch(text)
     if match is None or int(match[3]) > 65_535:
         raise ValueError(f"not an address with a port: {text!r}")
@@ -19,7 +19,7 @@ def parse_destination_key(text: str) -> DestinationKey:
 
 
 def parse_service_key(text: str) -> ServiceKey:
-    """The service that ``text`` names.  Raises ValueError where it names none."""
+    """The service that ``text`` names.  Raises ValueError if it does not name one."""
     kind, _, rest = text.partition("/")
     if kind == "fwm":
         mark, _, family = rest.partition("/")

@@ -1,7 +1,7 @@
-"""The outline of a table: what /proc/net/ip_vs shows of it, cheap to read and enough to notice a change.
+"""The outline of a table: the part that /proc/net/ip_vs shows, cheap to read and enough to notice most changes.
 
 The outline has no thresholds, tunnel attributes or address family of fwmark services; two different tables may have
-equal outlines.  It never replaces a reading of the table: an outline that differs only says "read the table now".
+equal outlines.  It never replaces reading the table: a different outline only means that the table must be read now.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def outline_of(table: Table) -> Outline:
 
 
 def outlines_differ(left: Outline, right: Outline, *, services: Collection[ServiceKey]) -> bool:
-    """Whether the two disagree on any of ``services``."""
+    """Whether the two outlines differ in any of ``services``."""
     return any(
         Counter(left.get(place, ())) != Counter(right.get(place, ()))
         for place in {outline_key(key) for key in services}
@@ -93,7 +93,7 @@ def _outline_service(entry: ServiceEntry) -> OutlineService:
 
 
 def _hides_one_packet(key: ServiceKey) -> bool:
-    """The kernel prints ``ops`` for marks and IPv4, not for IPv6 addresses."""
+    """Whether the outline lacks the one-packet flag: the kernel prints ``ops`` for marks and IPv4, not for IPv6."""
     return isinstance(key, AddressKey) and key.address.version == 6
 
 

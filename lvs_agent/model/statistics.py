@@ -1,6 +1,6 @@
-"""What the kernel counts, and facts about IPVS as a whole.
+"""The kernel's counters, and facts about IPVS as a whole.
 
-Statistics stand beside the rows of a table, never inside, so that a comparison cannot see counters.
+Statistics are separate from the rows of a table, so that a comparison of tables ignores counters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lvs_agent.model.ipvs import DestinationKey, ServiceKey, Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """64-bit counters since the entry was made (``IPVS_*_ATTR_STATS64``)."""
+    """64-bit counters since the entry was added (``IPVS_*_ATTR_STATS64``)."""
 
     connections: int = 0
     incoming_packets: int = 0
@@ -25,9 +25,9 @@ class Counters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """The kernel's own estimates, each per second: an average over its last ten seconds or so.
+    """The kernel's own estimates per second: averages over about the last ten seconds.
 
-    They mean something only while ``net.ipv4.vs.run_estimation`` is not 0; see ``KernelInfo.estimates``.
+    They are valid only while ``net.ipv4.vs.run_estimation`` is not 0; see ``KernelInfo.estimates``.
     """
 
     connections: int = 0
@@ -39,7 +39,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationStatistics:
-    """Counters of a destination with its connections at this moment.  ``rates`` None: the kernel has none."""
+    """Counters of a destination and its current connections.  ``rates`` None: the kernel has none."""
 
     counters: Counters = Counters()
     rates: Rates | None = None
@@ -61,7 +61,7 @@ class Statistics:
     service_rates: Mapping[ServiceKey, Rates] = field(default_factory=lambda: MappingProxyType({}))
 
     def without_rates(self) -> Statistics:
-        """The same reading of a kernel whose rates mean nothing, because it does not keep them up to date."""
+        """The same reading without rates, for a kernel that does not keep them up to date."""
         destinations = {key: replace(counted, rates=None) for key, counted in self.destinations.items()}
         return replace(self, destinations=MappingProxyType(destinations), service_rates=MappingProxyType({}))
 
@@ -86,5 +86,5 @@ class KernelInfo:
 
     @property
     def estimates(self) -> bool:
-        """Whether the kernel keeps rates up to date.  One that has no such switch (before Linux 5.19) always does."""
+        """Whether the kernel keeps rates up to date.  A kernel without this setting (before Linux 5.19) always does."""
         return self.sysctls.get("run_estimation", 1) != 0

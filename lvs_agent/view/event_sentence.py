@@ -81,7 +81,7 @@ def _reloaded(event: Event) -> str:
 
 def _refused_configuration(event: Event) -> str:
     first = _because(_fact(event, "problem"))
-    return f"the new configuration was refused for {_count(event, 'problems', 'problem')}, the first is{first}"
+    return f"the new configuration was refused ({_count(event, 'problems', 'problem')}){first}"
 
 
 def _up(event: Event) -> str:
@@ -115,7 +115,7 @@ def _sorry_command(event: Event) -> str:
 def _applied(event: Event) -> str:
     operation, changed = _fact(event, "operation"), _fact(event, "changed")
     if operation == "update_destination" and changed == "weight":
-        return f"{_who(event)} has weight {_fact(event, 'weight')} now"
+        return f"{_who(event)} now has weight {_fact(event, 'weight')}"
     done = _OPERATIONS.get(operation, "{operation} {who}")
     return done.format(
         operation=operation,
@@ -135,6 +135,11 @@ def _refused(event: Event) -> str:
 
 def _changed_by_others(event: Event) -> str:
     return f"another program has {_OTHERS.get(_fact(event, 'kind'), 'changed')} {_who(event)} in the table"
+
+
+def _worker_lost(event: Event) -> str:
+    why = _because(_fact(event, "detail"))
+    return f"the process that runs {_count(event, 'checks', 'check')} was replaced ({_fact(event, 'cause')}){why}"
 
 
 _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
@@ -166,5 +171,6 @@ _SENTENCES: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.TABLE_NOT_READ: lambda event: f"the table could not be read{_because(_fact(event, 'error'))}",
     EventKind.TABLE_READ_AGAIN: lambda event: f"the table could be read again after {_fact(event, 'after_s')} s",
     EventKind.CHECK_NOT_POSSIBLE: lambda event: f"{_check(event)} of {_who(event)} cannot run{_because(_why(event))}",
+    EventKind.CHECK_WORKER_LOST: _worker_lost,
     EventKind.CHECK_RECOVERED: lambda event: f"{_check(event)} of {_who(event)} can run again",
 }

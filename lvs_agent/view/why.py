@@ -103,7 +103,7 @@ def explain_service(service: KnownService, *, table_known: bool) -> Iterator[str
 _MEMBERSHIPS = {
     Membership.POOLED: "It is up and in service.",
     Membership.HELD: "Until its checks decide, it stays as the kernel has it.",
-    Membership.ADMITTED: "It is new, and in service until its checks decide, as its initial says.",
+    Membership.ADMITTED: "It is new, and in service until its checks decide, because its initial state is up.",
     Membership.WAITING: "It is not in the table, and waits for the first results of its checks.",
     Membership.QUIESCED: "It is down, so it is quiesced: it stays in the table with weight 0.",
     Membership.REMOVED: "It is down, so it is removed from the table.",

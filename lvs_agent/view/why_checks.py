@@ -35,7 +35,7 @@ def check_sentences(
     for spec, status in checks:
         yield f"{called(spec)} {_verdict(status)}: {_last(status, now=now)}."
         if spec.id in lowering:
-            yield f"It decides nothing; while it is down, the server has {lowering[spec.id]} % of its weight."
+            yield f"It only lowers the weight: while it is down, the server has {lowering[spec.id]} % of its weight."
         if is_final(status):
             yield "Its result cannot change, so it does not run again."
         else:
@@ -95,7 +95,7 @@ def _last(status: CheckStatus, *, now: float) -> str:
         case Failed(reason):
             return f"{ran} failed with {reason.value}{detail} after {span(last.duration_s)}"
         case Errored(reason):
-            return f"{ran} could not be made, which is not the server's fault: {reason.value}{detail}"
+            return f"{ran} was not possible, which is not the server's fault: {reason.value}{detail}"
 
 
 def shown(detail: str) -> str:
@@ -108,11 +108,11 @@ def _streak(spec: CheckSpec, status: CheckStatus) -> str:
     against = status.state.against
     match status.state.health:
         case Health.UP if against:
-            return f"{against} of {plural(spec.fall, 'failure')} in a row that take it down."
+            return f"It has {against} of the {plural(spec.fall, 'failure')} in a row that take it down."
         case Health.UP:
             return f"{_in_a_row(spec.fall, 'failure', 'failures')} would take it down."
         case Health.DOWN if against:
-            return f"{against} of {plural(spec.rise, 'success', 'successes')} in a row that bring it up."
+            return f"It has {against} of the {plural(spec.rise, 'success', 'successes')} in a row that bring it up."
         case Health.DOWN:
             return f"{_in_a_row(spec.rise, 'success', 'successes')} would bring it up."
         case Health.UNKNOWN:

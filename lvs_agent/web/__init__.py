@@ -8,7 +8,8 @@
 ``scrape``      /metrics
 ``shown``       status, page and ``why`` for one moment
 ``status``      from a snapshot to the status document, whose shape is in ``document``; pure
-``page``        the status page as HTML; ``page_view`` what it shows and in which order, pure
+``page``        the status page as HTML; ``page_view`` what it shows and in which order, pure; ``page_files`` its style
+                and its script
 ``why_answer``  the answer of /api/v1/why
 ``events``      the answer of /api/v1/events
 ``kernel``      the kernel's statistics, read once for all requests at the same time

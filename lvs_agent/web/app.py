@@ -20,7 +20,7 @@ from lvs_agent.clock import Clock
 from lvs_agent.web.events import BadQuestion, events_document, read_question
 from lvs_agent.web.kernel import KernelReader
 from lvs_agent.web.packing import compressed, takes_gzip
-from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH
+from lvs_agent.web.page_files import SCRIPT_HASH, STYLE_HASH
 from lvs_agent.web.scrape import Scrapes
 from lvs_agent.web.shown import Shown
 from lvs_agent.web.sources import Sources

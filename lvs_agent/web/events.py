@@ -94,11 +94,11 @@ def read_question(parameters: Sequence[tuple[str, str]], *, now: float) -> Event
     given: dict[str, list[str]] = {}
     for name, value in parameters:
         if name not in PARAMETERS:
-            raise BadQuestion(f"unknown parameter {_quoted(name)}; there are {', '.join(PARAMETERS)}")
+            raise BadQuestion(f"unknown parameter {_quoted(name)}; the parameters are {', '.join(PARAMETERS)}")
         given.setdefault(name, []).append(value)
     for name, values in given.items():
         if name != "kind" and len(values) > 1:
-            raise BadQuestion(f"{name} may be given once")
+            raise BadQuestion(f"{name} must not be repeated")
     kinds = given.pop("kind", [])
     one = {name: values[0] for name, values in given.items()}
     return EventQuery(
@@ -122,7 +122,7 @@ def _instant(name: str, text: str, *, now: float) -> float:
         return parse_rfc3339(text[:10] + text[10:].replace(" ", "+") if text[10:11] in {"T", "t"} else text)
     except ValueError:
         raise BadQuestion(
-            f"{name}={_quoted(text)} must be an instant like 2023-11-14T22:13:20Z or a time ago like 2h"
+            f"{name}={_quoted(text)} must be a time like 2023-11-14T22:13:20Z or a duration before now like 2h"
         ) from None
 
 

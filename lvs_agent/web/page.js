@@ -72,7 +72,7 @@ function show(fresh) {
 
 function tellGone() {
   if (!gone.hidden) return;
-  gone.textContent = "No answer since " + lastAnswer + ": what is shown is as of then. Still trying.";
+  gone.textContent = "No answer since " + lastAnswer + ": the page shows the state of that time. Still trying.";
   gone.hidden = false;
   document.body.classList.add("stale");
 }

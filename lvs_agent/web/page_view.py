@@ -238,8 +238,8 @@ def _server_problems(service: Service) -> Iterator[Problem]:
         for check in server["checks"]:
             last = check["last"]
             if last is not None and last["result"] == "errored":
-                what = f"The {check['kind']} check of {called} could not be made"
-                yield Problem("warn", f"{what}, which is not the server's fault: {last['reason']}", service["key"])
+                what = f"The {check['kind']} check of {called} could not run"
+                yield Problem("warn", f"{what}; this is not the server's fault: {last['reason']}", service["key"])
 
 
 def failure(server: RealServer) -> str:

@@ -72,7 +72,7 @@ class WebServer:
         """The same for who has no event loop, at most ``timeout`` seconds.  Raises StartError."""
         wait((self._serving, self._ended), timeout, return_when=FIRST_COMPLETED)
         if not self._serving.done():
-            raise StartError("the web server does not serve") from (
+            raise StartError("the web server did not start") from (
                 self._ended.exception() if self._ended.done() else None
             )
 
@@ -132,7 +132,7 @@ def bind(listen: tuple[str, int]) -> socket.socket:
     host, port = listen
     where = f"cannot listen on {_written(host, port)}"
     if not 0 <= port <= _MAX_PORT:  # getaddrinfo would take it modulo 65,536
-        raise StartError(f"{where}: ports go from 1 to {_MAX_PORT}; give --listen ADDRESS:PORT")
+        raise StartError(f"{where}: the port must be from 1 to {_MAX_PORT}; give --listen ADDRESS:PORT")
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import uvicorn
@@ -15,11 +15,13 @@ import uvicorn
 from lvs_agent.clock import Clock
 from lvs_agent.ipvs.backend import IpvsBackend
 from lvs_agent.web.app import Endpoints
-from lvs_agent.web.guard import Guard
 from lvs_agent.web.kernel import KernelReader
-from lvs_agent.web.security import Security
 from lvs_agent.web.sources import Sources
-from lvs_agent.web.tls import ReloadingSSLContext
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from lvs_agent.web.security import Security
 
 _MAX_CONNECTIONS = 256
 _KEEP_ALIVE_S = 130
@@ -52,9 +54,13 @@ class Serving:
         )
         # One password at a time: each costs a tenth of a second of a processor that the checks need too.
         self._verifier = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web-password")
-        app = endpoints.app()
+        app: ASGIApp = endpoints.app()
+        if security is not None:
+            from lvs_agent.web.guard import Guard  # noqa: PLC0415 - most agents need none of its libraries
+
+            app = Guard(app, security=security, executor=self._verifier, clock=clock)
         config = uvicorn.Config(
-            app if security is None else Guard(app, security=security, executor=self._verifier, clock=clock),
+            app,
             http="httptools",
             ws="none",
             lifespan="off",
@@ -66,6 +72,8 @@ class Serving:
         )
         config.load()
         if security is not None and security.encrypts:
+            from lvs_agent.web.tls import ReloadingSSLContext  # noqa: PLC0415 - the same
+
             config.ssl = ReloadingSSLContext(security.context)
         self._server = _Server(config)
         self._loop = _Loop()

@@ -8,7 +8,6 @@ from lvs_agent.model.event import TRANSITIONS, EventQuery
 from lvs_agent.model.statistics import Statistics
 from lvs_agent.view.inventory import inventory_of
 from lvs_agent.web.document import StatusDocument
-from lvs_agent.web.page import PageQuery, render_page
 from lvs_agent.web.sources import Sources
 from lvs_agent.web.status import status_document
 from lvs_agent.web.why_answer import Explainer, WhyDocument, answer
@@ -42,5 +41,7 @@ class Shown:
 
     def page(self, parameters: Sequence[tuple[str, str]]) -> str:
         """The page, as the parameters of its address ask for it."""
+        from lvs_agent.web.page import PageQuery, render_page  # noqa: PLC0415 - see there
+
         explain = Explainer(self._snapshot, self._inventory)
         return render_page(self.status(), explain=explain, query=PageQuery.read(parameters))

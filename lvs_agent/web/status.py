@@ -84,8 +84,8 @@ def _agent(snapshot: Snapshot) -> doc.Agent:
         writes=snapshot.writes,
         ready=snapshot.ready,
         missing=what_is_missing(snapshot.vitals),
-        checks_in_flight=snapshot.engine.in_flight,
-        checks_pending=snapshot.engine.pending,
+        checks_in_flight=snapshot.engine.load.in_flight,
+        checks_pending=snapshot.engine.load.pending,
         config=doc.Config(
             path=config.path,
             digest=config.digest,

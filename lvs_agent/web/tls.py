@@ -6,12 +6,13 @@ import os
 import ssl
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 
 from lvs_agent.errors import ConfigError, Problem
+from lvs_agent.files import open_to_read
 from lvs_agent.web.web_config import Pem, TlsSettings
 
 MAX_PEM = 1024 * 1024
@@ -31,7 +32,7 @@ class _Admitting(ssl.SSLObject):
         super().do_handshake()
         wanted = self.context.client_sans if isinstance(self.context, ServerContext) else frozenset()
         if wanted and wanted.isdisjoint(names_of(self.getpeercert() or {})):
-            raise ssl.SSLError("the client's certificate has none of the names that are let in")
+            raise ssl.SSLError("the client's certificate has none of the names in client_allowed_sans")
 
 
 class ReloadingSSLContext(ssl.SSLContext):
@@ -98,10 +99,11 @@ def _content(pem: Pem, problems: list[Problem]) -> bytes | None:
     if pem.path is None:
         return pem.text.encode()
     try:
-        if not stat.S_ISREG(pem.path.stat().st_mode):  # opening a pipe would wait
-            problems.append(Problem(place, f"{pem.path} is not a file"))
-            return None
-        with pem.path.open("rb") as file:
+        with suppress(PermissionError):
+            if not stat.S_ISREG(pem.path.stat().st_mode):  # opening a pipe would wait
+                problems.append(Problem(place, f"{pem.path} is not a file"))
+                return None
+        with open_to_read(pem.path) as file:
             content = file.read(MAX_PEM + 1)
     except OSError as error:
         problems.append(Problem(place, f"{pem.path} cannot be read: {error.strerror}"))
@@ -126,7 +128,7 @@ def _take_certificate(
         own = error.reason == "KEY_VALUES_MISMATCH"
         text = "does not belong to the certificate" if own else "holds no private key in PEM that can be used"
         if b"ENCRYPTED" in key:
-            text = "is protected by a password: give one that is not"
+            text = "is protected by a password; give a key without a password"
         problems.append(Problem(f"{_AT}.{tls.key.key}", text))
     except (OSError, ValueError) as error:
         problems.append(Problem(f"{_AT}.{tls.key.key}", f"cannot be used: {error}"))

@@ -22,6 +22,7 @@ from lvs_agent.config.findings import Report
 from lvs_agent.config.messages import findings
 from lvs_agent.config.suggest import must_be_one_of
 from lvs_agent.errors import ConfigError, Problem
+from lvs_agent.files import open_to_read
 
 MAX_FILE = 128 * 1024
 _AT = "tls_server_config"
@@ -180,7 +181,7 @@ def read_web_config(path: Path) -> WebConfig:
     The files that it names are not read here.
     """
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")]) from error
@@ -237,7 +238,7 @@ def _check_headers(headers: Mapping[str, str], report: Report) -> None:
         allowed = _HEADERS.get(name)
         if allowed is None:
             words = must_be_one_of(list(_HEADERS), given=name).removeprefix("must be ")
-            report.error(place, f"cannot be set; there are {words}".replace(" or ", " and ", 1))
+            report.error(place, f"cannot be set; allowed are {words}".replace(" or ", " and ", 1))
         elif allowed and value not in ("", *allowed):
             report.error(place, must_be_one_of(allowed, given=value))
         elif not (value.isascii() and value.isprintable()):
@@ -248,7 +249,7 @@ def _check_users(users: Mapping[str, str], report: Report) -> None:
     for name, hashed in users.items():
         place = ("basic_auth_users", name)
         if not name or ":" in name or not name.isprintable():
-            report.error(place, "the name of a user has at least one character, no colon and no control character")
+            report.error(place, "the name of a user must not be empty, and must have no colon and no control character")
         if _HASH.fullmatch(hashed) is None:
             report.error(place, "must be a bcrypt hash, as htpasswd -nBC 10 USER prints it after the colon")
 
@@ -266,10 +267,10 @@ def _tls(table: _Tls, *, base: Path, report: Report) -> TlsSettings | None:
     ciphers = _ciphers(table.cipher_suites, report)
     if table.cipher_suites and not ciphers:
         if maximum < ssl.TLSVersion.TLSv1_3:
-            report.error((_AT, "cipher_suites"), "has none for TLS 1.2, and max_version allows nothing newer")
+            report.error((_AT, "cipher_suites"), "has no suite for TLS 1.2, and max_version allows no newer version")
         minimum = ssl.TLSVersion.TLSv1_3
     if len(table.curve_preferences) > 1:
-        report.error((_AT, "curve_preferences"), "can name one curve here; without it OpenSSL's usual ones are used")
+        report.error((_AT, "curve_preferences"), "must have at most one curve; without it OpenSSL's are used")
     if cert is None or key is None:
         return None
     return TlsSettings(
@@ -288,7 +289,7 @@ def _tls(table: _Tls, *, base: Path, report: Report) -> TlsSettings | None:
 
 def _pem(name: str, text: str | None, file: str | None, *, base: Path, report: Report) -> Pem | None:
     if text is not None and file is not None:
-        report.error((_AT, f"{name}_file"), f"cannot stand beside {name}")
+        report.error((_AT, f"{name}_file"), f"must not be set together with {name}")
     if text is not None:
         return Pem(name, text=text)
     return None if file is None else Pem(f"{name}_file", base / file)
@@ -298,12 +299,12 @@ def _clients(table: _Tls, client_ca: Pem | None, report: Report) -> ssl.VerifyMo
     place = (_AT, "client_auth_type")
     clients = _VERIFY.get(table.client_auth_type)
     if clients is None:
-        report.error(place, "takes certificates of anybody, which protects nothing; use RequireAndVerifyClientCert")
+        report.error(place, "does not verify client certificates; use RequireAndVerifyClientCert")
         return ssl.CERT_REQUIRED
     if clients is ssl.CERT_NONE and client_ca is not None:
         report.error(place, f"must be RequireAndVerifyClientCert where {client_ca.key} is given")
     if clients is not ssl.CERT_NONE and client_ca is None:
-        report.error((_AT, "client_ca_file"), "is required: it says whose certificates are taken")
+        report.error((_AT, "client_ca_file"), "is required: client certificates are verified with it")
     if table.client_allowed_sans and clients is not ssl.CERT_REQUIRED:
         report.error(place, "must be RequireAndVerifyClientCert where client_allowed_sans is given")
     return clients

@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +16,8 @@ from pydantic import ValidationError
 
 from lvs_agent.checks.kinds.command import Settings
 from lvs_agent.checks.net.resources import ProbeResources
-from lvs_agent.commands.command_runner import Command, CommandRunner, RunnerLost
+from lvs_agent.commands.command_runner import ENVIRONMENT, Command, CommandRunner, Ended, RunnerLost
+from lvs_agent.commands.privileges import OF_A_SERVICE
 from lvs_agent.model.check import CheckReport, CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from lvs_agent.model.ipvs import AddressKey, Family, FwmarkKey, Protocol
 from tests.checks.servers import children, engine_running, result_of, run, spec, until
@@ -137,7 +140,7 @@ def test_whole_group_is_killed_at_the_deadline() -> None:
                 FailureReason.READ_TIMEOUT, "no answer within 1.5 s: waiting for the command to end"
             )
             await until(lambda: not running("sleep"))
-            assert not zombies()
+            await until(lambda: not zombies())
 
     run(main())
 
@@ -175,11 +178,174 @@ def test_hundreds_of_hanging_commands_are_capped() -> None:
             delays = [report.delay_s for report in seen if report.check == "well"]
 
             assert 0 < most <= 64
-            assert sum(isinstance(result, Failed) for result in results) == 64
-            assert {result.reason for result in results if isinstance(result, Errored)} == {ErrorReason.BUSY}
+            # On a busy machine a deadline may be noticed late.
+            reasons = [result.reason for result in results if isinstance(result, Failed | Errored)]
+            assert set(reasons) <= {FailureReason.READ_TIMEOUT, ErrorReason.BUSY, ErrorReason.LATE}
+            assert reasons.count(ErrorReason.BUSY) <= 200 - 64
+            assert ErrorReason.BUSY in reasons
             assert sorted(delays)[len(delays) // 2] < 0.25
             await until(lambda: not running("sleep"))
-            assert not zombies()
+            await until(lambda: not zombies())
+
+    run(main())
+
+
+def test_every_hanging_command_fails_its_check_in_the_end() -> None:
+    """However many there are for the places: who has waited in vain comes first, and a command that ends is not held up
+    by those that hang.
+    """
+
+    async def main() -> None:
+        resources = ProbeResources(commands=CommandRunner(concurrency=8))
+        async with engine_running(resources) as (engine, reports):
+            hanging = {
+                f"{number}": spec(
+                    "command", name=f"{number}", timeout_s=0.4, interval_s=0.5, command=["/bin/sleep", "67"]
+                )
+                for number in range(40)
+            }
+            well = spec("command", name="well", timeout_s=5.0, interval_s=0.5, command=["/bin/true"])
+            engine.configure([*hanging.values(), well])
+            failed: set[str] = set()
+            passed = 0
+            while failed != hanging.keys():
+                report = await asyncio.wait_for(reports.get(), 20)
+                if isinstance(report.result, Failed):
+                    failed.add(report.check)
+                passed += report.check == "well" and isinstance(report.result, Passed)
+
+            assert passed
+
+    run(main())
+
+
+ESCAPES = {
+    "session": "setsid sleep 68 & echo done",
+    "twice": "(setsid sh -c 'setsid sleep 68 &' &) ; echo done",
+    "ignores": "setsid sh -c 'trap \"\" TERM HUP INT; while :; do sleep 68; done' & echo done",
+    "stopped": "setsid sleep 68 & kill -STOP $!; echo done",
+}
+
+
+@pytest.mark.parametrize("script", ESCAPES.values(), ids=ESCAPES.keys())
+def test_nothing_outlives_its_check(script: str) -> None:
+    """Neither a session of its own nor forking twice gets a process away from its check."""
+
+    async def main() -> None:
+        assert await result_of(spec("command", timeout_s=30.0, command=["/bin/sh", "-c", script])) == Passed("done")
+        assert not running("sleep")
+        assert not everywhere("sleep", "68")
+
+    run(main())
+
+
+def test_nothing_outlives_the_agent() -> None:
+    """The end of the socket kills everything, in sessions of their own too."""
+
+    async def main() -> None:
+        runner = CommandRunner()
+        script = "setsid sleep 69 & setsid sleep 69 & sleep 69"
+        command = Command(argv=["/bin/sh", "-c", script], environment=ENVIRONMENT, user=None, output_limit=0)
+        task = asyncio.ensure_future(runner.run(command, started=lambda _: None))
+        await until(lambda: len(everywhere("sleep", "69")) == 3)
+        await runner.close()
+        with pytest.raises(RunnerLost):
+            await task
+        await until(lambda: not everywhere("sleep", "69"))
+
+    run(main())
+
+
+def test_command_that_is_cancelled_while_it_starts_is_killed() -> None:
+    """Also before the process that waits for it can take a signal."""
+
+    async def main() -> None:
+        def cancel(_waited: bool) -> None:  # noqa: FBT001 - its only argument
+            current = asyncio.current_task()
+            assert current is not None
+            current.cancel()
+
+        runner = CommandRunner()
+        command = Command(argv=["/bin/sleep", "72"], environment=ENVIRONMENT, user=None, output_limit=0)
+        for _ in range(20):
+            task = asyncio.ensure_future(runner.run(command, started=cancel))
+            await asyncio.wait({task})
+        await runner.run(replace(command, argv=["/bin/true"]), started=lambda _: None)  # after all the others
+        await until(lambda: len(children()) == 1)
+        await runner.close()
+
+    run(main())
+
+
+def test_command_that_starts_a_service_may_leave_it() -> None:
+    """What a sorry command has started in a session of its own stays."""
+
+    async def main() -> None:
+        runner = CommandRunner()
+        argv = ["/bin/sh", "-c", "setsid sleep 70 >/dev/null 2>&1 & sleep 0.2; echo up"]
+        command = Command(argv=argv, environment=ENVIRONMENT, user=None, output_limit=10, leaves=True)
+        ended = await runner.run(command, started=lambda _: None)
+        left = everywhere("sleep", "70")
+        await runner.close()
+        assert (ended.output, len(left)) == ("up\n", 1)
+        os.kill(left[0], signal.SIGKILL)
+
+    run(main())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to lose")
+@pytest.mark.parametrize("user", ["nobody", "root"])
+def test_command_has_no_capability(user: str) -> None:
+    """In no set but the bounding one, which is the service manager's, and exec gives none back."""
+    sets = "grep ^Cap /proc/self/status | grep -v ^CapBnd | cut -f 2 | sort -u"
+
+    assert shell(sets, user=user) == Passed("0000000000000000")
+    assert shell("ip link add dummy7 type dummy && echo done", user=user) == Failed(
+        FailureReason.EXEC, "exit status 2: RTNETLINK answers: Operation not permitted"
+    )
+
+
+def test_commands_are_limited() -> None:
+    """Memory, processes, files and CPU time have an end."""
+    limits = shell("for kind in d n f t c p; do printf '%s ' $(ulimit -$kind); done")
+    assert limits == Passed("1048576 1024 131072 60 0 512")
+    eats = "import sys; b = [bytearray(1 << 26) for _ in range(64)]"
+    result = ran("/usr/bin/python3", "-S", "-c", eats, timeout_s=20.0)
+
+    assert isinstance(result, Failed)
+    assert result.reason is FailureReason.EXEC
+
+
+def test_command_that_starts_a_service_does_not_limit_its_work() -> None:
+    """Only core files and descriptors, as of every command: a service must not end after a minute of CPU time."""
+    script = "for kind in d f t; do ulimit -$kind; done"
+    ours = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True).stdout
+
+    async def main() -> Ended:
+        runner = CommandRunner()
+        argv = ["/bin/sh", "-c", f"ulimit -c; ulimit -n; {script}"]
+        command = Command(argv=argv, environment=ENVIRONMENT, user=None, output_limit=99, limits=OF_A_SERVICE)
+        ended = await runner.run(command, started=lambda _: None)
+        await runner.close()
+        return ended
+
+    assert run(main()).output == f"0\n1024\n{ours}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a bomb of ours would use up our own processes")
+@pytest.mark.parametrize("user", ["nobody", "root"])
+def test_fork_bomb_ends_with_its_check(user: str) -> None:
+    """Its processes are counted where the user is not root, and all of them are gone after the time limit."""
+
+    async def main() -> None:
+        bomb = "i=0; while [ $i -lt 300 ]; do (setsid sh -c 'sleep 71 & sleep 71' &); i=$((i+1)); done; sleep 71"
+        check = spec("command", timeout_s=3.0, command=["/bin/sh", "-c", bomb], user=user)
+        async with engine_running() as (engine, reports):
+            engine.configure([check])
+            report = await asyncio.wait_for(reports.get(), 10)
+            assert isinstance(report.result, Failed)
+            await until(lambda: not everywhere("sleep", "71"))
+            await until(lambda: not zombies())
 
     run(main())
 
@@ -222,7 +388,7 @@ def test_no_process_without_a_command_check() -> None:
         ({"command": []}, "must be a list that starts with the full path"),
         ({"command": ["true"]}, "must be a list that starts with the full path"),
         ({"command": "/bin/true"}, "valid tuple"),
-        ({"command": ["/bin/true", "{adress}"]}, "{adress} is not known; there are {address}, {port}"),
+        ({"command": ["/bin/true", "{adress}"]}, "{adress} is not a placeholder; use {address}, {port}"),
         ({"command": ["/bin/true", "\0"]}, "a NUL character cannot be passed"),
         ({"command": ["/bin/true"], "environment": {"A-B": "x"}}, "'A-B' is not the name of a variable"),
         ({}, "Field required"),
@@ -239,6 +405,17 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> N
 def running(name: str) -> list[int]:
     """Processes below this one that run a program of this name."""
     return [process for process in children() if _status(process, "Name") == name]
+
+
+def everywhere(*words: str) -> list[int]:
+    """Processes of this machine whose command line ends with ``words``."""
+    wanted = "\0".join(words).encode() + b"\0"
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes().endswith(wanted):
+                found.append(int(path.parent.name))
+    return found
 
 
 def zombies() -> list[int]:

@@ -174,4 +174,5 @@ async def warmed_up(check: CheckSpec, resources: ProbeResources) -> None:
     probe.cancel()
     await asyncio.wait({probe})
     given.release()
+    await until(lambda: not resources.commands.running)  # a program that was killed takes a moment to end
     await asyncio.sleep(0.05)

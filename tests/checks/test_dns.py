@@ -229,10 +229,10 @@ def test_bad_answer_over_tcp_fails(handler: Handler, expected: CheckResult) -> N
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"query": "a..b"}, "must be a name, like www.example.com"),
-        ({"query": "x" * 64}, "must be a name, like www.example.com"),
+        ({"query": "a..b"}, "must be a domain name, like www.example.com"),
+        ({"query": "x" * 64}, "must be a domain name, like www.example.com"),
         ({"query": "192.0.2.1"}, "an address has no A record, only PTR"),
-        ({"query": "www.example.com", "rcode": "NXDOMAIN", "answer_regex": "."}, "answer_regex needs answers"),
+        ({"query": "www.example.com", "rcode": "NXDOMAIN", "answer_regex": "."}, "answer_regex needs rcode"),
         ({"query": "www.example.com", "answer_regex": "("}, "not a regular expression"),
         ({"query": "www.example.com", "record_type": "ANY"}, "Input should be"),
         ({}, "Field required"),

@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from lvs_agent.checks.engine import schedule
-from lvs_agent.checks.engine.engine import Engine, Load, over_time
+from lvs_agent.checks.engine.engine import Engine, over_time
 from lvs_agent.checks.engine.wheel import SLOT_S
 from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.checks.net.resources import ProbeResources
@@ -26,6 +26,7 @@ from lvs_agent.model.check import (
     ErrorReason,
     Failed,
     FailureReason,
+    Load,
     Passed,
 )
 from tests.checks import servers

@@ -113,7 +113,7 @@ async def with_future_status(peer: Peer) -> None:
     ("handler", "failure"),
     [
         (lambda peer: peer.answer(status=502), Failed(FailureReason.STATUS, "HTTP status 502")),
-        (not_grpc, Failed(FailureReason.PROTOCOL, "the answer is not one of gRPC")),
+        (not_grpc, Failed(FailureReason.PROTOCOL, "the answer is not a gRPC response")),
         (without_status, Failed(FailureReason.STATUS, "grpc-status missing")),
         (compressed, Failed(FailureReason.PROTOCOL, "the message is compressed, which was not offered")),
         (endless, Failed(FailureReason.PROTOCOL, "4096 bytes of body that are not one message of gRPC")),
@@ -133,9 +133,9 @@ def test_wrong_answer_fails(handler: Any, failure: Failed) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"metadata": {"Authorization": "x"}}, "'Authorization' is not a name of metadata"),
-        ({"metadata": {"grpc-timeout": "x"}}, "'grpc-timeout' is not a name of metadata"),
-        ({"metadata": {"te": "x"}}, "'te' is not a name of metadata"),
+        ({"metadata": {"Authorization": "x"}}, "'Authorization' is not allowed in metadata"),
+        ({"metadata": {"grpc-timeout": "x"}}, "'grpc-timeout' is not allowed in metadata"),
+        ({"metadata": {"te": "x"}}, "'te' is not allowed in metadata"),
         ({"metadata": {"x": "a\r\nb"}}, "the value of x must be one line of ASCII text"),
         ({"metadata": {"x-bin": "a"}}, "binary metadata (x-bin) cannot be sent"),
         ({"service": 3}, "valid string"),

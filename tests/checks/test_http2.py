@@ -217,10 +217,10 @@ def test_certificate_goes_with_the_result(certificates: Certificates) -> None:
 @pytest.mark.parametrize(
     ("protocols", "failure"),
     [
-        ([], Failed(FailureReason.PROTOCOL, "the server does not agree on HTTP/2 in its TLS handshake (ALPN)")),
+        ([], Failed(FailureReason.PROTOCOL, "the server did not select HTTP/2 in the TLS handshake (ALPN)")),
         (
             ["http/1.1"],
-            Failed(FailureReason.PROTOCOL, "the server does not agree on HTTP/2 in its TLS handshake (ALPN)"),
+            Failed(FailureReason.PROTOCOL, "the server did not select HTTP/2 in the TLS handshake (ALPN)"),
         ),
     ],
 )
@@ -241,7 +241,7 @@ def test_tls_server_without_http2_fails(certificates: Certificates, protocols: l
 @pytest.mark.parametrize("name", ["Keep-Alive", "proxy-connection"])
 def test_headers_of_http_1_are_refused(name: str) -> None:
     """HTTP/2 forbids them (RFC 9113, 8.2.2), and a server would take the request for broken."""
-    with pytest.raises(ValidationError, match=f"HTTP/2 has no {name}"):
+    with pytest.raises(ValidationError, match=f"HTTP/2 does not allow the header {name}"):
         Settings.model_validate({"headers": {name: "x"}})
 
 

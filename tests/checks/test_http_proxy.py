@@ -215,7 +215,7 @@ def test_environment_chooses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"url": "http://a b/"}, "must be an absolute URL"),
         ({"url": "http://[::1/"}, "must be an absolute URL"),
         ({"url": "http://u:p@a/"}, "must be an absolute URL"),
-        ({"url": URL, "user": "x"}, "user and password can only be given together"),
+        ({"url": URL, "user": "x"}, "user and password must be set together"),
         ({"url": URL, "user": "x:y", "password": "z"}, "user must not have a colon"),
         ({"url": URL, "headers": {"Proxy-Authorization": "x"}}, "use user and password for Proxy-Authorization"),
         ({"url": URL, "tls": {"server_name": "x"}}, "tls.server_name has no effect here"),

@@ -188,12 +188,12 @@ def test_any_answer_ends_in_a_failure(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("kind", "keys", "problem"),
     [
-        ("ldap", {"bind_dn": "cn=x"}, "bind_dn and password need each other"),
-        ("ldap", {"password": "x"}, "bind_dn and password need each other"),
+        ("ldap", {"bind_dn": "cn=x"}, "bind_dn and password must be set together"),
+        ("ldap", {"password": "x"}, "bind_dn and password must be set together"),
         ("ldap", {"bind_dn": "cn=x", "password": ""}, "must be one line without control characters"),
         ("ldap", {"dn_regex": "x"}, "dn_regex needs base"),
         ("ldap", {"base": "", "dn_regex": "("}, "not a regular expression"),
-        ("ldap", {"tls": {}}, 'tls needs starttls = true; for TLS from the start there is the type "ldaps"'),
+        ("ldap", {"tls": {}}, 'tls needs starttls = true; for TLS from the start use type = "ldaps"'),
         ("ldaps", {"starttls": True}, "Extra inputs are not permitted"),
     ],
 )

@@ -71,11 +71,11 @@ def test_only_the_first_row_is_read() -> None:
     ("found", "wanted", "expected"),
     [
         ("1", True, Passed("the server is read-only")),
-        ("0", False, Passed("the server takes writes")),
-        ("OFF", False, Passed("the server takes writes")),
+        ("0", False, Passed("the server accepts writes")),
+        ("OFF", False, Passed("the server accepts writes")),
         ("READ_ONLY_NO_LOCK", True, Passed("the server is read-only")),
         ("1", False, Failed(FailureReason.CONTENT, "the server is read-only")),
-        ("0", True, Failed(FailureReason.CONTENT, "the server takes writes")),
+        ("0", True, Failed(FailureReason.CONTENT, "the server accepts writes")),
     ],
 )
 def test_read_only_must_be_as_wanted(found: str, wanted: bool, expected: CheckResult) -> None:  # noqa: FBT001 - a table
@@ -191,7 +191,7 @@ def test_password_is_never_sent_in_plain(plugin: str) -> None:
         seen.append(await reader.read(4_096))
 
     assert checked(then(asking)) == Failed(
-        FailureReason.STATUS, "the server asks for the password in plain, which needs a tls table"
+        FailureReason.STATUS, "the server asks for the password in plain text: add a tls table"
     )
     assert seen == [b""]
 

@@ -107,8 +107,8 @@ def test_tls_from_the_start_tells_the_certificates_end(certificates: Certificate
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({"user": "x"}, "user and password need each other"),
-        ({"password": "x"}, "user and password need each other"),
+        ({"user": "x"}, "user and password must be set together"),
+        ({"password": "x"}, "user and password must be set together"),
         ({"user": "x", "password": "y\r\nDATA"}, "must be one line without control characters"),
         ({"group": "x\r\nQUIT"}, "must be one line without control characters"),
     ],

@@ -147,7 +147,7 @@ def test_server_on_a_connection_passes(handler: Handler) -> None:
         (answering_another, Failed(FailureReason.PROTOCOL, "an answer to another request")),
         (
             over_stream("100 Trying", body=b"x" * 65_537),
-            Failed(FailureReason.PROTOCOL, "an answer with a length that cannot be"),
+            Failed(FailureReason.PROTOCOL, "an answer with an invalid Content-Length"),
         ),
     ],
 )

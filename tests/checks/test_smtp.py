@@ -160,8 +160,8 @@ def test_refused_login(offer: str, answers: list[str], reason: FailureReason, de
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"user": "check"}, "user and password need each other"),
-        ({"password": "x"}, "user and password need each other"),
+        ({"user": "check"}, "user and password must be set together"),
+        ({"password": "x"}, "user and password must be set together"),
         ({"user": "a\r\nb", "password": "x", "allow_plain": True}, "must be one line"),
         ({"user": "a", "password": "x\ny", "allow_plain": True}, "must be one line"),
         ({"user": "a", "password": "x"}, 'a login needs starttls = "required", or allow_plain = true'),

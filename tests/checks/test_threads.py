@@ -8,10 +8,11 @@ from contextlib import suppress
 import pytest
 
 from lvs_agent.checks.engine.engine import over_time
+from lvs_agent.checks.net.doubt import Doubt
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.checks.net.resources import ProbeResources
-from lvs_agent.checks.net.threads import Doubt, Threads
+from lvs_agent.checks.net.threads import Threads
 from lvs_agent.model.check import Errored, ErrorReason, Failed, FailureReason
 from tests.checks.servers import run, threads, until
 

@@ -45,9 +45,9 @@ def test_agent_with_tls_is_trusted_by_its_authority(site: Site, tmp_path: Path) 
         refused = status("--url", url, *more)
         assert (refused.returncode, refused.stdout) == (1, "")
         assert refused.stderr.startswith(f"error: {url} has a certificate that is not trusted (")
-        assert refused.stderr.endswith("): give --ca-file, or on its own host --config\n")
+        assert refused.stderr.endswith("): give --ca-file, or --config on the host of the agent\n")
     other = status("--url", url.replace("127.0.0.1", "localhost"), "--ca-file", tmp_path / "servers.crt")
-    assert "has a certificate for others (" in other.stderr
+    assert "has a certificate for another host (" in other.stderr
 
 
 def test_configuration_tells_everything_on_the_host_of_the_agent(site: Site, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_certificate_is_shown_where_one_is_wanted(site: Site, tmp_path: Path) ->
         refused = status(*trusting, *more)
         assert refused.returncode == 1
         assert "give --cert and --key" in refused.stderr
-    assert "--key means nothing without --cert" in status(*trusting, "--key", key).stderr
+    assert "--key must be given together with --cert" in status(*trusting, "--key", key).stderr
     assert f"{key} cannot be used with its key" in status(*trusting, "--cert", key).stderr
 
 
@@ -88,17 +88,19 @@ def test_password_comes_from_a_file_or_the_url(site: Site, tmp_path: Path, monke
     secret = tmp_path / "password"
     secret.write_text("p@ss:word\n")
 
-    assert "wants a user and a password: set LVS_AGENT_USER and LVS_AGENT_PASSWORD_FILE" in status("--url", url).stderr
+    assert (
+        "requires a user and a password: set LVS_AGENT_USER and LVS_AGENT_PASSWORD_FILE" in status("--url", url).stderr
+    )
     assert answered(status("--url", f"http://ann:p%40ss%3Aword@{address}"))
     monkeypatch.setenv("LVS_AGENT_USER", "ann")
     assert "must be set together" in status("--url", url).stderr
     monkeypatch.setenv("LVS_AGENT_PASSWORD_FILE", str(secret))
     assert answered(status("--url", url))
     wrong = status("--url", f"http://ann:hunter2@{address}")
-    assert f"{url} does not take this user and password" in wrong.stderr
+    assert f"{url} refuses this user and password" in wrong.stderr
     assert "hunter2" not in wrong.stderr
     secret.write_bytes(b"x" * 5000)
-    assert "holds more than a password" in status("--url", url).stderr
+    assert "is longer than 4096 bytes" in status("--url", url).stderr
     secret.unlink()
     assert "cannot be read: No such file or directory" in status("--url", url).stderr
 

@@ -14,7 +14,8 @@ import tomli
 from jsonschema import Draft202012Validator
 
 from lvs_agent import __version__
-from tests.cli.commands import COMMAND, here, lvs_agent
+from tests.cli.commands import here, lvs_agent
+from tests.forkserver import COMMAND
 
 EXAMPLE = Path(__file__).parents[2] / "config.toml.example"
 COMMANDS = ("check-config", "completion", "convert", "demo", "events", "plan", "run", "schema", "status", "why")

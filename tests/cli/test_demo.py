@@ -33,7 +33,7 @@ def test_demonstration_shows_a_removal_the_sorry_server_and_a_recovery() -> None
     sorry = re.findall(r"-a -t 192\.0\.2\.100:80 -r (127\.0\.0\.14:\d+) -m -w 1", run.stdout)
 
     assert run.returncode == 0
-    assert f"port {USUAL_PORT} is taken" in run.stdout
+    assert f"port {USUAL_PORT} is in use" in run.stdout
     assert re.search(r"http://127\.0\.0\.1:(\d+)/ and http://127\.0\.0\.1:\1/metrics show it", run.stdout)
     assert "event=real_server_down virtual_service=demo" in run.stderr
     assert f"virtual_service=demo real_server={sorry[0]} operation=add_destination" in run.stderr

@@ -22,7 +22,8 @@ from lvs_agent.web.events import event_entry
 from lvs_agent.web.server import WebServer, bind
 from lvs_agent.web.sources import Sources
 from tests.builders import NOW, snapshot
-from tests.cli.commands import COMMAND, here
+from tests.cli.commands import here
+from tests.forkserver import COMMAND
 from tests.web.worlds import world_backend
 
 NIGHT = [
@@ -154,11 +155,14 @@ def test_journal_that_cannot_be_read_is_one_line(site: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--since", "yesterday"], "--since='yesterday' must be an instant like"),
+        (["--since", "yesterday"], "--since='yesterday' must be a time like"),
         (["--kind", "real_server_dwon"], "'real_server_dwon' is not one of 'started'"),
         (["--limit", "0"], "0 is not in the range"),
-        (["--follow", "--until", "1h"], "--follow goes on after --until"),
-        (["--follow", "--state-dir", "/"], "--follow asks an agent, and --state-dir none"),
+        (["--follow", "--until", "1h"], "--follow and --until cannot be used together"),
+        (
+            ["--follow", "--state-dir", "/"],
+            "--follow needs a running agent: it cannot be used together with --state-dir",
+        ),
     ],
 )
 def test_wrong_options_are_told_before_anybody_is_asked(arguments: list[str], words: str) -> None:

@@ -112,6 +112,14 @@ def test_configuration_that_may_not_be_read(config: Path) -> None:
     )
 
 
+def test_configuration_behind_links_that_go_in_a_circle(tmp_path: Path) -> None:
+    """The starter may not even begin to look for it."""
+    (tmp_path / "loop").symlink_to("loop")
+    path = tmp_path / "loop" / "config.toml"
+
+    assert complaint("run", "--config", path, code=2) == (f"{path}: cannot be read: Too many levels of symbolic links")
+
+
 def test_configuration_that_is_a_directory(tmp_path: Path) -> None:
     """A directory is not a file."""
     assert complaint("run", "--config", tmp_path, code=2) == f"{tmp_path}: must be a file, but is a directory"

@@ -81,8 +81,8 @@ def test_silence_ends_at_the_time_limit() -> None:
     ("status", "body", "words"),
     [
         pytest.param(404, b"no", "answers with status 404", id="another server"),
-        pytest.param(200, b"<html>", "not with the status of an lvs-agent", id="not JSON"),
-        pytest.param(200, b'{"schema": 1}', "not with the status of an lvs-agent", id="another document"),
+        pytest.param(200, b"<html>", "does not answer with the status of an lvs-agent", id="not JSON"),
+        pytest.param(200, b'{"schema": 1}', "does not answer with the status of an lvs-agent", id="another document"),
         pytest.param(
             200, json.dumps({**world(), "schema": 2}).encode(), "status of version 2, not 1", id="another version"
         ),
@@ -117,7 +117,7 @@ def test_service_that_speaks_no_http_is_one_clear_line() -> None:
 
         thread = threading.Thread(target=talk)
         thread.start()
-        with pytest.raises(NoAnswer, match=rf"^{url} does not speak HTTP as lvs-agent does"):
+        with pytest.raises(NoAnswer, match=rf"^{url} does not answer like an lvs-agent"):
             fetch_status(AgentClient(url, timeout=5.0))
         thread.join()
 
@@ -246,7 +246,7 @@ def test_problems_come_first() -> None:
 
     assert "not ready: 1 of 4 checks have not run yet" in top
     assert "configuration not loaded: service.shop: no real server" in top
-    assert "table not right: add service tcp/192.0.2.1:80: EPERM" in top
+    assert "table not in sync: add service tcp/192.0.2.1:80: EPERM" in top
 
 
 def test_answer_of_a_server_cannot_steer_the_terminal() -> None:

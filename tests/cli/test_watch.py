@@ -14,7 +14,8 @@ from typing import IO
 
 from lvs_agent.web.server import bind
 from tests.cli.agents import serving
-from tests.cli.commands import COMMAND, here
+from tests.cli.commands import here
+from tests.forkserver import COMMAND
 
 PATIENCE_S = 40.0
 

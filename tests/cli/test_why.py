@@ -63,7 +63,7 @@ def test_sorry_server_that_stands_by_is_a_word() -> None:
 
     assert text.splitlines()[-2:] == [
         "1 real server is up, in service and as it should be: well",
-        "the sorry server stands by: 10.0.0.99:80",
+        "the sorry server is on standby: 10.0.0.99:80",
     ]
 
 
@@ -71,7 +71,7 @@ def test_server_in_doubt_is_explained_though_it_is_up(url: str) -> None:
     """Two of three failures are worth a word."""
     text = here("why", "--url", url, "api").stdout
 
-    assert "2 of 3 failures in a row that take it down." in text
+    assert "It has 2 of the 3 failures in a row that take it down." in text
     assert "It goes down after 1 more failure of http2 on 10.0.11.21:8443" in text
 
 

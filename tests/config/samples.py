@@ -27,6 +27,7 @@ _VALUES: Mapping[str, Any] = {
     "agent.state_dir": "/var/lib/other",
     "agent.maintenance_dir": "/etc/maintenance",
     "agent.web_config_file": "/etc/web.yml",
+    "agent.workers": 2,
     "agent.command_user": "somebody",
     "metrics.drop": ["lvs_up"],
     "tunnel": {"type": "gre"},

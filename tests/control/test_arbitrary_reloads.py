@@ -31,6 +31,7 @@ from lvs_agent.metrics.config_warnings import with_metric_warnings
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.intent import VirtualService
 from lvs_agent.web.server import bind
+from lvs_agent.workers.processes import Starter
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "config.toml.example").read_text(encoding="utf-8").splitlines()
@@ -228,6 +229,7 @@ class Bench:
             listener=bind(("127.0.0.1", 0)),
             writes=True,
             log_messages=MessageCounts(),
+            starter=Starter.fork(),
         )
         daemon = Daemon(options)
         task = asyncio.create_task(daemon.run())
@@ -266,7 +268,7 @@ class Bench:
             daemon.state.intent,
             daemon.state.config.digest,
             daemon._adopting.config,
-            daemon._engine._checks.keys() | daemon._engine._settled,
+            daemon._workers._specs.keys(),
             frozenset(daemon.state.checks),
             daemon._hooks._monitored,
             daemon._reconciling.periods,
@@ -321,7 +323,7 @@ def check_reload(bench: Bench, content: bytes) -> None:
         assert (config.reloads, config.reload_failures) == (counts[0] + 1, counts[1])
         assert config.digest == loaded.digest == bench.daemon._adopting.config.digest
         assert state.checks.keys() == loaded.intent.checks.keys()
-        assert bench.daemon._engine._checks.keys() | bench.daemon._engine._settled == loaded.intent.checks.keys()
+        assert bench.daemon._workers._specs.keys() == loaded.intent.checks.keys()
         assert [one.service for one in state.intent.services] == [one.service for one in loaded.intent.services]
     else:
         assert (config.reloads, config.reload_failures) == (counts[0], counts[1] + 1)

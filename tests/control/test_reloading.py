@@ -18,10 +18,13 @@ from lvs_agent.control.reporting import Reporter
 from lvs_agent.control.state import AgentState
 from lvs_agent.core.snapshot import ConfigStatus
 from lvs_agent.errors import ConfigError
+from lvs_agent.files import stamp_of
 from lvs_agent.model.event import EventKind, EventQuery
 
 ONE = '[[virtual_service]]\naddress = "192.0.2.1"\nport = 80\n'
 TWO = ONE + '[[virtual_service]]\naddress = "192.0.2.1"\nport = 81\n'
+
+PATIENCE_S = 20.0
 
 
 class Bench:
@@ -57,12 +60,16 @@ class Bench:
         self.adopted.append(config)
 
     async def watch(self, *steps: Callable[[], object]) -> None:
-        """Run the loop, take each step and give the loop time to notice it."""
+        """Run the loop, take each step and give the loop time to notice it; a changed file is read in any case."""
         task = asyncio.create_task(self.reloading.run())
         for step in steps:
             await asyncio.sleep(0.05)
             step()
             await asyncio.sleep(0.15)
+            async with asyncio.timeout(PATIENCE_S):
+                while self.reloading.watches and stamp_of(self.path) not in {None, self.reloading._read}:  # noqa: ASYNC110 - a file
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
         task.cancel()
         await asyncio.wait([task])
 

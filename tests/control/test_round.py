@@ -247,3 +247,26 @@ def test_table_is_right_for_good_only_after_every_check_has_run(kernel: FlakyIpv
     after = account_round(before, late, perform(kernel, late), duration_s=0.1, now=2.0)
 
     assert (before.converged_once, after.converged_once) == (False, True)
+
+
+@pytest.mark.parametrize("operation", ["delete", "add", "update", "delete a destination"])
+def test_nothing_is_written_to_a_service_that_is_not_owned(
+    kernel: FlakyIpvs, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """Whatever a plan says, nobody else's service is touched, and the others of the plan are applied."""
+    foreign = service_entry(service=service(key=service_key(port=8443)), destinations=[destination()])
+    kernel.apply(AddService(foreign.service))
+    kernel.apply(AddDestination(foreign.service.key, destination()))
+    wrong: dict[str, Operation] = {
+        "delete": DeleteService(foreign.service.key),
+        "add": AddDestination(foreign.service.key, destination(address="10.0.0.7")),
+        "update": UpdateDestination(foreign.service.key, destination(weight=0)),
+        "delete a destination": DeleteDestination(foreign.service.key, destination().key),
+    }
+    monkeypatch.setattr("lvs_agent.control.round.plan", lambda **_: (wrong[operation], AddService(WEB.service)))
+
+    result = perform(kernel, given(WEB))
+
+    assert [one.error.errno_name for one in result.applied if one.error] == ["not_owned"]
+    assert result.failed
+    assert kernel.read_table() == table(foreign, service_entry(service=WEB.service))

@@ -12,8 +12,9 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from queue import Queue
 from threading import Thread
 from typing import Any
@@ -26,6 +27,8 @@ from tests.differential.telling import Ending, story, tell
 from tests.differential.world import HOSTS, HOSTS6, World
 
 Report = dict[str, Any]
+AT_ONCE = 2
+"""Files at once for each processor: most of the time ldirectord waits for a time limit of its checks."""
 
 
 def main() -> int:
@@ -33,30 +36,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
     parser.add_argument("--files", type=int, default=300, help="how many are generated")
     parser.add_argument("--first", type=int, default=1, help="number of the first one")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return _work(json.loads(options.worker))
+        return _work()
     if not installed():
         print("ldirectord is not installed; get it with: apt-get install ldirectord", file=sys.stderr)
         return 1
-    tasks = [f"case {name}" for name in CASES] + [f"given {name}" for name, _ in given_files()]
-    tasks += [f"story {number}" for number in range(options.first, options.first + options.files)]
+    tasks = [f"story {number}" for number in range(options.first, options.first + options.files)]  # take longest
+    tasks += [f"case {name}" for name in CASES] + [f"given {name}" for name, _ in given_files()]
     return _summarize(list(_reports(tasks)))
 
 
 def _reports(tasks: Sequence[str]) -> Iterator[Report]:
     """What the workers report, as it comes."""
-    count = min(os.cpu_count() or 1, len(tasks))
+    count = min(AT_ONCE * (os.cpu_count() or 1), len(tasks))
     command = [*without_network(), sys.executable, "-m", "tests.differential", "--worker"]
-    workers = [
-        subprocess.Popen([*command, json.dumps(tasks[at::count])], stdout=subprocess.PIPE, text=True)
-        for at in range(count)
-    ]
-    lines: Queue[str | None] = Queue()
-    readers = [Thread(target=_forward, args=(worker, lines), daemon=True) for worker in workers]
-    for reader in readers:
-        reader.start()
+    pipe = subprocess.PIPE
+    workers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) for _ in range(count)]
+    waiting, lines = deque(tasks), Queue[str | None]()
+    for worker in workers:
+        Thread(target=_let_work, args=(worker, waiting, lines), daemon=True).start()
     began, done, running = time.monotonic(), 0, len(workers)
     try:
         while running:
@@ -76,11 +76,23 @@ def _reports(tasks: Sequence[str]) -> Iterator[Report]:
             worker.wait()
 
 
-def _forward(worker: subprocess.Popen[str], lines: Queue[str | None]) -> None:
-    for line in worker.stdout or ():
-        lines.put(line)
+def _let_work(worker: subprocess.Popen[str], waiting: deque[str], lines: Queue[str | None]) -> None:
+    """Give ``worker`` one task after another, and put what it reports into ``lines``; None at the end."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    task = "no file"
+    with suppress(IndexError, BrokenPipeError):
+        while True:
+            task = waiting.popleft()
+            worker.stdin.write(f"{task}\n")
+            report = worker.stdout.readline()
+            if not report:
+                break
+            lines.put(report)
+    with suppress(BrokenPipeError):
+        worker.stdin.close()
     if status := worker.wait():
-        lines.put(json.dumps({"task": "a worker", "unnamed": [f"ended with {status}"], "names": [], "steps": 0}))
+        lines.put(json.dumps({"task": task, "unnamed": [f"its worker ended with {status}"], "names": [], "steps": 0}))
     lines.put(None)
 
 
@@ -114,14 +126,14 @@ def _summarize(reports: Sequence[Report]) -> int:
 # --- a worker ---------------------------------------------------------------------------------------------------------
 
 
-def _work(tasks: Sequence[str]) -> int:
+def _work() -> int:
     given = dict(given_files())
     with Oracle() as oracle:
-        for task in tasks:
-            kind, _, name = task.partition(" ")
+        for task in sys.stdin:
+            kind, _, name = task.rstrip("\n").partition(" ")
             one = CASES[name] if kind == "case" else story(int(name)) if kind == "story" else story_of(given[name])
             hosts = {*HOSTS, *HOSTS6, *(hosts_of(one.before) if kind == "given" else ())}
-            print(json.dumps({"task": task, **_report(one, oracle=oracle, hosts=hosts)}), flush=True)
+            print(json.dumps({"task": f"{kind} {name}", **_report(one, oracle=oracle, hosts=hosts)}), flush=True)
     return 0
 
 

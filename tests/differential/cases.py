@@ -16,7 +16,7 @@ SAMPLE = Path("/usr/share/doc/ldirectord/examples/ldirectord.cf")
 
 
 def _story(*lines: str, head: str = "virtual=10.9.0.1:80", around: tuple[str, ...] = ()) -> Story:
-    return _unchanged("\n".join(["checktimeout=1", *around, head, *(f"    {line}" for line in lines), ""]).encode())
+    return _unchanged("\n".join(["checktimeout=2", *around, head, *(f"    {line}" for line in lines), ""]).encode())
 
 
 def _unchanged(text: bytes) -> Story:
@@ -90,4 +90,4 @@ def _sample_blocks() -> Iterator[bytes]:
             if match is None:
                 break
             body.append(f"    {match[1]}\n")
-        yield "".join(["checktimeout=1\n", lines[at].lstrip("#"), "\n", *body, "    checktype=connect\n"]).encode()
+        yield "".join(["checktimeout=2\n", lines[at].lstrip("#"), "\n", *body, "    checktype=connect\n"]).encode()

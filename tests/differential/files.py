@@ -121,15 +121,15 @@ _CHECKS = st.one_of(
     st.just(("checktype=connect", "service=mysql")),
     st.just(("checktype=on",)),
     st.just(("checktype=off",)),
-    st.just(("checktype=ping", "checktimeout=1")),
+    st.just(("checktype=ping", "checktimeout=2")),
     st.just(("checktype=external", "checkcommand=/bin/true")),
     st.just(("checktype=external", 'checkcommand="/bin/false"')),
     st.just(("checktype=external-perl", f"checkcommand={_EXTERNAL_PERL}")),
 )
 _EXTRAS = st.lists(
     one_of(
-        *("quiescent=yes", "quiescent=no", "quiescent=yes", "failurecount=2", "cleanstop=no", "negotiatetimeout=2"),
-        *("checktimeout=2", "checkinterval=2", "checkcount=1", "fallbackcommand=/bin/true", "servicename=web one"),
+        *("quiescent=yes", "quiescent=no", "quiescent=yes", "failurecount=2", "cleanstop=no", "negotiatetimeout=3"),
+        *("checktimeout=3", "checkinterval=2", "checkcount=1", "fallbackcommand=/bin/true", "servicename=web one"),
         *(
             "comment=anything # at all",
             'load="x"',
@@ -224,7 +224,7 @@ def _bodies(draw: st.DrawFn, head: str, port: str, *, most: int) -> tuple[str, .
     return tuple(lines[at] for at in order)
 
 
-_TIMES = one_of("checktimeout=1", "checktimeout = 1", "negotiatetimeout=1")
+_TIMES = one_of("checktimeout=2", "checktimeout = 2", "negotiatetimeout=2")
 
 
 @st.composite

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from lvs_agent.checks.kinds import checkers
+from lvs_agent.checks.engine import libraries
+from lvs_agent.checks.kinds import Checker, checkers
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.config import config_from_tables
@@ -48,6 +49,7 @@ class Ours:
 
     def step(self) -> None:
         """Every check once, then rounds until nothing is left to do."""
+        libraries.load(self._intent.checks.values())  # no check is to wait for an import
         self._healths |= asyncio.run(_verdicts(self._intent.checks))
         for _ in range(3):
             result = perform(
@@ -88,8 +90,11 @@ def intent_of(text: bytes) -> Intent:
 
 
 async def _verdicts(checks: Mapping[CheckId, CheckSpec]) -> dict[CheckId, Health]:
+    kinds = checkers()  # imports them
     async with ProbeResources() as resources:
-        found = await asyncio.gather(*(_result(spec, ProbeRun(resources)) for spec in checks.values()))
+        found = await asyncio.gather(
+            *(_result(kinds[spec.kind], spec, ProbeRun(resources)) for spec in checks.values())
+        )
     return {
         check: Health.UP if isinstance(result, Passed) else Health.DOWN
         for check, result in zip(checks, found, strict=True)
@@ -97,10 +102,10 @@ async def _verdicts(checks: Mapping[CheckId, CheckSpec]) -> dict[CheckId, Health
     }
 
 
-async def _result(spec: CheckSpec, run: ProbeRun) -> CheckResult:
+async def _result(checker: Checker, spec: CheckSpec, run: ProbeRun) -> CheckResult:
     try:
         async with asyncio.timeout(spec.timeout_s):
-            return await checkers()[spec.kind].probe(spec.target, run)
+            return await checker.probe(spec.target, run)
     except TimeoutError:
         return Failed(reason=FailureReason.READ_TIMEOUT)
     finally:

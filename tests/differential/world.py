@@ -7,7 +7,6 @@ down is unreachable.
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,14 +14,14 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
+from tests.lab.namespace import ip
+
 PORTS = (21, 25, 53, 80, 81, 110, 443, 3128, 3306, 8080)
 HOSTS = tuple(f"10.0.0.{number}" for number in range(1, 10))
 HOSTS6 = tuple(f"2001:db8::{number}" for number in range(1, 6))
+SILENCE_S = 2.0
+"""How long a client may say nothing: some checks wait for the server, and would wait until their time limit."""
 _ANSWERS = {"/ok": (200, "Test OK\n"), "/": (200, "index\n"), "/gone": (410, "OK no more\n"), "/empty": (204, "")}
-
-
-def _batch(commands: Iterable[str]) -> None:
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
 
 
 class World:
@@ -36,7 +35,7 @@ class World:
         self._ready = threading.Event()
 
     def __enter__(self) -> Self:
-        _batch(["link set lo up", *(_address("add", host) for host in self.hosts)])
+        ip(None, "link set lo up", *(_address("add", host) for host in self.hosts))
         self._thread.start()
         self._ready.wait()
         return self
@@ -48,7 +47,7 @@ class World:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        _batch(_address("del", host) for host in self.hosts)
+        ip(None, *(_address("del", host) for host in self.hosts))
 
     def take_down(self, down: Iterable[str]) -> None:
         """Exactly the hosts in ``down`` are down from now on."""
@@ -59,7 +58,7 @@ class World:
         for host in self._down - wanted:
             commands += [_route("del", host), _address("add", host)]
         if commands:
-            _batch(commands)
+            ip(None, *commands)
         self._down = wanted
 
     def _serve(self) -> None:
@@ -87,8 +86,9 @@ def _route(verb: str, host: str) -> str:
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One HTTP response; a connection on which nothing comes is closed."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, ConnectionError):
+        async with asyncio.timeout(SILENCE_S):
+            head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
         writer.close()
         return
     method, target, *_ = head.decode("latin-1").split()

@@ -14,15 +14,14 @@ from tests.lab.net import VIP, VIP6, Cluster
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A client, a director that owns both virtual addresses, two real servers and a third one to say sorry."""
+    """A client, a director that has both virtual addresses, two real servers and a third one as sorry server."""
     with Cluster(servers=3, directory=tmp_path) as cluster:
-        for address in (VIP, VIP6):
-            cluster.director.add_address(address)
+        cluster.director.add_address(VIP, VIP6)
         yield cluster
 
 
 PORTS_A_TEST = 4_000
-"""Of the client, so that none comes twice within the minutes in which the kernel remembers connections."""
+"""Ports of the client for each test: none is reused within the minutes in which the kernel remembers connections."""
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +34,7 @@ def first_port() -> Iterator[int]:
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three real servers that serve both virtual addresses directly, made once for a module: it takes seconds."""
     with Cluster(servers=3, directory=tmp_path_factory.mktemp("servers")) as cluster:
-        for address in (VIP, VIP6):
-            cluster.director.add_address(address)
+        cluster.director.add_address(VIP, VIP6)
         for server in cluster.servers:
             server.accept_direct(VIP, VIP6)
             server.serve()
@@ -45,7 +43,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def restored(network: Cluster, first_port: Iterator[int]) -> Iterator[Cluster]:
-    """That network as it was at the beginning: the servers are well, the table is empty, and nothing else runs.
+    """That network as it was at the beginning: all servers work, the table is empty, and nothing else runs.
 
     Connections outlive the table: a client that came from a port of an earlier test would be sent to the server that
     it had then.

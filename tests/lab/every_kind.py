@@ -24,7 +24,7 @@ WEB, UDP, SCTP = Row(f"TCP {VIP}:80"), Row(f"UDP {VIP}:80"), Row(f"SCTP {VIP}:80
 SIX, STICKY, BULK = Row(f"TCP [{VIP6}]:80"), Row(f"TCP {VIP}:81"), Row(f"TCP {VIP}:9000")
 MARK, MARK6 = Row("FWM 10"), Row("FWM 10 IPv6")
 CONNECTIONS = {WEB: 11, UDP: 4, SCTP: 3, SIX: 5, STICKY: 7, BULK: 1, MARK: 2, MARK6: 3}
-"""What the client makes of each service, and therefore what everybody has to say."""
+"""Connections that the client makes to each service, and that every source must report."""
 HELD = {WEB: 3, SIX: 1, SCTP: 1}
 """How many of them it keeps open."""
 

@@ -125,7 +125,7 @@ def exported(page: Sequence[Sample], suffixes: Sequence[str]) -> Figures:
 
 
 def promtool_findings(page: str) -> str:
-    """What ``promtool check metrics`` finds in ``page``; empty when it is content."""
+    """The findings of ``promtool check metrics`` in ``page``; empty if there are none."""
     done = subprocess.run(
         ["promtool", "check", "metrics"],
         input=page,

@@ -1,4 +1,4 @@
-"""Steady load for scenario tests: so many HTTP requests a second, each on a connection of its own.
+"""Steady load for scenario tests: a number of HTTP requests per second, each on its own connection.
 
 Runs until its standard input ends, then prints one JSON object: ``served`` (requests by the answering server's name)
 and ``failures`` (one sentence each).  The line ``ready`` comes before the first request.
@@ -32,7 +32,7 @@ async def request(url: str, *, timeout_s: float) -> str:
 
 
 class Load:
-    """What became of the requests so far."""
+    """The results of the requests so far."""
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
         self._url = url
@@ -63,7 +63,7 @@ async def run(url: str, *, rate: float, timeout_s: float) -> Load:
 
 
 def main() -> None:
-    """Run and tell."""
+    """Run, and print the results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("--rate", type=float, default=100.0)

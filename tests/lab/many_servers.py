@@ -1,7 +1,7 @@
-"""Many small HTTP servers in one process, each of which can be told to refuse, to hang, or to be well.
+"""Many small HTTP servers in one process.  A command lets each of them refuse, hang or work.
 
-Reads commands from standard input, ``refuse PORT``, ``hang PORT`` or ``well PORT``, and answers each with the
-monotonic time at which it had been carried out.  ``ready`` comes first.
+Reads the commands ``refuse PORT``, ``hang PORT`` and ``well PORT`` from standard input, and answers each with the
+monotonic time at which it was carried out.  The first line of output is ``ready``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Prometheus and its companions on a host of the lab: started, asked, and ended with the host's network.
 
-All of them listen on every address of their host; Go programs need a second or two to come up in the lab kernel.
+All of them listen on every address of their host.  Go programs need a second or two to start in the lab kernel.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Labels = frozenset[tuple[str, str]]
 
 
 class Answer(NamedTuple):
-    """What a program said over HTTP."""
+    """The answer of a program over HTTP."""
 
     status: int
     body: str
 
 
 def ask(host: Host, port: int, path: str, *, timeout_s: float = 20.0) -> Answer:
-    """One GET on ``host`` itself.  Raises OSError where nobody answers."""
+    """One GET on ``host`` itself.  Raises OSError if nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         with host.inside():
@@ -59,7 +59,7 @@ class Program:
         until(self._is_ready, what=f"{self._log.name}: ready", within_s=START_S)
 
     def json(self, path: str) -> Any:
-        """What it answers to ``path``.  Raises AssertionError where that is an error."""
+        """What it answers to ``path``.  Raises AssertionError if that is an error."""
         answer = ask(self.host, self.port, path)
         assert answer.status == 200, answer.body
         return json.loads(answer.body)

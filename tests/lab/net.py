@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.lab.hosts import DEVICE, Host, RealServer
+from tests.lab.namespace import ip
 
 VIP, VIP6 = "10.1.0.100", "2001:db8:1::100"
 _CLIENTS = ("10.1.0.0/24", "2001:db8:1::/64")
@@ -49,7 +51,7 @@ class Network:
 
     def __enter__(self) -> Self:
         self._add_namespace(self._switch)
-        _ip(self._switch, "link add br0 type bridge forward_delay 0", "link set br0 up")
+        ip(self._switch, "link set lo up", "link add br0 type bridge forward_delay 0", "link set br0 up")
         return self
 
     def __exit__(
@@ -57,20 +59,22 @@ class Network:
     ) -> None:
         self._stack.close()
 
-    def add(self, host: Host, *addresses: str) -> None:
-        """Plug ``host`` in.  ``addresses`` have prefix lengths."""
+    def add(self, host: Host, *addresses: str, routes: Sequence[str] = ()) -> None:
+        """Plug ``host`` in.  ``addresses`` have prefix lengths; ``routes`` are networks on the switch."""
         port = f"port{next(self._ports)}"
         self._add_namespace(host.namespace)
         self._stack.callback(host.close)
-        # Nobody here has another's address: use them at once.
+        # There are no duplicate addresses here: use them at once.
         host.sysctl("net/ipv6/conf/default/accept_dad", 0)
-        _ip(
+        ip(
             host.namespace,
+            "link set lo up",
             f"link add {DEVICE} type veth peer name {port} netns {self._switch}",
             f"link set {DEVICE} up",
             *(f"address add {address} dev {DEVICE}{' nodad' * (':' in address)}" for address in addresses),
+            *(f"route add {network} dev {DEVICE}" for network in routes),
         )
-        _ip(self._switch, f"link set {port} master br0 up")
+        ip(self._switch, f"link set {port} master br0 up")
 
     def namespace_of(self, name: str) -> str:
         """The namespace that a host called ``name`` has in this network."""
@@ -79,7 +83,6 @@ class Network:
     def _add_namespace(self, name: str) -> None:
         subprocess.run(["ip", "netns", "add", name], check=True)
         self._stack.callback(subprocess.run, ["ip", "netns", "delete", name], check=True)
-        _ip(name, "link set lo up")
 
 
 class Cluster(Network):
@@ -101,11 +104,10 @@ class Cluster(Network):
         for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
             self.director.sysctl(f"net/{name}", 1)
         for device in ("all", DEVICE):
-            # One wire carries both networks here, and that is nobody's business.
+            # Both networks are on one switch here, and the director must not send redirects because of that.
             self.director.sysctl(f"net/ipv4/conf/{device}/send_redirects", 0)
         for server in self.servers:
-            self.add(server, f"{server.address}/24", f"{server.address6}/64")
-            _ip(server.namespace, *(f"route add {network} dev {DEVICE}" for network in _CLIENTS))
+            self.add(server, f"{server.address}/24", f"{server.address6}/64", routes=_CLIENTS)
         return self
 
     def _real_server(self, number: int, directory: Path) -> RealServer:
@@ -117,15 +119,3 @@ class Cluster(Network):
             address6=f"2001:db8::{number:x}",
             directory=directory / name,
         )
-
-
-def _ip(namespace: str, *commands: str) -> None:
-    done = subprocess.run(
-        ["ip", "-n", namespace, "-batch", "-"],
-        input="\n".join(commands),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"ip -n {namespace}: {done.stderr}")

@@ -1,12 +1,12 @@
 """Runs the tests marked ``ipvs`` where there is a kernel with IPVS.
 
-As root on a kernel that has ip_vs (or can load it) they run here.  Elsewhere they run in one boot of the lab kernel
-(``tests/lab/lab``), by a pytest in there that sends its reports out one by one, so that this session shows every test
-with its own outcome, duration and output, and ``-k``, ``-x``, ``--lf`` and random order work as ever.  A kernel that
-fails (status 125) is booted once more for what is left; where it fails again in the same module, the rest of that
-module is lost, as it is where the pytest in there ends.
+As root on a kernel that has ip_vs (or can load it), they run in this session.  Elsewhere they run in one boot of the
+lab kernel (``tests/lab/lab``): a pytest in it sends its reports out one by one, so that this session shows every test
+with its own outcome, duration and output, and ``-k``, ``-x``, ``--lf`` and random order work as usual.  A kernel that
+fails (status 125) is booted once more for the remaining tests.  If it fails again in the same module, or if the pytest
+in it ends, the rest of that module is lost.
 
-Without the lab the tests are skipped with a hint how to get it; where ``CI=true`` that is an error.
+Without the lab, the tests are skipped with a hint how to get it; with ``CI=true`` that is an error.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import hypothesis
 import pytest
 
+from tests.durations import parts_of, seconds_of
 from tests.lab.namespace import new_network_namespace
 
 LAB = Path(__file__).with_name("lab")
@@ -35,20 +36,6 @@ TEST_TIMEOUT_S = 300
 """Limit of one test inside: that kernel has one CPU, and a system call costs it 50 µs."""
 POLL_S = 0.05
 END_S = 15.0
-LONG_S = {
-    "tests/lab/test_differential.py": 230,
-    "tests/lab/test_changeover.py": 170,
-    "tests/lab/test_ldirectord_doing.py": 140,
-    "tests/lab/test_alerting.py": 90,
-    "tests/lab/test_table.py": 90,
-    "tests/lab/test_ldirectord_faults.py": 90,
-    "tests/lab/test_life.py": 80,
-    "tests/lab/test_cluster.py": 80,
-    "tests/grafana/test_live.py": 50,
-    "tests/ipvs/test_backend_contract.py": 50,
-}
-"""About how long the longest modules take, so that two kernels have as much to do; the others: USUAL_S."""
-USUAL_S = 25
 
 
 @pytest.fixture
@@ -63,9 +50,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lab-part", metavar="N/OF", help="run this part of the modules that need IPVS")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``--lab-part``, do not import modules that have no test that needs IPVS."""
+    if config.getoption("--lab-part") is None or collection_path.suffix != ".py":
+        return None
+    return True if f"mark.{MARKER}" not in collection_path.read_text(encoding="utf-8") else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the modules that belong to another part."""
+    """Leave out the modules that belong to another part, and let the longest begin first."""
+    items.sort(key=lambda item: -seconds_of(_module(item)))
     part = config.getoption("--lab-part")
     if part is None:
         return
@@ -76,23 +71,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if _module(item) in chosen]
 
 
-def parts_of(modules: Collection[str], *, of: int) -> list[set[str]]:
-    """``modules`` in ``of`` parts that take about the same time: the longest first, each to the part with the least."""
-    parts: list[set[str]] = [set() for _ in range(of)]
-    took = [0] * of
-    for module in sorted(modules, key=lambda name: (-LONG_S.get(name, USUAL_S), name)):
-        least = took.index(min(took))
-        parts[least].add(module)
-        took[least] += LONG_S.get(module, USUAL_S)
-    return parts
-
-
 def _module(item: pytest.Item) -> str:
     return item.nodeid.split("::", 1)[0]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Inside the lab kernel: send reports out, and give hypothesis all the time it wants."""
+    """Inside the lab kernel: send reports out, and disable the deadline of hypothesis."""
     if REPORTS in os.environ:
         config.pluginmanager.register(ReportWriter(config=config, path=Path(os.environ[REPORTS])))
     if INSIDE in os.environ:
@@ -146,7 +130,7 @@ class ReportWriter:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self._file.write(json.dumps(data) + "\n")
         self._file.flush()
-        # Outside the kernel only what is synced can be seen.
+        # Outside the kernel, only synced writes are visible.
         os.fsync(self._file.fileno())
 
 
@@ -186,12 +170,12 @@ class Boot:
         return self._process.poll() == KERNEL_FAILED
 
     def story(self) -> str:
-        """What the run said, for a test that got no report."""
+        """The output of the run, for a test without a report."""
         lines = self._output.read_text(errors="replace").splitlines()
         return "\n".join([f"the lab ended with status {self._process.poll()} without a report", *lines[-80:]])
 
     def close(self, *, patience_s: float) -> None:
-        """End it.  A session that has come to its own end needs a moment to write down what it measured."""
+        """End it.  A session that has ended normally needs a moment to write its measurements."""
         try:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
@@ -214,13 +198,13 @@ class Boot:
 
 
 def _program(config: pytest.Config) -> list[str]:
-    """pytest, measured where this session is measured: pytest-cov puts parallel data files together at the end."""
+    """pytest, with coverage if this session has it: pytest-cov combines parallel data files at the end."""
     measured = config.pluginmanager.hasplugin("_cov")
     return ["-m", *(["coverage", "run", "--parallel-mode", "-m"] if measured else []), "pytest"]
 
 
 def _options(config: pytest.Config) -> list[str]:
-    """The order is given; what is chosen and cached is the outer session's business."""
+    """The order is given; the outer session handles selection and cache."""
     options = ["-p", "no:randomly", "-p", "no:cacheprovider", "-o", "addopts=", "-o", f"timeout={TEST_TIMEOUT_S}"]
     return [*options, "--strict-markers", "--strict-config", "-v", f"--rootdir={config.rootpath}"]
 
@@ -247,7 +231,7 @@ class LabRunner:
         for report in self._reports_of(item):
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        # What tests of the same module that ran here have set up ends where it would have ended.
+        # Fixtures of tests of the same module that ran here end where they would have ended.
         cast("Any", item.session)._setupstate.teardown_exact(nextitem)
         return True
 
@@ -270,7 +254,7 @@ class LabRunner:
         return found
 
     def _await(self, item: pytest.Item) -> list[pytest.TestReport] | None:
-        """The reports of ``item``, or None where the run ended without the last one."""
+        """The reports of ``item``, or None if the run ended without the last one."""
         while True:
             reports = self._arrived.get(item.nodeid, [])
             if reports and reports[-1].when == "teardown":

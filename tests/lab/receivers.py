@@ -22,7 +22,7 @@ _LOOPBACK = "127.0.0.1"
 class Notification(NamedTuple):
     """One message: ``way`` is a URL's path, or the address that a mail went to.
 
-    ``about``: the alert's name and its service (or ""), ``text`` everything that was said.
+    ``about``: the alert's name and its service (or ""); ``text``: the whole message.
     """
 
     way: str
@@ -32,14 +32,14 @@ class Notification(NamedTuple):
 
 
 class Receivers:
-    """Both, and what they got so far.  Lists only grow."""
+    """Both receivers, and the messages that they got so far.  The lists only grow."""
 
     def __init__(self) -> None:
         self.calls: list[Notification] = []
         self.mails: list[Notification] = []
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd
-        """Take one mail in."""
+        """Receive one mail."""
         content = envelope.content
         message = message_from_bytes(content if isinstance(content, bytes) else b"", policy=policy.default)
         body = message.get_body(("html", "plain"))
@@ -50,7 +50,7 @@ class Receivers:
         return "250 taken"
 
     def call(self, path: str, body: str) -> None:
-        """Take one call in."""
+        """Receive one call."""
         found = json.loads(body)
         labels = found["groupLabels"]
         about = (labels["alertname"], labels.get("virtual_service", ""))

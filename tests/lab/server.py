@@ -1,4 +1,4 @@
-"""A real server for scenario tests: HTTP that tells who answered, and UDP that sends back what it got.
+"""A real server for scenario tests: HTTP that names the answering server, and UDP that echoes datagrams.
 
 Every HTTP response carries its name in the header ``Real-Server``; ``/name`` answers with it alone, any other path
 with that file of the directory.  A datagram comes back with the name in front: ``rs1 hello``.  The line ``ready`` on

@@ -1,4 +1,4 @@
-"""A real server for protocols and amounts that HTTP has not: SCTP that sends back what it got, TCP that takes all.
+"""A real server for what HTTP cannot test: SCTP that echoes, and TCP that discards any amount of data.
 
 The line ``ready`` on standard output says that everything listens.
 """
@@ -20,7 +20,7 @@ def echo(connection: socket.socket) -> None:
 
 
 def discard(connection: socket.socket) -> None:
-    """Take everything, and have the kernel throw it away uncopied (MSG_TRUNC, see tcp(7))."""
+    """Receive everything, and let the kernel discard it without copying (MSG_TRUNC, see tcp(7))."""
     buffer = bytearray(_PIECE)
     while connection.recv_into(buffer, _PIECE, socket.MSG_TRUNC):
         pass

@@ -1,7 +1,7 @@
-"""From a server that dies to the mail about it: two directors, Prometheus and Alertmanager with the files we ship.
+"""From a server that fails to the mail about it: two directors, Prometheus and Alertmanager with the shipped files.
 
-The rules and the example are used as they are, but for time: all times in the rules, those in brackets included, pass
-fifteen times as fast, like scrapes and evaluations, and all times of Alertmanager six times as fast.
+The rules and the example are used as they are, except for times: all times in the rules, including ranges, are divided
+by fifteen, as are the intervals of scrapes and evaluations; all times of Alertmanager are divided by six.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +54,7 @@ port = 81
 sorry_server = {{ address = "10.0.0.9" }}
 {REAL_SERVERS}
 """
-"""Most is asked of the first service; the other one has somebody who says sorry."""
+"""Most tests use the first service; the other one has a sorry server."""
 
 
 def faster(text: str, factor: int) -> str:
@@ -67,18 +67,18 @@ def faster(text: str, factor: int) -> str:
 
 
 class Director(Host):
-    """A host that keeps its state where the other one keeps its own, as two machines do.
+    """A host with its own state directory at the same path as the other one, as on two machines.
 
-    Their configurations are the same then, to the last word.
+    So the configurations of both are identical.
     """
 
     def __init__(self, *, name: str, namespace: str, state: Path) -> None:
         super().__init__(name=name, namespace=namespace)
         self._state = state
 
-    def _here(self, command: Sequence[str | Path]) -> list[str]:
+    def _wrapped(self, command: list[str]) -> list[str]:
         # "ip netns exec" gives each command mounts of its own.
-        return super()._here(["sh", "-c", 'mount -t tmpfs state "$0" && exec "$@"', self._state, *command])
+        return ["sh", "-c", 'mount -t tmpfs state "$0" && exec "$@"', str(self._state), *command]
 
 
 class Site(NamedTuple):
@@ -108,7 +108,7 @@ class Site(NamedTuple):
         until(lambda: self.tables() == [number] * 2, what=f"both tables have {number} servers", within_s=PATIENCE_S)
 
     def told(self, kept: list[Notification]) -> Counter[tuple[str, str, str]]:
-        """How often each was said: status, alert and service."""
+        """The number of notifications by status, alert and service."""
         return Counter((one.status, *one.about) for one in kept)
 
     def _await(self, kept: list[Notification], status: str, about: tuple[str, ...]) -> Notification:
@@ -128,7 +128,7 @@ class Site(NamedTuple):
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """Two directors that know of two well servers, and are scraped."""
+    """Two directors with two servers that are up, scraped by Prometheus."""
     with ExitStack() as stack:
         cluster = stack.enter_context(Cluster(servers=2, directory=tmp_path))
         for server in cluster.servers:
@@ -173,7 +173,7 @@ def start_director(cluster: Cluster, address: str, directory: Path) -> tuple[Dir
 def test_what_happens_is_told_once_and_taken_back(site: Site) -> None:
     """A server, a table, a service, a configuration and an agent in trouble: who is notified of what, and how often."""
     one_server_goes_and_somebody_fights(site)
-    # This takes longest to be told.
+    # The notification of this takes longest.
     break_configuration(site.agents[0])
     it_comes_back(site)
     all_servers_come_and_go(site)
@@ -184,7 +184,7 @@ def test_what_happens_is_told_once_and_taken_back(site: Site) -> None:
 
 
 def one_server_goes_and_somebody_fights(site: Site) -> None:
-    """One mail for both directors names the server that is down; a table that is fought over is named for that one."""
+    """One mail for both directors names the server that is down; another one the director with the contended table."""
     site.cluster.servers[0].server.stop()
     site.await_servers(1)
     assert names(site.await_mail("firing", "LVSRealServerDown", "web"), D1, D2, FIRST)
@@ -202,7 +202,7 @@ def one_server_goes_and_somebody_fights(site: Site) -> None:
 
 
 def it_comes_back(site: Site) -> None:
-    """The mail about the server is taken back; nobody was paged for one server."""
+    """A mail says that the server has recovered; nobody was paged for one server."""
     site.cluster.servers[0].server.start()
     site.await_servers(2)
     assert names(site.await_mail("resolved", "LVSRealServerDown", "web"), FIRST)
@@ -211,9 +211,9 @@ def it_comes_back(site: Site) -> None:
 
 
 def all_servers_come_and_go(site: Site) -> None:
-    """One page for both directors about the service, with which its servers are silent, and one that takes it back.
+    """One page for both directors about the service, which inhibits alerts of its servers, and one when it recovers.
 
-    A sorry server that answers makes no difference to that.
+    An active sorry server does not change that.
     """
     before = site.told(site.receivers.mails)
     for server in site.cluster.servers:
@@ -240,13 +240,13 @@ def all_servers_come_and_go(site: Site) -> None:
 
 
 def is_all_that_is_active(site: Site, alert: str) -> bool:
-    """Whether ``alert`` silences the others about the service; an alert about what is over is for nobody anyway."""
+    """Whether ``alert`` inhibits the other alerts about the service; an alert about the past is sent to nobody."""
     alerts = site.alertmanager.alerts(virtual_service="web")
     return alerts["active"] - {"LVSRealServerBounced"} == {alert} and "LVSRealServerDown" in alerts["suppressed"]
 
 
 def break_configuration(agent: Agent) -> None:
-    """Ask it to read what cannot be read."""
+    """Let it load an invalid configuration."""
     agent.configure("nonsense = [")
     agent.send(signal.SIGHUP)
 
@@ -268,7 +268,7 @@ def the_broken_configuration_is_told(site: Site) -> None:
 
 
 def nothing_else_was_told(site: Site) -> None:
-    """Each trouble was reported once in each way, and no other alert was."""
+    """Each fault was reported once in each way, and there was no other alert."""
     counts = site.told(site.receivers.mails) + site.told(site.receivers.calls)
     once = {"LVSTableContended": 1, "LVSAgentErrorsLogged": 1, "LVSAgentConfigReloadFailed": 2, "LVSAgentDown": 2}
     others = {"LVSRealServerDown", "LVSServiceDown"}

@@ -1,4 +1,4 @@
-"""From ldirectord to lvs-agent and back, with one configuration, while requests come in without a pause."""
+"""From ldirectord to lvs-agent and back, with one configuration, under continuous requests."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Director:
         until(lambda: not _is(pid, self._config.name), what="ldirectord has ended")
 
     def ours(self, *words: str) -> str:
-        """Let lvs-ldirectord do something, and give what it says."""
+        """Run lvs-ldirectord, and return its output."""
         environment = {
             "LVS_LDIRECTORD_RUN_DIR": self._directory / "run",
             "LVS_LDIRECTORD_LOG": self._log,
@@ -102,7 +102,7 @@ class Director:
     def rows(self) -> tuple[str, ...]:
         """The table: of a service its address and scheduler, of a destination its address, forwarding and weight."""
         with self._host.inside():
-            # That of this thread: the process as a whole is somewhere else.
+            # That of this thread: the process is in a different namespace.
             words = [line.split() for line in Path("/proc/thread-self/net/ip_vs").read_text().splitlines()[3:]]
         return tuple(sorted((_row(line) for line in words), key=lambda row: (not row.startswith(VIP), row)))
 
@@ -144,7 +144,7 @@ def _address(written: str) -> str:
 
 
 class Watch:
-    """What was to be seen from outside: ``tables`` that there were, in turn; ``counts`` of connections."""
+    """Observations from outside: the ``tables`` in order, and the ``counts`` of connections."""
 
     def __init__(self, director: Director, load: Load) -> None:
         self.load = load
@@ -193,11 +193,14 @@ def watched(director: Director, cluster: Cluster) -> Iterator[Watch]:
 
 
 @pytest.fixture
+def cluster(restored: Cluster) -> Cluster:
+    """The same hosts for all tests: three servers that are up."""
+    return restored
+
+
+@pytest.fixture
 def director(cluster: Cluster, tmp_path: Path) -> Iterator[Director]:
-    """The director of a cluster whose three servers are well."""
-    for server in cluster.servers:
-        server.accept_direct(VIP)
-        server.serve()
+    """The director of that cluster."""
     director = Director(cluster.director, tmp_path)
     director.write(configuration())
     yield director
@@ -248,7 +251,7 @@ def test_change_over_and_back_are_not_noticed(
 def test_dead_server_stays_out_over_the_change(
     director: Director, cluster: Cluster, quiescent: str, table: tuple[str, ...]
 ) -> None:
-    """What ldirectord has found out is in the table, and nobody is sent to the dead server to find it out again."""
+    """The table keeps what ldirectord has found, and no client is sent to the dead server."""
     director.write(configuration(quiescent=quiescent))
     director.start_ldirectord()
     until(lambda: director.rows() == ALL, what="ldirectord has made the table")
@@ -279,7 +282,7 @@ def test_stop_leaves_what_cleanstop_says(director: Director, cleanstop: str, lef
 
 
 def test_restart_is_not_noticed_where_stop_would_clean_the_table(director: Director, cluster: Cluster) -> None:
-    """Restart, try-restart and reload are for those who want to go on serving."""
+    """Restart, try-restart and reload keep the service available."""
     director.write(configuration(cleanstop="yes"))
     director.ours("start")
 

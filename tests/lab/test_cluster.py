@@ -1,4 +1,4 @@
-"""The ways in which people run a director, each with the agent on a real kernel and requests that are answered."""
+"""Typical setups of a director, each with the agent on a real kernel and with requests that are answered."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_failing_servers_leave_and_come_back(cluster: Cluster, agent: Agent) -> 
     serve_direct(cluster, VIP)
     agent.configure(WEB)
     agent.start()
-    assert names(cluster) == {"rs1": 2, "rs2": 6}
+    assert names(cluster) == {"rs1": 2, "rs2": 6}, agent.operations()
 
     (rs1.directory / "test.html").write_text("")
     until(lambda: destinations(cluster) == [f"{RS2}:80"], what="the server with the empty page left")
@@ -76,7 +76,7 @@ def test_failing_servers_leave_and_come_back(cluster: Cluster, agent: Agent) -> 
 
     (rs1.directory / "test.html").write_text("test\n")
     until(lambda: destinations(cluster) == [f"{RS1}:80", f"{RS2}:80"], what="it is back")
-    assert names(cluster) == {"rs1": 2, "rs2": 6}
+    assert names(cluster) == {"rs1": 2, "rs2": 6}, agent.operations()
 
     rs1.server.stop()
     rs2.server.stop()
@@ -94,7 +94,7 @@ def test_failing_servers_leave_and_come_back(cluster: Cluster, agent: Agent) -> 
 
 
 def test_table_is_never_empty_while_somebody_can_serve(cluster: Cluster, agent: Agent) -> None:
-    """In the order of the operations, nobody leaves before somebody else is there."""
+    """In the order of the operations, no server is removed before another one is in service."""
     rs1, rs2, _ = cluster.servers
     serve_direct(cluster, VIP)
     agent.configure(WEB)

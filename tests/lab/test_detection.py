@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.agent import Agent
-from tests.lab.hosts import BARE_PYTHON
+from tests.forkserver import COMMAND
+from tests.lab.agent import Agent, until
+from tests.lab.hosts import BARE_PYTHON, Host
 from tests.lab.net import VIP, Cluster
 
 pytestmark = pytest.mark.ipvs
@@ -19,11 +20,12 @@ PORTS = range(8001, 8021)
 INTERVAL_S = TIMEOUT_S = 1.0
 MARGIN_S = 0.1
 """What batching, the round and the kernel may take beyond interval and time limit."""
-START_WITHIN_S = 2.0
+START_WITHIN_S = 1.5
 PATIENCE_S = 10.0
-BUSY = 2.0
-"""How much longer it may take where other tests have the processors: what is promised is measured in the least of a few
-runs, and printed."""
+RUNS, ON_GRID = "lvs_real_server_check_duration_seconds_count", 2
+"""From its second run a check has a full interval from each run to the next; until then it may be one and a half."""
+POLL_S = 0.01
+"""How often the table is read; oftener would take the one processor of the lab kernel from the agent."""
 
 CHECK = f"""{{ type = "http", path = "/test.html", body_contains = "test", rise = 1, fall = 1,
 interval = "{INTERVAL_S:g}s", timeout = "{TIMEOUT_S:g}s" }}""".replace("\n", " ")
@@ -38,10 +40,10 @@ check = {CHECK}
 
 
 class Bench:
-    """Twenty servers on one host, an agent, and an eye on the table."""
+    """Twenty servers on one host, an agent, and a watch on the table."""
 
     def __init__(self, cluster: Cluster, directory: Path) -> None:
-        self._director = cluster.director
+        self.director = cluster.director
         self.agent = Agent(cluster.director, directory)
         self.agent.configure(CONFIGURATION)
         script = Path(__file__).with_name("many_servers.py")
@@ -51,7 +53,7 @@ class Bench:
         self._answer()
 
     def tell(self, command: str, port: int) -> float:
-        """Have a server refuse, hang or be well; the moment at which it was so."""
+        """Let a server refuse, hang or work, and return the time at which it did."""
         if self._servers.stdin is None:
             raise RuntimeError("the servers have no input")
         self._servers.stdin.write(f"{command} {port}\n")
@@ -69,16 +71,16 @@ class Bench:
         while not condition(self._ports_in_table()):
             if time.monotonic() > give_up:
                 raise AssertionError(f"the table has {sorted(self._ports_in_table())}")
-            time.sleep(0.002)
+            time.sleep(POLL_S)
         return time.monotonic()
 
     def clear(self) -> None:
-        """Empty the table and let nobody remember it."""
-        self._director.run("ipvsadm", "-C")
+        """Empty the table and remove the state of the agent."""
+        self.director.run("ipvsadm", "-C")
         self.agent.forget()
 
     def _ports_in_table(self) -> set[int]:
-        with self._director.inside():
+        with self.director.inside():
             lines = Path("/proc/thread-self/net/ip_vs").read_text().splitlines()
         rows = [line.split() for line in lines if line.startswith("  -> ") and "Masq" in line]
         return {int(row[1].partition(":")[2], 16) for row in rows}
@@ -91,44 +93,77 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with Cluster(servers=1, directory=directory) as cluster:
         cluster.director.add_address(VIP)
         cluster.servers[0].accept_masqueraded()
+        cluster.director.run(*COMMAND, "--version")  # from here on its modules are imported
         yield Bench(cluster, directory)
+
+
+@pytest.fixture(scope="module")
+def pace(bench: Bench) -> Pace:
+    """What the limits of this module are held against on a busy machine."""
+    return Pace(bench.director)
 
 
 @pytest.fixture
 def full(bench: Bench) -> Bench:
-    """The bench with every server well and in the table."""
+    """The bench with every server up and in the table, and every check on its grid."""
     if not bench.agent.is_running:
         bench.agent.start()
     for port in PORTS:
         bench.tell("well", port)
     bench.when(lambda ports: ports == set(PORTS))
+    until(lambda: bench.agent.metric(RUNS) >= ON_GRID * len(PORTS), what="every check is on its grid")
     return bench
 
 
-def test_start_fills_the_table_soon(bench: Bench) -> None:
-    """From the start of the process to twenty servers in an empty table."""
+class Pace:
+    """How much longer than at its best this machine takes for the same work, while a block runs."""
+
+    def __init__(self, director: Host) -> None:
+        script = Path(__file__).with_name("pace.py")
+        self._process = director.start(*BARE_PYTHON, script, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._answer()
+
+    def begin(self) -> None:
+        """Begin a look."""
+        if self._process.stdin is None:
+            raise RuntimeError("the pace has no input")
+        self._process.stdin.write("b")
+        self._process.stdin.flush()
+
+    def end(self) -> float:
+        """End the look: how many times longer than at best."""
+        self.begin()
+        return float(self._answer())
+
+    def _answer(self) -> str:
+        if self._process.stdout is None:
+            raise RuntimeError("the pace has no output")
+        return self._process.stdout.readline()
+
+
+def measured(what: str, measure: Callable[[], float], pace: Pace, *, clock_s: float, work_s: float) -> None:
+    """Hold ``measure`` to ``clock_s``, which intervals and time limits take on any machine, and to ``work_s``, what the
+    work takes beyond on this machine at its best.
+    """
+    pace.begin()
+    took = measure()
+    longer = pace.end()
+    print(f"{what}: {took:.3f} s, work takes {longer:.2f} times as long as at best")
+    assert took <= clock_s + work_s * longer
+
+
+def test_start_fills_the_table_soon(bench: Bench, pace: Pace) -> None:
+    """From the start of the agent, with its modules imported, to twenty servers in an empty table."""
+    if bench.agent.is_running:
+        bench.agent.stop()
+        bench.clear()
 
     def start() -> float:
-        if bench.agent.is_running:
-            bench.agent.stop()
-            bench.clear()
         began = time.monotonic()
         bench.agent.start(ready=False)
         return bench.when(lambda ports: ports == set(PORTS)) - began
 
-    taken = least(start, within_s=START_WITHIN_S)
-    print(f"start to full table: {taken:.3f} s")
-    assert taken <= BUSY * START_WITHIN_S
-
-
-def least(measure: Callable[[], float], *, within_s: float) -> float:
-    """The least of up to five measurements: what a busy machine adds is never negative."""
-    found = measure()
-    for _ in range(4):
-        if found <= within_s:
-            break
-        found = min(found, measure())
-    return found
+    measured("start to full table", start, pace, clock_s=0.0, work_s=START_WITHIN_S)
 
 
 @pytest.mark.parametrize("port", [8001, 8007, 8013, 8020])
@@ -139,26 +174,20 @@ def least(measure: Callable[[], float], *, within_s: float) -> float:
         pytest.param("hang", INTERVAL_S + TIMEOUT_S, id="hanging server"),
     ],
 )
-def test_dead_server_is_out_and_recovered_server_is_in(full: Bench, command: str, within_s: float, port: int) -> None:
+def test_dead_server_is_out_and_recovered_server_is_in(
+    full: Bench, pace: Pace, command: str, within_s: float, port: int
+) -> None:
     """A server that refuses is out within an interval, one that hangs within interval and time limit, each is back
     within an interval; a tenth of a second more is for everything else.
     """
 
     def leave() -> float:
-        full.tell("well", port)
-        full.when(lambda ports: port in ports)
         down = full.tell(command, port)
         return full.when(lambda ports: port not in ports) - down
 
     def come_back() -> float:
-        full.tell(command, port)
-        full.when(lambda ports: port not in ports)
         back = full.tell("well", port)
         return full.when(lambda ports: port in ports) - back
 
-    out = least(leave, within_s=within_s + MARGIN_S)
-    into = least(come_back, within_s=INTERVAL_S + MARGIN_S)
-
-    print(f"{command}: out after {out:.3f} s, in after {into:.3f} s")
-    assert out <= BUSY * (within_s + MARGIN_S)
-    assert into <= BUSY * (INTERVAL_S + MARGIN_S)
+    measured(f"{command}: out", leave, pace, clock_s=within_s, work_s=MARGIN_S)
+    measured(f"{command}: back", come_back, pace, clock_s=INTERVAL_S, work_s=MARGIN_S)

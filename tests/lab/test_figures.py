@@ -1,4 +1,4 @@
-"""The truth of the figures: under real traffic /metrics says to the last digit what ipvsadm and the kernel say."""
+"""Under real traffic, /metrics shows exactly the numbers of ipvsadm and the kernel."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REUSED_S = 1.0
 
 
 class Rest(NamedTuple):
-    """Everything that was to be read at a moment of rest: what ipvsadm and the kernel print, and both pages."""
+    """Everything that is read without traffic: the output of ipvsadm and the kernel, and both pages."""
 
     plain: dict[Row, list[str]]
     statistics: dict[Row, list[str]]
@@ -82,7 +82,7 @@ def rest(director: Cluster) -> Rest:
 
 
 def read(host: Host) -> Rest:
-    """What ipvsadm and /proc say, without the agent."""
+    """The output of ipvsadm and /proc, without the agent."""
     header = host.run("head", "-n", "1", "/proc/net/ip_vs")
     return Rest(
         plain=listed(host),
@@ -96,7 +96,7 @@ def read(host: Host) -> Rest:
 
 
 def sums(rows: Figures) -> Figures:
-    """What the services of these destinations have to say: the sum over theirs, 0 where there are none."""
+    """The expected values of the services of these destinations: the sums over them, 0 without any."""
     added: Figures = {}
     for row, figures in rows.items():
         service = added.setdefault(Row(row.service), dict.fromkeys(figures, "0"))
@@ -260,13 +260,13 @@ def test_new_row_begins_at_0_and_an_old_one_leaves_no_series(director: Cluster, 
 
 
 def add(host: Host, service: str) -> None:
-    """A service of somebody else with one server."""
+    """Add a foreign service with one server."""
     host.run("ipvsadm", "-A", "-t", service, "-s", "rr")
     host.run("ipvsadm", "-a", "-t", service, "-r", "10.0.0.1:80", "-m")
 
 
 def fresh(host: Host) -> str:
-    """A page made from what the kernel says now."""
+    """A page from a fresh reading of the kernel."""
     time.sleep(REUSED_S + 0.1)
     return scrape(host)
 

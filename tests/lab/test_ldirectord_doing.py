@@ -1,4 +1,4 @@
-"""What an ldirectord.cf has the agent do beside checks: maintenance, sorry commands, monitor files, deleted rows."""
+"""Features of an ldirectord.cf beside checks: maintenance, sorry commands, monitor files, deleted rows."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from tests.lab.net import VIP, VIP6, Cluster
 pytestmark = pytest.mark.ipvs
 
 TIMES = "checktimeout=1\nnegotiatetimeout=1\ncheckinterval=1\n"
+PATIENT = "checktimeout=10\nnegotiatetimeout=10\ncheckinterval=1\n"
+"""Where no server is to fail, however little time the kernel has."""
 HTTP = '    service=http\n    request="test.html"\n    receive="test"\n    scheduler=rr\n'
 LDIRECTORD = Path("/usr/sbin/ldirectord")
 
@@ -66,7 +68,7 @@ def cluster(restored: Cluster) -> Cluster:
 
 @pytest.fixture
 def serving(cluster: Cluster) -> Cluster:
-    """Three real servers, all well."""
+    """Three real servers, all of them up."""
     return cluster
 
 
@@ -113,8 +115,8 @@ def test_maintenance_file_takes_a_server_out_and_its_removal_brings_it_back(
     """By address, IPv6 too, and by host name, in full and in short, with a port or without; no request is lost."""
     directory = tmp_path / "maintenance"
     directory.mkdir()
-    # A row that is removed takes what is under way on it along; at weight 0 it is only left alone.
-    cf_agent.configure(f"{TIMES}quiescent=yes\nmaintenancedir={directory}\n{BOTH_FAMILIES}")
+    # Removing a row cuts its open connections; weight 0 keeps them.
+    cf_agent.configure(f"{PATIENT}quiescent=yes\nmaintenancedir={directory}\n{BOTH_FAMILIES}")
     cf_agent.start()
     assert rows(serving) == ALL
     with serving.client.load(f"http://{VIP}/name", rate=40) as load:
@@ -177,7 +179,7 @@ class SorryScript:
 
     @property
     def calls(self) -> list[str]:
-        """The calls so far, sorted, for services do not wait for each other."""
+        """The calls so far, sorted because services do not wait for each other."""
         return sorted(self._calls.read_text().splitlines())
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""Starts, stops, crashes and reloads under load: nobody who asks the virtual service ever notices."""
+"""Starts, stops, crashes and reloads under load: clients of the virtual service never notice them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def cluster(restored: Cluster) -> Cluster:
 
 @pytest.fixture
 def serving(cluster: Cluster, agent: Agent) -> Cluster:
-    """Three real servers, two well and one dead, and an agent that knows."""
+    """Three real servers, two up and one down, and an agent that knows their health."""
     cluster.servers[2].server.stop()
     agent.configure(WEB)
     agent.start()
@@ -147,9 +147,9 @@ def test_readers_and_writers_of_the_table_do_not_disturb_each_other(serving: Clu
 
 
 def test_what_has_happened_is_told_in_order_and_again_after_a_restart(serving: Cluster, agent: Agent) -> None:
-    """A row deleted by hand, a server that dies and comes back: each with what was done about it, cause before effect.
+    """A row deleted by hand, a server that fails and recovers: each event with the repair after its cause.
 
-    The next process tells the same of it.
+    The next process shows the same events.
     """
     start = agent.history()[-1]["number"]
     serving.director.run("ipvsadm", "-d", "-t", f"{VIP}:80", "-r", "10.0.0.2:80")

@@ -1,4 +1,4 @@
-"""Beside node_exporter: the same figures where it is right, ours where it is not, and its names made from ours."""
+"""Beside node_exporter: the same numbers where it is correct, correct ones where it is not, and its names by rules."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_rebuilt_series_equal_the_originals(setting: Setting, name: str) -> None
 
     until(lambda: original() == rebuilt() != {}, what=f"both have the same {name}", within_s=60.0)
     assert len(original()) == (1 if name in TOTALS else 11)
-    assert setting.prometheus.problems() == []
+    until(lambda: setting.prometheus.problems() == [], what="every target is scraped")
 
 
 def test_sctp_is_booked_on_its_own_service(setting: Setting) -> None:

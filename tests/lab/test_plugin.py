@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.plugin import LAB, LONG_S, kernel_has_ipvs, parts_of
+from tests.durations import LONG_S, USUAL_S, parts_of, seconds_of
+from tests.lab.plugin import LAB, kernel_has_ipvs
 
 ROOT = Path(__file__).parents[2]
 LAB_IS_READY = subprocess.run([LAB, "ready"], check=False).returncode == 0
@@ -77,7 +78,7 @@ def test_parts_have_every_module_once_and_take_about_as_long() -> None:
 
     assert first | second == modules
     assert not first & second
-    assert abs(sum(LONG_S.get(each, 25) for each in first) - sum(LONG_S.get(each, 25) for each in second)) <= 25
+    assert abs(sum(map(seconds_of, first)) - sum(map(seconds_of, second))) <= USUAL_S
 
 
 def test_modules_that_take_long_are_there() -> None:

@@ -1,4 +1,4 @@
-"""What the status tells of a real kernel: what is forwarded now, and why a server is not in the table."""
+"""The status on a real kernel: the traffic that is forwarded now, and why a server is not in the table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ address = "10.0.0.2"
 
 @pytest.fixture
 def serving(cluster: Cluster, agent: Agent) -> Cluster:
-    """Two real servers, one well and one dead, and an agent that knows."""
+    """Two real servers, one up and one down, and an agent that knows their health."""
     for server in cluster.servers[:2]:
         server.accept_direct(VIP)
         server.serve()

@@ -1,4 +1,4 @@
-"""The table under the agent's hands: every attribute that changes, and everything that others do to it."""
+"""Changes to the table: every attribute that the agent changes, and every change by others."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ EDITS = [
 
 @pytest.mark.parametrize(("edit", "entries"), EDITS)
 def test_edit_by_hand_is_put_right_and_counted(bench: Bench, edit: list[str], entries: int) -> None:
-    """Whatever others do to our rows is repaired within the period; what is not ours is left alone."""
+    """Any change by others to owned rows is repaired within the period; foreign rows are left alone."""
     cluster, agent = bench
     agent.reload(OWNED)
     repaired = agent.metric("lvs_agent_drift_repairs_total")
@@ -283,7 +283,7 @@ def test_service_that_left_the_configuration_while_nobody_ran_is_deleted(
 
 
 def test_dry_run_plans_and_writes_nothing(cluster: Cluster, agent: Agent) -> None:
-    """A dry run tells what it would do, in the log, in the API and in the metrics, and does nothing."""
+    """A dry run shows its plan in the log, in the API and in the metrics, and changes nothing."""
     cluster.director.run("ipvsadm", "-A", "-t", f"{VIP}:80", "-s", "rr")
     before = cluster.director.table()
     agent.configure(OWNED)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
+
+from tests import forkserver
 
 
 class Said(NamedTuple):
@@ -18,14 +18,7 @@ class Said(NamedTuple):
 
 def lvs_agent(*words: str | Path) -> Said:
     """Run ``lvs-agent`` to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lvs_agent", *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=150,
-    )
+    done = forkserver.run([*forkserver.COMMAND, *words])
     return Said(done.returncode, done.stdout, done.stderr)
 
 

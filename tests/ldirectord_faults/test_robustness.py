@@ -12,6 +12,7 @@ from tests.ldirectord_faults.commands import check_config
 from tests.ldirectord_faults.conftest import CfFile
 from tests.process.agent import END_WITHIN_S
 from tests.process.conftest import StartAgent, StartServers
+from tests.process.family import STARTER, WORKER, descendants, name_of, state_of
 from tests.process.servers import RealServer
 
 TIMES = "checkinterval=1\nchecktimeout=1\nnegotiatetimeout=1\n"
@@ -21,23 +22,6 @@ PERL = Path("/usr/bin/perl")
 def service(number: int, server: RealServer, more: str = "") -> str:
     """A virtual service with one server, and ``more`` lines of it."""
     return f"virtual=192.0.2.{number}:80\n    real={server.name} masq\n    service=http\n{more}\n"
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below ``pid``."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += [child, *descendants(child)]
-    return found
-
-
-def state_of(pid: int) -> str:
-    """The letter that ps shows; empty where the process has gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return ""
 
 
 @pytest.mark.fault(28)
@@ -137,7 +121,8 @@ def test_end_does_not_wait_for_a_check_that_hangs(cf: CfFile, start: StartAgent,
 @pytest.mark.fault(34)
 def test_one_process_decides_for_every_service(cf: CfFile, start: StartAgent, real_servers: StartServers) -> None:
     """ldirectord with fork=yes has a process for each virtual service, each of which changes the rows of all services
-    that share a server, and which outlive a killed parent; lvs-agent is one process that makes each change once.
+    that share a server, and which outlive a killed parent; lvs-agent has one process that makes
+    each change once.
     """
     (server,) = real_servers(1)
     agent = start(cf.write(f"fork=yes\n{TIMES}" + "".join(service(number, server) for number in (1, 2, 3))))
@@ -147,7 +132,7 @@ def test_one_process_decides_for_every_service(cf: CfFile, start: StartAgent, re
     server.start()
     agent.wait_for("operation_applied", operation="add_destination", count=6)
 
-    assert descendants(agent.pid) == []
+    assert sorted(map(name_of, descendants(agent.pid))) == [WORKER, STARTER]
     assert len(agent.lines("operation_applied")) == 3 + 3 + 3 + 3
     assert agent.metric("lvs_agent_reconcile_errors_total") == 0
 

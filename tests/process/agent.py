@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,8 @@ from typing import Any, Self
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.forkserver import COMMAND, popen
 
 Line = Mapping[str, Any]
 
@@ -32,7 +33,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def parse_logfmt(line: str) -> Line:
-    """The pairs of a line.  Raises ValueError where it is not made of pairs."""
+    """The pairs of a line.  Raises ValueError if it is not made of pairs."""
     if _LOGFMT.fullmatch(line) is None:
         raise ValueError(f"not a line of key=value pairs: {line!r}")
     return {key: _ESCAPED.sub(r"\1", quoted) or plain for key, quoted, plain in _ONE_PAIR.findall(line)}
@@ -41,8 +42,8 @@ def parse_logfmt(line: str) -> Line:
 class Agent:
     """One run of ``lvs-agent run``; within a ``with`` block, so that no process is left behind.
 
-    ``before`` is put before the command (a program that sets limits, say).  ``written`` is what came on standard
-    error, ``strange`` what of it was no line of the log.
+    ``before`` is put before the command (such as a program that sets limits).  ``written`` is the text on standard
+    error; ``strange`` are the lines in it that are not lines of the log.
     """
 
     def __init__(
@@ -59,13 +60,9 @@ class Agent:
         self._parse = parse
         self._news = threading.Condition()
         self._deaf = threading.Event()
-        self._process = subprocess.Popen(
-            [
-                *before,
-                *(sys.executable, "-m", "lvs_agent", "run", "--config", str(config)),
-                *("--ipvs", "memory", "--listen", "127.0.0.1:0"),
-                *arguments,
-            ],
+        command = [*COMMAND, "run", "--config", str(config), "--ipvs", "memory", "--listen", "127.0.0.1:0", *arguments]
+        self._process = popen(
+            [*before, *command],
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -143,18 +140,22 @@ class Agent:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples ``name`` that have ``labels``."""
-        families = text_string_to_metric_families(self.get("/metrics").text)
+        lines = [line for line in self.get("/metrics").text.splitlines() if line.startswith(name)]
+        families = text_string_to_metric_families("".join(f"{line}\n" for line in lines))
         samples = [sample for family in families for sample in family.samples if sample.name == name]
         assert samples, f"no metric {name}"
         return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that the log does not tell."""
-        give_up = time.monotonic() + PATIENCE_S
+        """Wait for something that the log does not show."""
+        looked = time.monotonic()
+        give_up = looked + PATIENCE_S
         while not condition():
-            if time.monotonic() > give_up:
+            now = time.monotonic()
+            if now > give_up:
                 raise AssertionError(f"it did not come to that:\n{''.join(self.written)}")
-            time.sleep(0.02)
+            time.sleep(max(0.02, now - looked))  # half of the time, at least, is the agent's
+            looked = time.monotonic()
 
     def wait_until_ready(self) -> None:
         """Wait until /readyz says so."""
@@ -173,6 +174,10 @@ class Agent:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal that ends it, and give back its exit status."""
         self.send(number)
+        return self.end_status()
+
+    def end_status(self) -> int:
+        """Its exit status, once it has ended."""
         status = self._process.wait(PATIENCE_S)
         self._listener.join()
         return status

@@ -14,6 +14,18 @@ from tests.process.agent import Agent
 from tests.process.servers import RealServer
 
 INTERVAL_S = 0.2
+HANGING_PROGRAM = """
+[[virtual_service]]
+name = "programs"
+address = "192.0.2.9"
+port = 80
+forwarding = "masquerade"
+check = { type = "command", command = ["/bin/sleep", "77"], interval = "0.3s", timeout = "60s" }
+[[virtual_service.real_server]]
+address = "127.0.0.1"
+port = 1
+"""
+"""A virtual service whose check is a program, ``sleep``, that does not end."""
 
 StartAgent = Callable[..., Agent]
 StartServers = Callable[[int], list[RealServer]]
@@ -35,7 +47,7 @@ class ConfigFile:
         agent: str = "",
         more: str = "",
     ) -> Path:
-        """One real server a line; ``check`` and ``agent`` are more keys of these tables, ``more`` is put at the end."""
+        """One real server in each line; ``check`` and ``agent``: keys of these tables; ``more``: text at the end."""
         check = f'interval = "{INTERVAL_S}s", timeout = "{timeout}", rise = 1, fall = 1{", " if check else ""}{check}'
         lines = [
             f'agent = {{ state_dir = "state", reconcile_interval = "1s"{", " if agent else ""}{agent} }}',

@@ -71,14 +71,14 @@ class Ldirectord:
         return {name: value for name, value in given.items() if value or name not in self.environment}
 
     def pid_by_name(self, config: Path) -> int:
-        """The number that ``status`` tells of a running agent."""
+        """The pid of a running agent from ``status``."""
         said = self(config, "status")
         assert said.code == 0, said
         return int(said.err.rsplit(":", 1)[1])
 
     @property
     def pid(self) -> int:
-        """The number in the one pid file that there is; raises ValueError where there is none."""
+        """The number in the one pid file that there is; raises ValueError if there is none."""
         (pid_file,) = self.pid_files
         return int(pid_file.read_text().partition("\n")[0])
 
@@ -118,7 +118,7 @@ def _command_line(pid: str) -> bytes:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process, and not only what its parent has not yet asked for."""
+    """Whether there is such a process that is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

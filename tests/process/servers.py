@@ -26,7 +26,7 @@ class RealServer:
 
     @property
     def name(self) -> str:
-        """How logs and the status call it."""
+        """Its name in logs and in the status."""
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -43,7 +43,7 @@ class RealServer:
             self._server = None
 
     def close(self) -> None:
-        """Stop for good; who hangs is let go."""
+        """Stop permanently, and release requests that hang."""
         self._over.set()
         self.stop()
 
@@ -64,7 +64,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, *_: object) -> None:
-        """A client that goes away while it is answered is nothing to talk about."""
+        """Ignore a client that disconnects during its answer."""
 
 
 def _handler_of(owner: RealServer) -> type[BaseHTTPRequestHandler]:
@@ -89,7 +89,7 @@ def shift(before: Sequence[float], after: Sequence[float], *, interval_s: float)
 
 
 def _phase(times: Sequence[float], interval_s: float) -> float:
-    """The median place of ``times`` in the interval; a median, so that one late request says nothing."""
+    """The median phase of ``times`` in the interval; a median, so that one late request does not count."""
     return times[0] + statistics.median(_wrapped(at - times[0], interval_s) for at in times)
 
 

@@ -1,4 +1,4 @@
-"""What the agent tells of what has happened, through restarts and kills."""
+"""The events of the agent, across restarts and kills."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def test_reloads_are_events(config: ConfigFile, start: StartAgent, real_servers:
     refused, taken = events(agent, "?kind=configuration_refused&kind=configuration_reloaded")[:2]
 
     assert "state_dri" in refused["facts"]["problem"]
-    assert refused["text"].startswith("the new configuration was refused for 1 problem, the first is: ")
+    assert refused["text"].startswith("the new configuration was refused (1 problem): ")
     assert taken["facts"]["changed"] is True
 
 
 def test_directory_that_cannot_be_written_is_told_once(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """The agent does its work, and tells what happened for as long as it lives."""
+    """The agent does its work, and keeps the events in memory until it ends."""
     (config.path.parent / "state").write_text("in the way")
     agent = start(config.write(real_servers(1)))
     agent.wait_until_ready()
@@ -99,7 +99,7 @@ def test_directory_that_cannot_be_written_is_told_once(
 
 
 def test_dry_run_tells_and_leaves_no_journal(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> None:
-    """Whoever only looks on writes nothing down, and does not go on with the journal of who writes."""
+    """An observing agent writes no journal, and does not continue that of the writing agent."""
     path = config.write(real_servers(1))
     first = start(path)
     first.wait_until_ready()

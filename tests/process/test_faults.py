@@ -1,32 +1,29 @@
-"""Faults that are the agent's own: what they do to servers (nothing) and what is left behind (nothing)."""
+"""Local faults of the agent: they neither affect servers nor leave anything behind."""
 
 from __future__ import annotations
 
-import resource
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.process.agent import Agent
 from tests.process.conftest import INTERVAL_S, ConfigFile, StartAgent, StartServers
+from tests.process.family import is_alive, limit_descriptors, runner_of, worker_of
 
 
-def test_server_stays_when_the_agent_has_no_descriptors_left(
+def test_server_stays_when_no_descriptors_are_left_for_checks(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """EMFILE is our fault: counted, said once, and nobody leaves the table for it."""
+    """EMFILE is a local error: it is counted, logged once, and removes no server from the table."""
     servers = real_servers(3)
     agent = start(config.write(servers))
     agent.wait_for("operation_applied", operation="add_destination", count=3)
-    agent.status()  # this connection stays open
-    soft, hard = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (3, hard))
+    worker = worker_of(agent.pid)
+    limit_descriptors(worker, 3)
     agent.wait_for("check_not_possible", reason="no_descriptors", count=3)
     agent.until(lambda: agent.metric("lvs_agent_check_errors_total", reason="no_descriptors") > 9)
     meanwhile = agent.servers()
-    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    limit_descriptors(worker)
     agent.until(lambda: all(one["checks"][0]["last"]["result"] == "passed" for one in agent.servers().values()))
 
     assert {one["health"] for one in meanwhile.values()} == {"up"}
@@ -52,24 +49,6 @@ def test_log_that_nobody_reads_any_more_ends_nothing(
 
     agent.until(lambda: agent.metric("lvs_agent_ipvs_operations_total") == 4)
     assert agent.end() == 0
-
-
-def runner_of(agent: Agent) -> int | None:
-    """The process that starts programs for the agent."""
-    for task in Path(f"/proc/{agent.pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if b"runner.py" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
-    return None
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process is there, and no zombie that waits for somebody to collect it."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def with_programs(config: ConfigFile, directory: Path, *, count: int = 1, agent: str = "") -> Path:
@@ -102,7 +81,7 @@ def test_programs_of_checks_end_with_the_agent(
     agent = start(with_programs(config, shared_directory))
     agent.until(lambda: bool(programs(shared_directory)))
     (program,) = programs(shared_directory)
-    runner = runner_of(agent)
+    runner = runner_of(agent.pid)
     assert runner is not None
     running = is_alive(runner) and is_alive(program)
     agent.end(number)
@@ -117,7 +96,8 @@ def test_no_more_programs_run_at_once_than_configured(
     """The others wait for their turn."""
     agent = start(with_programs(config, shared_directory, count=3, agent="command_concurrency = 1"))
     agent.until(lambda: agent.metric("lvs_agent_checks_in_flight") == 3)
+    agent.until(lambda: agent.metric("lvs_agent_check_commands_queued") == 2)
     agent.until(lambda: bool(programs(shared_directory)))
-    time.sleep(0.5)
 
+    assert agent.metric("lvs_agent_check_commands") == 1
     assert len(programs(shared_directory)) == 1

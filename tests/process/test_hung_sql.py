@@ -15,6 +15,7 @@ import pytest
 from tests.checks.sql_servers import GREETING, packet
 from tests.process.agent import Agent
 from tests.process.conftest import ConfigFile, StartAgent
+from tests.process.family import worker_of
 
 WEB = 1_000
 SILENT = 150
@@ -121,8 +122,8 @@ def configuration(loopback: Loopback) -> str:
 
 
 def threads_of(agent: Agent) -> int:
-    """Threads of the agent's process."""
-    return len(list(Path(f"/proc/{agent.pid}/task").iterdir()))
+    """Threads of the process with the checks."""
+    return len(list(Path(f"/proc/{worker_of(agent.pid)}/task").iterdir()))
 
 
 def own_metrics(agent: Agent) -> dict[str, float]:

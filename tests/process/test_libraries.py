@@ -10,6 +10,7 @@ import pytest
 
 from tests.process.agent import Agent
 from tests.process.conftest import ConfigFile, StartAgent, StartServers
+from tests.process.family import worker_of
 
 PGSQL = """
 [[virtual_service]]
@@ -34,7 +35,7 @@ def without_psycopg(tmp_path: Path) -> dict[str, str]:
 
 
 def said_by_check(agent: Agent) -> str:
-    """What the check of the database says of itself."""
+    """The last result of the check of the database."""
     return str(agent.wait_for("check_not_possible", check="pgsql")["detail"])
 
 
@@ -51,7 +52,7 @@ def test_missing_library_is_a_warning_at_start(
 def test_missing_library_is_a_warning_at_a_reload(
     config: ConfigFile, start: StartAgent, real_servers: StartServers, without_psycopg: dict[str, str]
 ) -> None:
-    """The other checks go on, and the new one says what it lacks."""
+    """The other checks continue, and the new one names the missing library."""
     (server,) = real_servers(1)
     agent = start(config.write([server]), environment=without_psycopg)
     agent.wait_for("real_server_up")
@@ -65,7 +66,7 @@ def test_missing_library_is_a_warning_at_a_reload(
 
 
 def test_library_that_is_there_is_no_warning(config: ConfigFile, start: StartAgent) -> None:
-    """Only what is missing is said."""
+    """Only a missing library is reported."""
     agent = start(config.write(more=PGSQL))
     agent.wait_for("real_server_down", virtual_service="database")
 
@@ -85,18 +86,19 @@ port = 1
 """
 
 
-def loaded(agent: Agent) -> set[str]:
-    """The libraries with machine code that the process has, of those in question."""
-    maps = Path(f"/proc/{agent.pid}/maps").read_text()
+def loaded(pid: int) -> set[str]:
+    """The libraries with machine code that a process has, of those in question."""
+    maps = Path(f"/proc/{pid}/maps").read_text()
     return set(re.findall(r"site-packages/(cryptography|psycopg_binary)/", maps))
 
 
 def test_libraries_are_loaded_before_a_start_needs_them(config: ConfigFile, start: StartAgent) -> None:
-    """A server that refuses has shown no certificate, and yet there is what reads one."""
+    """The library that reads certificates is loaded even if the server refuses connections."""
     agent = start(config.write(more=HTTPS))
     agent.wait_for("real_server_down", virtual_service="shop")
 
-    assert loaded(agent) == {"cryptography"}
+    assert loaded(worker_of(agent.pid)) == {"cryptography"}
+    assert loaded(agent.pid) == set()
 
 
 def test_libraries_are_loaded_before_a_reload_needs_them(
@@ -106,10 +108,11 @@ def test_libraries_are_loaded_before_a_reload_needs_them(
     (server,) = real_servers(1)
     agent = start(config.write([server]))
     agent.wait_for("real_server_up")
-    assert loaded(agent) == set()
+    assert loaded(worker_of(agent.pid)) == set()
 
     config.write([server], more=HTTPS)
     agent.send(signal.SIGHUP)
     agent.wait_for("real_server_down", virtual_service="shop")
 
-    assert loaded(agent) == {"cryptography"}
+    assert loaded(worker_of(agent.pid)) == {"cryptography"}
+    assert loaded(agent.pid) == set()

@@ -15,7 +15,7 @@ from tests.process.conftest import ConfigFile, StartAgent, StartServers
 def test_agent_becomes_ready_and_serves_every_page(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """It is alive at once, ready when every check has run and the table is in sync, and says so everywhere."""
+    """It is live at once, ready when every check has run and the table is in sync, and reports that everywhere."""
     servers = real_servers(2)
     agent = start(config.write(servers))
     alive = agent.get("/livez").status_code
@@ -82,7 +82,7 @@ def test_sorry_server_is_in_before_the_last_server_goes(
     agent.wait_for("operation_applied", operation="delete_destination", real_server=two.name)
     agent.until(lambda: agent.status()["services"][0]["sorry_server"]["active"])  # the round ends after its last line
     one.start()
-    agent.until(lambda: not agent.status()["services"][0]["sorry_server"]["active"])
+    agent.until(lambda: len(agent.lines("operation_applied")) >= begun + 5)
 
     steps = [(line["operation"], line["real_server"]) for line in agent.lines("operation_applied")[begun:]]
     assert steps == [
@@ -174,7 +174,7 @@ def test_stop_leaves_the_table_unless_told_otherwise(
     start: StartAgent,
     real_servers: StartServers,
 ) -> None:
-    """``remove`` takes services out as the last act, ``keep`` and SIGQUIT touch nothing; each service has its say."""
+    """``remove`` deletes services at the end, ``keep`` and SIGQUIT change nothing; each service has its own setting."""
     agent = start(config.write(real_servers(1), agent=f'on_stop = "{on_stop}"', more=OTHER.format(of_other)))
     agent.wait_for("operation_applied", operation="add_destination", virtual_service="web")
     status = agent.end(number)
@@ -188,7 +188,7 @@ def test_stop_leaves_the_table_unless_told_otherwise(
 def test_server_that_stayed_down_is_down_since_before_the_restart(
     config: ConfigFile, start: StartAgent, real_servers: StartServers
 ) -> None:
-    """The state file keeps since when, for as long as the new process finds the same."""
+    """The state file keeps the time of the last change if the new process finds the same health."""
     (server,) = real_servers(1)
     server.stop()
     path = config.write([server])

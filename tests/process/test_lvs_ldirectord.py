@@ -57,7 +57,7 @@ def running(ldirectord: Ldirectord, web: Path) -> Path:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for what nobody announces."""
+    """Wait for ``condition``."""
     give_up = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < give_up, "it did not come to that"
@@ -163,7 +163,7 @@ def test_agent_that_does_not_end_is_killed(ldirectord: Ldirectord, running: Path
     said = ldirectord("--stop-timeout", "0.2", running, "stop")
 
     assert (said.code, said.out) == (1, "")
-    assert f"lvs-agent (pid {pid}) has not ended within 0.2 s: killed, the table stays" in said.err
+    assert f"lvs-agent (pid {pid}) did not stop within 0.2 s and is killed; the table stays" in said.err
     assert not is_alive(pid)
     assert ldirectord(running, "status").code == 3
 
@@ -186,7 +186,7 @@ def test_file_of_any_name_is_read_as_ldirectords(ldirectord: Ldirectord, tmp_pat
     shutil.which("logrotate", path=SYSTEM_PATH) is None, reason="needs logrotate; make test installs it"
 )
 def test_log_is_rotated_while_the_agent_writes_on(ldirectord: Ldirectord, running: Path) -> None:
-    """With the rules that are installed: nothing is lost, and no process has to be told."""
+    """With the rules that are installed: no line is lost, and no process needs a signal."""
     rules = ldirectord.directory / "rules"
     rules.write_text(RULES.read_text().replace("/var/log/lvs-agent", str(ldirectord.log.parent)))
     rules.chmod(0o644)
@@ -228,7 +228,7 @@ def test_restart_of_nothing_starts_and_try_restart_does_not(
 def test_restart_with_a_broken_configuration_stops_nothing(
     ldirectord: Ldirectord, running: Path, config: ConfigFile
 ) -> None:
-    """Every problem is said, and what runs goes on."""
+    """Every problem is reported, and the running agent continues."""
     pid = ldirectord.pid
     config.replace(BROKEN)
     said = ldirectord(running, "restart")
@@ -318,7 +318,7 @@ def test_probe_asks_the_agent_itself(ldirectord: Ldirectord, running: Path) -> N
 
 
 def test_status_is_for_everybody(ldirectord: Ldirectord, running: Path) -> None:
-    """Who may not write anywhere may ask."""
+    """It needs no permission to write."""
     assert ldirectord(running, "status", before=WITHOUT_RIGHTS).code == 0
 
 
@@ -343,7 +343,7 @@ def test_fault_29_broken_configuration_keeps_nobody_from_managing_the_agent(
 
 
 def test_fault_32_second_signal_ends_it_as_cleanly_as_the_first(ldirectord: Ldirectord, web: Path) -> None:
-    """Whoever is impatient does not leave the table or the pid file behind."""
+    """A second signal does not leave the table or the pid file behind."""
     process = ldirectord.begin("-d", web, "start")
     until(lambda: ldirectord.serves)
     for _ in range(5):
@@ -391,6 +391,15 @@ def test_fault_35_one_configuration_has_one_pid_file(ldirectord: Ldirectord, run
     assert codes == [0] * len(names)
     assert len(ldirectord.pid_files) == len(ldirectord.events("started")) == 1
     assert ldirectord("stop", link) == (0, "", "")
+
+
+def test_link_to_itself_is_no_configuration(ldirectord: Ldirectord, web: Path) -> None:
+    """It is named with the places that were looked at."""
+    link = web.with_name("circle.cf")
+    link.symlink_to(link)
+
+    assert "there is no configuration" in ldirectord(link, "start").err
+    assert ldirectord(link, "status").code == 1
 
 
 def test_link_that_was_set_anew_still_names_the_agent(ldirectord: Ldirectord, web: Path) -> None:
@@ -456,7 +465,7 @@ def test_start_with_a_broken_configuration_names_every_problem(ldirectord: Ldire
 
 
 def test_agent_that_cannot_start_says_why(ldirectord: Ldirectord, web: Path) -> None:
-    """Not in the log alone: whoever starts it sees it."""
+    """Not only in the log: the command that starts it prints the reason."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -528,7 +537,7 @@ def test_help_and_version_are_given(ldirectord: Ldirectord, option: str) -> None
 
 
 def test_check_config_names_every_problem_and_touches_nothing(ldirectord: Ldirectord, config: ConfigFile) -> None:
-    """What ldirectord has no word for."""
+    """ldirectord has no such command."""
     good = ldirectord(config.replace(ALWAYS_UP.format(on_stop="keep")), "check-config")
     bad = ldirectord(config.replace(BROKEN), "check-config")
 

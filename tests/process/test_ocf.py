@@ -1,4 +1,4 @@
-"""The resource agent for Pacemaker: with the tester of its makers, and where that does not look."""
+"""The resource agent for Pacemaker: with ocf-tester, and with tests for the cases that it does not cover."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def resource(tmp_path: Path, config: ConfigFile) -> Iterator[Resource]:
 
 
 def run_tester(resource: Resource, agent: Path, **more: str) -> tuple[int, str]:
-    """The exit code and the words of ocf-tester."""
+    """The exit code and the output of ocf-tester."""
     parameters = [word for name, value in resource.parameters.items() for word in ("-o", f"{name}={value}")]
     done = subprocess.run(
         ["ocf-tester", "-n", "lvs", *parameters, agent],
@@ -162,7 +162,7 @@ def test_monitor_tells_what_hangs_from_what_is_stopped(resource: Resource) -> No
 
 
 def test_deeper_monitor_looks_at_the_table(resource: Resource) -> None:
-    """From OCF_CHECK_LEVEL 10 on an agent that only observes, say, does not do."""
+    """From OCF_CHECK_LEVEL 10 on, an agent that only observes, for example, does not pass."""
     resource("start")
     good = resource("monitor", OCF_CHECK_LEVEL="10")
     resource("stop")
@@ -177,7 +177,7 @@ def test_deeper_monitor_looks_at_the_table(resource: Resource) -> None:
 def test_stop_succeeds_whatever_became_of_the_configuration(
     resource: Resource, config: ConfigFile, text: str | None
 ) -> None:
-    """A node whose resource cannot be stopped is fenced; nobody's typing error is worth that."""
+    """A node is fenced if its resource cannot be stopped; a typing error must not cause that."""
     resource("start")
     pid = resource.ldirectord.pid
     if text is None:

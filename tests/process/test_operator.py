@@ -1,4 +1,4 @@
-"""What the operator decides besides the configuration: maintenance, and a program that learns of the last server."""
+"""Controls beside the configuration: maintenance, and the sorry command."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_sorry_command_is_told_once_of_each_turn_and_of_the_end(
 def test_sorry_command_that_was_started_is_stopped_by_the_next_process(
     config: ConfigFile, start: StartAgent, real_servers: StartServers, shared_directory: Path
 ) -> None:
-    """What the killed process has set up is known to the one after it, and taken down when a server is back."""
+    """The next process knows what the killed process has started, and stops it when a server recovers."""
     program, log = script(shared_directory)
     (server,) = real_servers(1)
     path = config.write([server], more=f'[virtual_service.sorry_command]\ncommand = ["{program}"]')
@@ -113,10 +113,9 @@ def test_server_that_comes_into_maintenance_under_way_is_taken_out(
     agent.wait_for("operation_applied", operation="add_destination")
     (directory / "127.0.0.1").touch()
     agent.wait_for("operation_applied", operation="delete_destination")
-    asked = time.monotonic()
-    time.sleep(0.5)
+    taken_out = time.monotonic()
+    agent.until(lambda: bool(server.since(taken_out)))
 
-    assert server.since(asked)
     assert memberships(agent) == {server.name: "maintenance"}
 
 

@@ -1,15 +1,14 @@
-"""The configuration of a running agent: read again, changed, broken and mended."""
+"""The configuration of a running agent: read again, changed, made invalid and corrected."""
 
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from tests import forkserver
 from tests.process.agent import Agent
 from tests.process.conftest import INTERVAL_S, ConfigFile, StartAgent, StartServers
 from tests.process.servers import RealServer, shift
@@ -132,7 +131,7 @@ def test_key_that_only_a_start_reads_is_named(at_work: tuple[Agent, RealServer],
 def test_absurd_value_does_not_end_the_agent(
     at_work: tuple[Agent, RealServer], config: ConfigFile, absurd: str
 ) -> None:
-    """A file that Python's own libraries stumble over is refused like any other, and the checks go on."""
+    """A file on which Python's own libraries fail is refused like any other, and the checks continue."""
     agent, server = at_work
     good = config.path.read_text(encoding="utf-8")
     config.replace(good + f'[defaults.check]\ntype = "http"\n{absurd}\n')
@@ -152,14 +151,28 @@ def test_absurd_value_at_the_start_is_a_clear_message(tmp_path: Path, command: s
     """Exit status 2 and a line with the place, not a traceback."""
     path = tmp_path / "config.toml"
     path.write_text('[defaults.check]\ntype = "http"\nbody_regex = "a{99999999999999999}"\n')
-    ended = subprocess.run(
-        [sys.executable, "-m", "lvs_agent", command, "--config", str(path)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ended = forkserver.run([*forkserver.COMMAND, command, "--config", path])
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"error: {path}: ")
     assert "Traceback" not in ended.stderr
+
+
+def test_reload_that_is_asked_for_while_the_agent_starts_is_made(
+    config: ConfigFile, start: StartAgent, real_servers: StartServers
+) -> None:
+    """SIGHUP ends a process that does not handle it: it waits until the agent does."""
+    agent = start(config.write(real_servers(1)), before=("env",))
+    status = Path(f"/proc/{agent.pid}/status")
+    agent.until(lambda: signal.SIGHUP in blocked(status.read_text()))
+    agent.send(signal.SIGHUP)
+
+    assert agent.wait_for("configuration_reloaded")["cause"] == "sighup"
+    agent.wait_until_ready()
+    assert blocked(status.read_text()) == set()
+
+
+def blocked(status: str) -> set[int]:
+    """The signals that the main thread of a process blocks, by its /proc/PID/status."""
+    (mask,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk:"))
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from lvs_agent.daemon import _root
+from lvs_agent.root_tasks import endless
 
 
 async def fails() -> None:
@@ -20,9 +20,9 @@ async def ends() -> None:
 
 
 def test_task_that_fails_leaves_its_traceback_in_the_log() -> None:
-    """Whoever looks into it later needs more than the last line."""
+    """The last line alone would not be enough to find the cause."""
     with capture_logs() as lines, pytest.raises(LookupError):
-        asyncio.run(_root(fails))
+        asyncio.run(endless(fails))
 
     (line,) = lines
     assert (line["event"], line["log_level"], line["task"]) == ("task_failed", "critical", "fails")
@@ -30,6 +30,6 @@ def test_task_that_fails_leaves_its_traceback_in_the_log() -> None:
 
 
 def test_task_that_ends_is_a_failure_too() -> None:
-    """An agent that no longer reconciles or checks must not look well."""
+    """An agent that no longer reconciles or checks must not look healthy."""
     with pytest.raises(RuntimeError, match="ends ended"):
-        asyncio.run(_root(ends))
+        asyncio.run(endless(ends))

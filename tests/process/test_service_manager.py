@@ -29,7 +29,7 @@ def manager() -> Iterator[socket.socket]:
 
 
 def environment(manager: socket.socket) -> dict[str, str]:
-    """What a service manager with a watchdog tells its service."""
+    """The environment that a service manager with a watchdog sets."""
     return {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": str(int(WATCHDOG_S * 1_000_000))}
 
 

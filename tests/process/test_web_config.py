@@ -112,7 +112,7 @@ def test_observer_takes_no_service_of_its_configuration(config: ConfigFile, star
 
 
 def test_observer_with_a_named_file_that_is_missing_does_not_start(tmp_path: Path) -> None:
-    """A name that was given is meant."""
+    """The defaults are not used instead of a file that was named."""
     ended = here("run", "--observe", "--ipvs", "memory", "--config", tmp_path / "x.toml")
 
     assert ended.returncode == 2

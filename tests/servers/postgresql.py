@@ -40,7 +40,8 @@ CREATE FUNCTION posing.pg_is_in_recovery() RETURNS bool AS 'SELECT nextval(''pos
 CREATE FUNCTION posing.pg_last_wal_receive_lsn() RETURNS pg_lsn AS 'SELECT received FROM posing.now' LANGUAGE sql;
 CREATE FUNCTION posing.pg_last_wal_replay_lsn() RETURNS pg_lsn AS 'SELECT replayed FROM posing.now' LANGUAGE sql;
 CREATE FUNCTION posing.pg_last_xact_replay_timestamp() RETURNS timestamptz
-    AS 'SELECT clock_timestamp() - age FROM posing.now' LANGUAGE sql;
+    AS 'SELECT now() - age FROM posing.now' LANGUAGE sql;
+CREATE FUNCTION posing.clock_timestamp() RETURNS timestamptz AS 'SELECT now()' LANGUAGE sql;
 """
 _RULES = f"""
 local all all peer

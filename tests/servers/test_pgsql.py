@@ -55,8 +55,8 @@ def checked(server: PostgreSql, *, timeout_s: float = 5.0, **keys: Any) -> Check
         ({"password": None}, Failed(FailureReason.STATUS, "fe_sendauth: no password supplied")),
         ({"user": "older"}, Passed("login")),
         ({"user": "encrypted"}, Passed("login")),
-        ({"expect": {"read_only": False}}, Passed("the server takes writes")),
-        ({"expect": {"read_only": True}}, Failed(FailureReason.CONTENT, "the server takes writes")),
+        ({"expect": {"read_only": False}}, Passed("the server accepts writes")),
+        ({"expect": {"read_only": True}}, Failed(FailureReason.CONTENT, "the server accepts writes")),
         ({"expect": {"max_lag": "10s"}}, Failed(FailureReason.CONTENT, "the server is not a standby")),
     ],
 )  # fmt: skip

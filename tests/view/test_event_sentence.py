@@ -35,7 +35,7 @@ def said(kind: EventKind, /, **facts: Fact) -> str:
         (
             EventKind.OPERATION_APPLIED,
             {"operation": "update_destination", "changed": "weight", "weight": 0},
-            "10.0.0.1:80 of web has weight 0 now",
+            "10.0.0.1:80 of web now has weight 0",
         ),
         (
             EventKind.OPERATION_APPLIED,
@@ -50,7 +50,7 @@ def said(kind: EventKind, /, **facts: Fact) -> str:
         (
             EventKind.CONFIGURATION_REFUSED,
             {"problems": 1, "problem": "agent: unknown key"},
-            "the new configuration was refused for 1 problem, the first is: agent: unknown key",
+            "the new configuration was refused (1 problem): agent: unknown key",
         ),
         (
             EventKind.SORRY_COMMAND,

@@ -183,7 +183,7 @@ WORLDS: dict[str, tuple[Snapshot, IpvsBackend, tuple[str, ...]]] = {
             "The configuration was not loaded: service.shop: no real server",
             "unknown held",
             "not configured",
-            "which is not the server's fault: no_descriptors",
+            "this is not the server's fault: no_descriptors",
             "standby",
         ),
     ),
@@ -349,7 +349,7 @@ def test_filter_finds_servers_and_stays_in_the_address(browser: Browser) -> None
         expect(page.locator("#filter")).to_have_value("down shop")
         expect(page.locator("tbody tr")).to_have_count(1)
         page.locator("#filter").fill("nothing like it")
-        expect(page.get_by_text("No configured service or server has these words in it.")).to_be_visible()
+        expect(page.get_by_text("No configured service or server matches the filter.")).to_be_visible()
 
 
 MANY = [

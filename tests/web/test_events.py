@@ -107,15 +107,15 @@ def test_entry_has_facts_for_programs_and_a_sentence_for_people(night: Night) ->
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("?since=yesterday", "2023-11-14T22:13:20Z or a time ago like 2h"),
+        ("?since=yesterday", "2023-11-14T22:13:20Z or a duration before now like 2h"),
         ("?limit=0", f"from 1 to {KEPT}"),
         (f"?limit={KEPT + 1}", f"from 1 to {KEPT}"),
         ("?after=-1", "from 0 to"),
         ("?after=9999999999999999999999", "from 0 to"),
         ("?kind=real_server_dwon", "did you mean real_server_down?"),
         ("?kind=zzz", "kinds are started, stopped"),
-        ("?limit=1&limit=2", "limit may be given once"),
-        ("?service=web", "there are since, until, after, kind, virtual_service, real_server, limit"),
+        ("?limit=1&limit=2", "limit must not be repeated"),
+        ("?service=web", "the parameters are since, until, after, kind, virtual_service, real_server, limit"),
     ],
 )
 def test_question_that_cannot_be_answered_is_told_what_can(night: Night, query: str, words: str) -> None:

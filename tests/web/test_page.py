@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from lvs_agent.core.events import choose
 from lvs_agent.core.snapshot import ReconcileStatus, Snapshot
 from lvs_agent.model.check import CheckId, Failed, FailureReason
-from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH, PageQuery, render_page
+from lvs_agent.web.page import PageQuery, render_page
+from lvs_agent.web.page_files import SCRIPT_HASH, STYLE_HASH
 from lvs_agent.web.shown import Shown
 from lvs_agent.web.sources import Sources
 from lvs_agent.web.status import status_document

@@ -124,7 +124,7 @@ def test_problems_are_in_the_order_of_their_weight() -> None:
         ("bad", "empty is down"),
         ("bad", "It is not known whether shop reaches its quorum"),
         ("warn", "broken of shop is down"),
-        ("warn", "The tcp check of unknown of shop could not be made, which is not the server's fault"),
+        ("warn", "The tcp check of unknown of shop could not run; this is not the server's fault"),
         ("warn", "10.0.0.77"),
         ("warn", "Pending"),
         ("warn", "Configuration"),

@@ -445,7 +445,7 @@ def test_port_in_use_is_one_clear_line() -> None:
         pytest.param(("192.0.2.7", 9659), "this host does not have the address", id="somebody else's"),
         pytest.param(("2001:db8::7", 9659), "cannot listen on [2001:db8::7]:9659: ", id="somebody else's IPv6"),
         pytest.param(("no.such.host.invalid", 9659), "not an address of this host", id="no name"),
-        pytest.param(("127.0.0.1", 70_000), "ports go from 1 to 65535", id="no port"),
+        pytest.param(("127.0.0.1", 70_000), "the port must be from 1 to 65535", id="no port"),
         pytest.param(("x" * 80, 1), "not an address of this host", id="no host name"),
     ],
 )
@@ -496,7 +496,7 @@ def test_server_that_cannot_serve_ends_with_the_reason(kernel: Kernel) -> None:
 
     with pytest.raises(OSError, match="Bad file descriptor"):
         asyncio.run(server.run())
-    with pytest.raises(StartError, match="the web server does not serve"):
+    with pytest.raises(StartError, match="the web server did not start"):
         server.wait_until_serving(PATIENCE_S)
     server.stop()
 

@@ -10,7 +10,7 @@ import pytest
 
 from lvs_agent.ipvs.memory import MemoryIpvs
 from lvs_agent.model.ipvs import AddDestination, AddService
-from lvs_agent.web.page import SCRIPT_HASH, STYLE_HASH
+from lvs_agent.web.page_files import SCRIPT_HASH, STYLE_HASH
 from tests.builders import config_status
 from tests.cli.agents import serving
 from tests.web.showcase import SITES, showcase_backend, showcase_snapshot
@@ -50,7 +50,7 @@ def test_status_has_no_rates_where_the_kernel_does_not_estimate() -> None:
     assert {service["rates"] for service in document["services"]} == {None}
     assert {server["rates"] for service in document["services"] for server in service["real_servers"]} == {None}
     assert document["services"][0]["connections"]["active"] == 2_805
-    assert "no rates, as net.ipv4.vs.run_estimation is 0" in page
+    assert "no rates, because net.ipv4.vs.run_estimation is 0" in page
 
 
 def test_why_answers_in_sentences(url: str) -> None:

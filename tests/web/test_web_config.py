@@ -118,7 +118,8 @@ def test_names_that_look_like_numbers_stay_texts() -> None:
         pytest.param("tls_server_config: {min_version: TLS12}",
                      ["tls_server_config.cert_file: is required", "tls_server_config.key_file: is required"],
                      id="no certificate"),
-        pytest.param(tls("cert: x"), ["tls_server_config.cert_file: cannot stand beside cert"], id="two certificates"),
+        pytest.param(tls("cert: x"), ["tls_server_config.cert_file: must not be set together with cert"],
+                     id="two certificates"),
         pytest.param(tls("min_version: TLS11"),
                      ["tls_server_config.min_version: must be TLS12 or TLS13: older versions are broken (RFC 8996)"],
                      id="old version"),
@@ -128,37 +129,38 @@ def test_names_that_look_like_numbers_stay_texts() -> None:
         pytest.param(tls("min_version: TLS13", "max_version: TLS12"),
                      ["tls_server_config.min_version: must not be newer than max_version"], id="versions crossed"),
         pytest.param(tls("client_auth_type: RequireAndVerifyClientCert"),
-                     ["tls_server_config.client_ca_file: is required: it says whose certificates are taken"],
+                     ["tls_server_config.client_ca_file: is required: client certificates are verified with it"],
                      id="no authority"),
         pytest.param(tls("client_ca_file: a"),
                      [("tls_server_config.client_auth_type: must be RequireAndVerifyClientCert where client_ca_file is "
                       "given")], id="authority for nothing"),
         pytest.param(tls("client_auth_type: RequireAnyClientCert"),
-                     [("tls_server_config.client_auth_type: takes certificates of anybody, which protects nothing; use "
+                     [("tls_server_config.client_auth_type: does not verify client certificates; use "
                       "RequireAndVerifyClientCert")], id="certificates of anybody"),
         pytest.param(tls("client_allowed_sans: [a]"),
                      [("tls_server_config.client_auth_type: must be RequireAndVerifyClientCert where "
                       "client_allowed_sans is given")], id="names of nobody"),
         pytest.param(tls("curve_preferences: [CurveP256, X25519]"),
-                     [("tls_server_config.curve_preferences: can name one curve here; without it OpenSSL's usual ones "
-                      "are used")], id="two curves"),
+                     [("tls_server_config.curve_preferences: must have at most one curve; without it OpenSSL's are "
+                      "used")], id="two curves"),
         pytest.param(tls("cipher_suites: [TLS_AES_128_GCM_SHA256]", "max_version: TLS12"),
-                     ["tls_server_config.cipher_suites: has none for TLS 1.2, and max_version allows nothing newer"],
+                     [("tls_server_config.cipher_suites: has no suite for TLS 1.2, and max_version allows no newer "
+                       "version")],
                      id="no suite"),
         pytest.param(tls("prefer_server_cipher_suites: maybe"),
                      ["tls_server_config.prefer_server_cipher_suites: must be true or false"], id="no truth value"),
         pytest.param("http_server_config: {headers: {X-Frame-Options: allow}}",
                      ["http_server_config.headers.X-Frame-Options: must be deny or sameorigin"], id="header's value"),
         pytest.param("http_server_config: {headers: {Server: x}}",
-                     [("http_server_config.headers.Server: cannot be set; there are Content-Security-Policy, "
+                     [("http_server_config.headers.Server: cannot be set; allowed are Content-Security-Policy, "
                       "Strict-Transport-Security, X-Content-Type-Options, X-Frame-Options and X-XSS-Protection")],
                      id="header"),
         pytest.param('http_server_config: {headers: {X-XSS-Protection: "0\\r\\nX: y"}}',
                      ["http_server_config.headers.X-XSS-Protection: must be one line of ASCII"], id="header in header"),
         pytest.param("basic_auth_users: {a: secret, 'b:c': " + HASH + "}",
                      ["basic_auth_users.a: must be a bcrypt hash, as htpasswd -nBC 10 USER prints it after the colon",
-                      ('basic_auth_users."b:c": the name of a user has at least one character, no colon and no control '
-                      "character")], id="users"),
+                      ('basic_auth_users."b:c": the name of a user must not be empty, and must have no colon and no '
+                      "control character")], id="users"),
         pytest.param("basic_auth_users: [a]", ["basic_auth_users: must be a table"], id="list of users"),
         pytest.param("- a", ["must be a table"], id="a list"),
         pytest.param("a: b: c", ["line 1, column 5: is not YAML: mapping values are not allowed here"], id="syntax"),
@@ -277,7 +279,9 @@ def test_key_with_a_password_is_told_and_nobody_is_asked(directory: Path) -> Non
     secret = key_pem(ec.generate_private_key(ec.SECP256R1()), password=b"secret")
     (directory / "tls" / "lvs-agent.key").write_bytes(secret)
 
-    assert file_problems(directory) == ["tls_server_config.key_file: is protected by a password: give one that is not"]
+    assert file_problems(directory) == [
+        "tls_server_config.key_file: is protected by a password; give a key without a password"
+    ]
 
 
 @pytest.mark.parametrize("what", ["directory", "flood"])

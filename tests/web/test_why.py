@@ -145,7 +145,7 @@ def test_server_that_is_down_is_told_when_it_comes_back() -> None:
     down = status(Health.DOWN, against=1)
     told = explained(checks={"check": down}, membership=Membership.REMOVED)
 
-    assert told["checks"][1] == "1 of 3 successes in a row that bring it up. It runs again in about 2 s."
+    assert told["checks"][1] == "It has 1 of the 3 successes in a row that bring it up. It runs again in about 2 s."
     assert told["pool"] == ["It is down, so it is removed from the table."]
     assert told["table"] == ["It should have no row in the table.", "The kernel has no row for it."]
     assert told["next"] == [
@@ -160,7 +160,7 @@ def test_server_in_doubt_is_told_when_it_goes() -> None:
     told = explained(checks={"check": doubted}, wanted=ROW, present=ROW)
 
     assert "failed with status (status 503) after 500.0 ms" in told["checks"][0]
-    assert told["checks"][1].startswith("1 of 2 failures in a row that take it down.")
+    assert told["checks"][1].startswith("It has 1 of the 2 failures in a row that take it down.")
     assert told["next"][1:] == [
         "It goes down after 1 more failure of http on 10.0.0.1:80, in about 2 s at the earliest."
     ]
@@ -171,7 +171,7 @@ def test_fault_of_ours_is_not_laid_on_the_server() -> None:
     told = explained(checks={"check": UNKNOWN}, membership=Membership.HELD, wanted=ROW, present=ROW)
 
     assert told["state"] == ["Its health is not known for 90 s, since 2023-11-14 22:11:50 UTC."]
-    assert "could not be made, which is not the server's fault: no_route (no route to host)" in told["checks"][0]
+    assert "was not possible, which is not the server's fault: no_route (no route to host)" in told["checks"][0]
     assert told["next"][1].startswith("It is up after 1 more success")
 
 
@@ -228,7 +228,7 @@ def test_check_that_only_lowers_the_weight_is_told_as_such() -> None:
     specs = (SPEC, check_spec(name="load", kind="command", port=None))
     told = explained(server=server, specs=specs, checks={"check": UP, "load": DOWN}, wanted=replace(ROW, weight=2))
 
-    assert "It decides nothing; while it is down, the server has 20 % of its weight." in told["checks"]
+    assert "It only lowers the weight: while it is down, the server has 20 % of its weight." in told["checks"]
     assert "Its checks leave it 20 % of its configured weight of 10." in told["pool"]
 
 

@@ -1,1 +1,1 @@
-"""When probes run: schedule, deadlines, cancellation, and the batches in which results are reported."""
+"""Runs probes: schedule, deadlines, cancellation, and batches of results."""

@@ -1,4 +1,4 @@
-"""Several connections between whole probes: for servers on which a whole probe is a burden."""
+"""Several plain connections between whole probes, for servers on which a whole probe is a heavy load."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from lvs_agent.model.check import CheckResult, CheckSpec, Passed
 from lvs_agent.settings.check import CheckSettings
 
 _CONNECTION = Checker("tcp", CheckSettings, connect, "", inline=True)
-"""What a tcp check does without steps; the settings of the whole probe do not matter."""
+"""The probe of a tcp check without steps; it does not use the settings of the whole probe."""
 
 
 class Alternating:
     """Chooses between a TCP connection and the whole probe of a check.
 
-    ``connects_between`` connections that succeed are followed by a whole probe.  So is one that fails, and so is a
-    whole probe that does not pass: a server in doubt is checked completely.  The first probe is a whole one.
+    After ``connects_between`` successful connections, a whole probe follows.  It also follows a failed connection and a
+    whole probe that does not pass: a doubtful server is always checked completely.  The first probe is a whole one.
     """
 
     __slots__ = ("_connected", "_connects", "_whole", "_whole_runs")
@@ -27,12 +27,12 @@ class Alternating:
         self._whole_runs = False
 
     def next(self) -> Checker:
-        """What to run now."""
+        """The probe to run now."""
         self._whole_runs = self._connected >= self._connects
         return self._whole if self._whole_runs else _CONNECTION
 
     def note(self, result: CheckResult) -> None:
-        """Note the result of what ``next`` returned last."""
+        """Note the result of the probe that ``next`` returned last."""
         if not isinstance(result, Passed):
             self._connected = self._connects
         else:

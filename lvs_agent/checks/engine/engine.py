@@ -1,7 +1,7 @@
 """Runs every configured check at its times and reports the results in batches.
 
-The engine owns interval, deadline and cancellation; probes have none of them, and ``schedule`` says when they run.
-Starts and deadlines sit in slots of 20 ms, so a round of the engine handles all that is due in one go.
+The engine handles intervals, deadlines and cancellation; probes do not.  ``schedule`` determines when they run.  Starts
+and deadlines are grouped in slots of 20 ms, and one tick of the engine handles all that is due.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from lvs_agent.checks.engine import schedule
 from lvs_agent.checks.engine.running import RunningCheck
@@ -27,32 +26,24 @@ from lvs_agent.model.check import (
     ErrorReason,
     Failed,
     FailureReason,
+    Load,
     Passed,
 )
 
 LATE_S = 0.25
-"""An expiry handled this much later than it was due shows that our loop hung, not the server."""
+"""A timeout that is handled this many seconds late shows that the agent's loop hung, not the server."""
 
 ROUTINE_S = 0.1
-"""How long the success of a server that is up may wait for others to be reported together with it."""
+"""Seconds that the success of a server that is up may wait, to be reported together with others."""
 
 _CLEAN_UP_S = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """``in_flight``: probes that run; ``pending``: runs that are due and not started.  More than a few: too much."""
-
-    in_flight: int
-    pending: int
-
-
 class Engine:
-    """All checks of one event loop.  Every method is called on that loop; the properties may be read from any thread.
+    """All checks of one event loop.  Every method is called on that loop.
 
-    ``report`` gets the results in batches on the loop: at once what may change something, within ``ROUTINE_S`` the
-    successes of servers that are up.  ``resources`` are the engine's from here on: it opens and closes them.
-    ``kinds``: what checks there may be; all that are found, unless tests have another one.
+    ``report`` gets the results in batches on the loop: results that may change something at once, successes of servers
+    that are up within ``ROUTINE_S``.  The engine opens and closes ``resources``.  ``kinds``: by default all.
     """
 
     def __init__(
@@ -81,14 +72,24 @@ class Engine:
 
     @property
     def load(self) -> Load:
-        """How much the engine has to do right now."""
-        return Load(in_flight=len(self._running), pending=self._starts.waiting(until=self._clock.monotonic()))
+        """The current load of the engine and of what its probes share."""
+        threads, commands = self._resources.threads.load, self._resources.commands
+        return Load(
+            in_flight=len(self._running),
+            pending=self._starts.waiting(until=self._clock.monotonic()),
+            threads=threads.busy,
+            threads_queued=threads.queued,
+            thread_oldest_s=threads.oldest_s,
+            commands=commands.running,
+            commands_queued=commands.waiting,
+        )
 
-    def configure(self, specs: Collection[CheckSpec]) -> None:
-        """Replace the set of checks.  Equal ids go on untouched, with phase, state and running probe; those whose
-        result cannot change are not reported again.
+    def configure(self, specs: Collection[CheckSpec], *, continues: bool = False) -> None:
+        """Replace the set of checks.
 
-        Whatever this raises about a check, nothing has changed then.
+        Checks with equal ids continue with their phase, state and running probe; those with a result that cannot change
+        are not reported again.  New ones run soon, or if they ``continue`` from another engine at their next time.  If
+        this raises an error about a check, nothing has changed.
         """
         configured = {spec.id: spec for spec in specs}
         settled = self._settled & configured.keys()
@@ -98,11 +99,11 @@ class Engine:
             self._drop(self._checks.pop(gone))
         now = self._clock.monotonic()
         for new in fresh:
-            self._add(new, now=now, together=len(fresh))
+            self._add(new, now=now, together=None if continues else len(fresh))
         self._arm()
 
     def set_down(self, check: CheckId, down: bool) -> None:  # noqa: FBT001 - the state is the message
-        """Let a check run at its interval for servers that are down, or at the usual one.  Unknown ids are ignored."""
+        """Run a check at its interval for servers that are down, or at its usual interval.  Unknown ids are ignored."""
         running = self._checks.get(check)
         if running is None or running.down is down:
             return
@@ -112,7 +113,7 @@ class Engine:
             self._change_grid(running)
 
     async def run(self) -> None:
-        """Run the checks until cancelled; then cancel every probe and close what they share.  Call it once."""
+        """Run the checks until cancelled; then cancel every probe and close the shared resources.  Call it once."""
         async with self._resources:
             self._loop = asyncio.get_running_loop()
             self._failed = self._loop.create_future()
@@ -123,13 +124,10 @@ class Engine:
                 await self._stop()
 
     def tick(self) -> None:
-        """One round: expire what is over time, start what is due, hand over results.
-
-        ``run`` calls it when the next slot is due.
-        """
+        """End probes that are over time, start those that are due, report results.  ``run`` calls it in time."""
         now = self._clock.monotonic()
         if self._over_time(now):
-            self._resources.poller.poll()  # answers that came while we were late count
+            self._resources.poller.poll()  # answers that came while the tick was late count
         for check in self._over_time(now):
             self._expire(check, now=now)
         for check, due in self._starts.take(until=now):
@@ -143,13 +141,13 @@ class Engine:
     def _on_timer(self) -> None:
         """Tick, and set the timer for the next."""
         self._timer = None
-        self._timer_at = -math.inf  # no need to arm while the tick goes on
+        self._timer_at = -math.inf  # no need to set the timer during the tick
         self._guarded(self.tick)
         self._timer_at = math.inf
         self._arm()
 
     def _guarded(self, step: Callable[[], None]) -> None:
-        """Take a step of the engine's own; an exception in it ends ``run``."""
+        """Call ``step`` of the engine; an exception in it ends ``run``."""
         try:
             step()
         except Exception as problem:  # noqa: BLE001 - run() raises it
@@ -157,7 +155,7 @@ class Engine:
                 self._failed.set_exception(problem)
 
     def _arm(self) -> None:
-        """Set the timer for the next slot in which there is something to do."""
+        """Set the timer for the next slot that is not empty."""
         if self._loop is None or self._failed is None or self._failed.done():
             return
         now = self._clock.monotonic()
@@ -166,7 +164,7 @@ class Engine:
             return
         if self._timer is not None:
             self._timer.cancel()
-        # uvloop's timers round to milliseconds and may ring early: one more, rather than twice
+        # uvloop's timers round to milliseconds and may fire early: add one millisecond, so that they do not fire twice
         self._timer = self._loop.call_later(max(0.0, at - now) + 0.001, self._on_timer)
         self._timer_at = at
 
@@ -181,12 +179,17 @@ class Engine:
             resources=self._resources,
             finished=self._finished,
             run_early=self._run_early,
+            restart_deadline=self._restart_deadline,
         )
 
-    def _add(self, check: RunningCheck, *, now: float, together: int) -> None:
-        spec = check.spec
-        self._checks[spec.id] = check
-        first = schedule.first_run(fraction=check.fraction, interval_s=spec.interval_s, now=now, together=together)
+    def _add(self, check: RunningCheck, *, now: float, together: int | None) -> None:
+        fraction, interval_s = check.fraction, check.interval_s
+        self._checks[check.spec.id] = check
+        check.off_grid = together is not None
+        if together is None:
+            first = schedule.next_run(fraction=fraction, interval_s=interval_s, after=now)
+        else:
+            first = schedule.first_run(fraction=fraction, interval_s=interval_s, now=now, together=together)
         self._plan(check, first)
 
     def _drop(self, check: RunningCheck) -> None:
@@ -209,14 +212,22 @@ class Engine:
         self._starts.add((check, due), at=due)
 
     def _run_early(self, check: RunningCheck) -> None:
-        """Run a check now, unless it runs."""
+        """Run a check now, unless it is running."""
         if check.due is not None and not check.busy:
             check.off_grid = True
             self._plan(check, self._clock.monotonic())
             self._arm()
 
+    def _restart_deadline(self, check: RunningCheck) -> None:
+        """Give the running probe all its time from now: until here it waited for us, so it has started late."""
+        now = self._clock.monotonic()
+        check.started_late += now - check.began
+        check.began = now
+        check.deadline = now + check.timeout_s
+        self._arm()
+
     def _change_grid(self, check: RunningCheck) -> None:
-        """Plan the next run anew: the interval is another one."""
+        """Plan the next run again after a change of the interval."""
         due = schedule.run_after_change(
             fraction=check.fraction, interval_s=check.interval_s, last=check.started, now=self._clock.monotonic()
         )
@@ -229,7 +240,7 @@ class Engine:
             check.owed = due
             self._plan(check, schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now))
             return
-        check.started = now
+        check.started = check.began = now
         check.started_late = now - due
         check.deadline = now + check.timeout_s
         self._running[check] = None
@@ -244,13 +255,13 @@ class Engine:
                 following = schedule.next_run(fraction=check.fraction, interval_s=check.interval_s, after=now)
         check.due = following
         check.start()
-        if check.due == following:  # its result, if it is there already, has changed nothing about that
+        if check.due == following:  # a result that came at once has not changed that
             self._plan(check, following)
 
     def _make_up(self, check: RunningCheck, *, now: float) -> None:
-        """A run was skipped because the one before had not ended: make up for it now, or leave it to the grid's next.
+        """Start a run now that was skipped because the previous one had not ended, or leave it to the grid's next run.
 
-        Where the time limit is as long as the interval, a probe that uses it all ends just after the next one is due.
+        If the timeout is as long as the interval, a probe that times out ends just after the next one is due.
         """
         owed, check.owed = check.owed, None
         if owed is not None and check.due is not None and now - owed < check.interval_s / 2:
@@ -258,11 +269,11 @@ class Engine:
             self._plan(check, now)
 
     def _over_time(self, now: float) -> list[RunningCheck]:
-        """The checks whose probes have used up their time.  Few probes run at a time, so all of them are looked at."""
+        """The checks with probes that are over time.  Few probes run at a time, so this looks at all of them."""
         return [check for check in self._running if check.deadline is not None and check.deadline <= now]
 
     def _next_deadline(self) -> float:
-        """The end of the slot in which the next probe runs out of time; infinity where none runs."""
+        """The end of the slot in which the next probe times out; infinity if no probe runs."""
         soonest = min((check.deadline or math.inf for check in self._running), default=math.inf)
         return math.ceil(soonest / SLOT_S) * SLOT_S if soonest < math.inf else math.inf
 
@@ -281,7 +292,7 @@ class Engine:
         self._running.pop(check, None)
         final = check.is_settled
         self._results.append(
-            CheckReport(check.spec.id, result, self._clock.now(), now - check.started, check.started_late, final)
+            CheckReport(check.spec.id, result, self._clock.now(), now - check.began, check.started_late, final)
         )
         if final:
             self._settle(check)
@@ -298,12 +309,12 @@ class Engine:
             self._arm()
 
     def _settle(self, check: RunningCheck) -> None:
-        """Let go of a check that need not run again, and remember it alone."""
+        """Stop a check that need not run again, and remember only that it is settled."""
         self._drop(self._checks.pop(check.spec.id))
         self._settled.add(check.spec.id)
 
     def _flush(self) -> None:
-        """Report the results so far.  Ticks do it for successes: another timer would wake the process once more."""
+        """Report the results so far.  Ticks report successes, because another timer would wake the process again."""
         self._flush_at = math.inf
         results, self._results = self._results, []
         if results:
@@ -324,9 +335,9 @@ class Engine:
 
 
 def over_time(progress: Progress, *, timeout_s: float, late_s: float) -> Failed | Errored:
-    """The result of a probe that ran out of time, noticed ``late_s`` after its deadline."""
+    """The result of a probe that timed out; the engine noticed it ``late_s`` seconds after the deadline."""
     if late_s > LATE_S:
-        return Errored(ErrorReason.LATE, f"lvs-agent was busy for {late_s:.2f} s when the time was over")
+        return Errored(ErrorReason.LATE, f"lvs-agent was busy and noticed the timeout {late_s:.2f} s late")
     detail = f"no answer within {timeout_s:g} s: waiting for {progress.waiting_for}"
     match progress.stage:
         case Stage.QUEUED:

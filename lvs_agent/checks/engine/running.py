@@ -1,7 +1,7 @@
-"""One check and its running probe, as the engine keeps them: started, stepped and cancelled here, decided elsewhere.
+"""One check of the engine and its running probe: started, stepped and cancelled here.  The engine decides when.
 
-A probe is driven in one of two ways.  An *inline* one awaits nothing but the poller and is stepped by hand, which saves
-the task, the future and two rounds of the loop.  Any other one runs as an asyncio task.
+A probe is driven in one of two ways.  An *inline* probe awaits only the poller and is stepped by hand, which saves a
+task, a future and two rounds of the loop.  Any other probe runs as an asyncio task.
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ from lvs_agent.checks.net.resources import ProbeResources
 from lvs_agent.model.check import CheckResult, CheckSpec, Errored, ErrorReason, Failed, Passed
 
 Finished = Callable[["RunningCheck", CheckResult], None]
-RunEarly = Callable[["RunningCheck"], None]
+Asked = Callable[["RunningCheck"], None]
 
 
 class RunningCheck:
-    """A configured check with its place in time, and its probe while one runs.
+    """A configured check with its schedule, and its running probe, if there is one.
 
-    ``run``: what its probes are given.  ``due``: when it runs next, or None once it is gone.  ``interval_s``: the
-    interval that holds now.  ``off_grid``: the next run is not one of its grid's.  ``owed``: the run of the grid that
-    was skipped because the one before it still ran.  ``is_up``: its last probe passed, and it is not down.
-    ``doubted``: its last result contradicts its state.  ``is_settled``: no later result can say anything else,
-    so it need not run again.  ``deadline``: of the running probe, None while none runs.  ``started``: the last probe;
-    minus infinity before the first.  All times are seconds of the monotonic clock.
+    ``run``: the context of its probes.  ``due``: the time of its next run, or None after it was removed.
+    ``interval_s``: its current interval.  ``off_grid``: the next run is not on its grid.  ``owed``: the run of the grid
+    that was skipped because the previous one still ran.  ``is_up``: its last probe passed, and it is not down.
+    ``doubted``: its last result contradicts its health.  ``is_settled``: no later result can be different, so it need
+    not run again.  ``deadline``: of the running probe, None while none runs.  ``started``: the last probe;
+    minus infinity before the first.  ``began``: the same, or the time when it got the slot that it had waited for.
+    All times are seconds of the monotonic clock.
     """
 
     __slots__ = (
-        "_alternating", "_checker", "_coroutine", "_failures", "_finished", "_poller", "_resume", "_task", "deadline",
+        "_alternating", "_checker", "_coroutine", "_failures", "_finished", "_poller", "_resume", "_task", "began",
+        "deadline",
         "doubted", "down", "due", "fraction", "interval_s", "is_settled", "is_up", "off_grid", "owed", "run", "spec",
         "started", "started_late", "timeout_s",
     )  # fmt: skip
@@ -48,10 +50,16 @@ class RunningCheck:
         fraction: float,
         resources: ProbeResources,
         finished: Finished,
-        run_early: RunEarly,
+        run_early: Asked,
+        restart_deadline: Asked,
     ) -> None:
         self.spec = spec
-        self.run = ProbeRun(resources, request_early_run=partial(run_early, self))
+        self.run = ProbeRun(
+            resources,
+            check=spec.id,
+            request_early_run=partial(run_early, self),
+            restart_deadline=partial(restart_deadline, self),
+        )
         self.fraction = fraction
         self.down = False
         self.doubted = False
@@ -63,7 +71,7 @@ class RunningCheck:
         self.owed: float | None = None
         self.due: float | None = None
         self.deadline: float | None = None
-        self.started = -math.inf
+        self.started = self.began = -math.inf
         self.started_late = 0.0
         self._checker = checker
         self._alternating = Alternating(checker, spec) if spec.connects_between else None
@@ -96,8 +104,9 @@ class RunningCheck:
             self._settle(result)
 
     def _settle(self, result: CheckResult) -> None:
-        """Note whether a result that is always the same is believed now: a success at once, a failure at the last of
-        as many as it takes.
+        """Note whether a result that is always the same has settled the health.
+
+        A success settles it at once, a failure after ``fall`` of them.
         """
         self._failures += isinstance(result, Failed)
         self.is_settled = isinstance(result, Passed) or self._failures >= self.spec.fall
@@ -109,7 +118,7 @@ class RunningCheck:
 
     @property
     def task(self) -> asyncio.Task[None] | None:
-        """The running probe's task, where it has one."""
+        """The task of the running probe, or None."""
         return self._task
 
     def start(self) -> None:
@@ -130,7 +139,7 @@ class RunningCheck:
         self._step()
 
     def cancel(self) -> None:
-        """End the running probe without a result.  An inline one is gone at once, a task after it has cleaned up."""
+        """End the running probe without a result.  An inline probe ends at once, a task after it has cleaned up."""
         self.deadline = None
         coroutine, self._coroutine = self._coroutine, None
         if coroutine is not None:
@@ -161,7 +170,7 @@ class RunningCheck:
         self._finished(self, result)
 
     async def _as_task(self, checker: Checker) -> None:
-        # The probe's coroutine is made here: a task that is cancelled before it ran must not leave one unawaited.
+        # The probe's coroutine is made here, so that a task that is cancelled before it ran leaves none unawaited.
         try:
             result = await checker.probe(self.spec.target, self.run)
         except Exception as problem:  # noqa: BLE001 - a bug in one checker must not stop the checks of all others

@@ -1,6 +1,6 @@
 """When a check runs.  Pure: every function takes and returns times in seconds.
 
-Each check owns a grid: the times ``(fraction + k) * interval`` for every integer k, on a clock that never jumps.
+Each check has a grid: the times ``(fraction + k) * interval`` for every integer k, on a clock that never jumps.
 ``fraction`` (0 <= fraction < 1) is a hash of the check's id, so checks spread evenly, and a check keeps its times
 through reloads and restarts of its probe.  Times are computed from k and never by adding intervals: no drift.
 """
@@ -13,10 +13,10 @@ import math
 from lvs_agent.model.check import CheckId, CheckSpec
 
 FIRST_SPREAD_S = 1.0
-"""New checks make their first probe within this time, however long their interval is and however many there are."""
+"""Seconds within which all new checks make their first probe, however long their interval is."""
 
 FIRST_PACE_S = 0.001
-"""Few new checks take no longer than this each, so that a small table is filled at once."""
+"""Most seconds for each new check, so that a few checks start at once and a small table is filled quickly."""
 
 
 def fraction_of(check: CheckId) -> float:
@@ -26,7 +26,7 @@ def fraction_of(check: CheckId) -> float:
 
 
 def first_run(*, fraction: float, interval_s: float, now: float, together: int) -> float:
-    """When a new check makes its first probe: soon, and spread by hash among the ``together`` that are new with it."""
+    """The time of the first probe of a new check: soon, and spread by hash among ``together`` new checks."""
     return now + fraction * min(interval_s, FIRST_SPREAD_S, together * FIRST_PACE_S)
 
 
@@ -41,7 +41,7 @@ def next_run(*, fraction: float, interval_s: float, after: float) -> float:
 
 
 def run_after(fraction: float, interval_s: float, due: float, /) -> float:
-    """The time of the grid that follows its time ``due``; computed from the number of the run, so nothing drifts."""
+    """The time of the grid after its time ``due``; computed from the number of the run, so nothing drifts."""
     return (fraction + round(due / interval_s - fraction) + 1) * interval_s
 
 
@@ -54,6 +54,6 @@ def run_after_change(*, fraction: float, interval_s: float, last: float, now: fl
 
 
 def interval_of(spec: CheckSpec, *, down: bool, doubted: bool) -> float:
-    """Seconds between two runs while ``spec`` says ``down`` or not, and its last result contradicts that or not."""
+    """Seconds between two runs.  ``down``: the check is down; ``doubted``: its last result contradicts its health."""
     interval_s = spec.down_interval_s if down else spec.interval_s
     return min(interval_s, spec.fast_interval_s) if doubted and spec.fast_interval_s is not None else interval_s

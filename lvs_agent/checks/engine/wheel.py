@@ -1,4 +1,4 @@
-"""Entries that become due, grouped in slots, so that a thousand timers cost what fifty do."""
+"""Entries that become due, grouped in slots, so that a thousand timers cost as much as fifty."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import math
 from typing import Generic, TypeVar
 
 SLOT_S = 0.02
-"""Length of a slot in seconds: nothing is handled early, and nothing later than this by design.
+"""Length of a slot in seconds: nothing is handled early, or by design more than this late.
 
-Each slot wakes the process once, when other programs have replaced its data in the processor's caches: docs/adr/0008.
+Each slot wakes the process once, and by then other programs have replaced its data in the processor's caches:
+docs/adr/0008.
 """
 
 Entry = TypeVar("Entry")
 
 
 class SlotWheel(Generic[Entry]):
-    """Entries by the slot in which they become due.  An entry cannot be taken out: its owner knows when it is stale."""
+    """Entries by the slot in which they become due.  An entry cannot be removed; its owner ignores a stale one."""
 
     __slots__ = ("_entries", "_slots")
 
@@ -35,17 +36,17 @@ class SlotWheel(Generic[Entry]):
             entries.append(entry)
 
     def next_at(self) -> float | None:
-        """When the next slot is due, or None where there is none."""
+        """The time at which the next slot is due, or None if there is none."""
         return self._slots[0] * SLOT_S if self._slots else None
 
     def take(self, *, until: float) -> list[Entry]:
-        """Every entry of the slots that are due at ``until``, earliest slot first; they leave the wheel."""
+        """Remove and return every entry of the slots that are due at ``until``, earliest slot first."""
         taken: list[Entry] = []
         while self._slots and self._slots[0] * SLOT_S <= until:
             taken.extend(self._entries.pop(heapq.heappop(self._slots)))
         return taken
 
     def waiting(self, *, until: float) -> int:
-        """How many entries of the slots that are due at ``until`` were not taken yet.  Any thread may ask."""
+        """Number of entries in slots that are due at ``until``.  May be called from any thread."""
         due = [slot for slot in tuple(self._slots) if slot * SLOT_S <= until]
         return sum(len(self._entries.get(slot, ())) for slot in due)

@@ -6,7 +6,8 @@
 
 A module may say ``INLINE = True``: its probe awaits nothing but a poller's sockets, so the engine can drive it by hand,
 without the price of an asyncio task.  One that also says ``CONSTANT = True`` depends on nothing but its target: it
-runs until its result is believed, and then never again.
+runs until its result is believed, and then never again.  A module whose probe runs a program has
+``command_of(target: Target) -> Command``, by which the agent starts it, because the process with the probes may not.
 
 Its module's name is its ``type`` in the configuration.  Nothing else has to be changed.  A checker that needs more than
 one module is a package; what several checkers share is in modules whose names begin with an underscore.
@@ -29,6 +30,7 @@ from lvs_agent.settings.check import CheckSettings
 
 if TYPE_CHECKING:  # looking for kinds needs none of what their probes are given
     from lvs_agent.checks.net.probe_run import ProbeRun
+    from lvs_agent.commands.command_runner import Command
 
 Probe: TypeAlias = "Callable[[Target, ProbeRun], Awaitable[CheckResult]]"
 
@@ -43,6 +45,7 @@ class Checker:
     summary: str
     inline: bool = False
     constant: bool = False
+    command_of: Callable[[Target], Command] | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -96,4 +99,5 @@ def _checker(kind: str) -> Checker | None:
         summary,
         inline=getattr(module, "INLINE", False),
         constant=getattr(module, "CONSTANT", False),
+        command_of=getattr(module, "command_of", None),
     )

@@ -46,8 +46,8 @@ class LoginSettings(CheckSettings):
     """Keys of a check of a mail server: what it must offer, and how to log in."""
 
     capability: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
-    """A capability that the server must offer when it is asked last (with STARTTLS: after it), in upper or lower case:
-    a keyword, or a keyword with words that must follow it.  "SIZE" and "AUTH PLAIN" for smtp, "AUTH=PLAIN" for imap,
+    """A capability that the server must offer (with STARTTLS: after it), in upper or lower case: a keyword, or a
+    keyword with words that must follow it.  "SIZE" and "AUTH PLAIN" for smtp, "AUTH=PLAIN" for imap,
     "SASL PLAIN" for pop."""
     user: Annotated[str, Field(min_length=1), AfterValidator(_one_line)] | None = None
     """User to log in as.  Without it there is no login."""
@@ -57,7 +57,7 @@ class LoginSettings(CheckSettings):
     @model_validator(mode="after")
     def _login_is_whole(self) -> Self:
         if (self.user is None) != (self.password is None):
-            raise ValueError("user and password need each other")
+            raise ValueError("user and password must be set together")
         return self
 
     @property
@@ -79,7 +79,7 @@ class StartTlsSettings(LoginSettings):
     """Keys of a check of a mail server that begins without TLS."""
 
     starttls: Annotated[StartTls, BeforeValidator(_starttls, json_schema_input_type=str)] = StartTls.OFF
-    """"required": change to TLS first of all, and fail where that is not offered.  "off": stay without TLS."""
+    """"required": start TLS before anything else; fail if not offered.  "off": no TLS."""
     tls: TlsSettings = Field(default_factory=TlsSettings)
     """Settings of TLS after starttls, and of the certificate's verification."""
     allow_plain: bool = False

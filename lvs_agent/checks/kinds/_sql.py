@@ -28,9 +28,9 @@ class Expectations(Strict):
     """Keys of the ``expect`` table of a database check: what the server must report."""
 
     read_only: bool | None = None
-    """Whether the server must refuse to write (true) or must not (false).  Without it, either will do."""
+    """Whether the server must be read-only (true) or must accept writes (false).  Without it, both pass."""
     max_lag: Annotated[Duration, Field(ge=0)] | None = None
-    """How far its replication may be behind, like "30s".  A server that does not replicate fails."""
+    """How far replication may be behind, like "30s".  A server that does not replicate fails."""
 
 
 class QuerySettings(CheckSettings):
@@ -41,7 +41,7 @@ class QuerySettings(CheckSettings):
     password: SecretLine | None = None
     """The user's password."""
     query: Annotated[str, Field(max_length=10_000), AfterValidator(_statement)] | None = None
-    """One statement; it must give at least one row.  It runs at every check, so choose a cheap one."""
+    """One statement; it must return at least one row.  It runs at every check, so choose a cheap one."""
     expect_regex: Regex | None = None
     """Regular expression (Python's) that must match somewhere in the first column of the query's first row."""
 
@@ -78,7 +78,7 @@ def row_fits(settings: QuerySettings, row: tuple[object, ...] | None) -> str:
 
 def read_only_fits(expect: Expectations, *, read_only: bool) -> str:
     """What it means that the server takes no writes, or takes them.  Raises CheckFailed."""
-    words = "the server is read-only" if read_only else "the server takes writes"
+    words = "the server is read-only" if read_only else "the server accepts writes"
     if read_only is not expect.read_only:
         raise CheckFailed(FailureReason.CONTENT, words)
     return words

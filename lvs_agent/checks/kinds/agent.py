@@ -41,7 +41,7 @@ class Settings(CheckSettings):
     gives_weight: ClassVar[bool] = True
 
     send: Annotated[str, Field(max_length=1_000)] = ""
-    """What is sent first; many agents need nothing."""
+    """Text to send first; many agents need none."""
 
 
 async def probe(target: Target, run: ProbeRun) -> CheckResult:
@@ -74,5 +74,5 @@ def judge(line: str, *, source: str = "the agent") -> Passed | Failed:
         elif word.lower() == "drain":
             percent = 0
         elif word.lower() not in _UP and not _IGNORED.fullmatch(word):
-            return Failed(FailureReason.PROTOCOL, f"not a word of an agent: {printable(word)}")
+            return Failed(FailureReason.PROTOCOL, f"{source} says an unknown word: {printable(word)}")
     return Passed(f"{source} says {detail}", weight_percent=100 if percent is None else percent)

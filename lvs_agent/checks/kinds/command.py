@@ -1,13 +1,16 @@
-"""Program to run; it must exit with status 0."""
+"""A program that must exit with status 0."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import re
+import time
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from lvs_agent.checks.net.doubt import Doubt
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.progress import Stage
@@ -26,8 +29,8 @@ timeout = "10s"
 """
 PASSES = "The program ends with exit status 0 within the timeout."
 FAILS = {
-    FailureReason.EXEC: "another exit status, or it was ended by a signal; the first line of its output is shown",
-    FailureReason.READ_TIMEOUT: "it did not end in time, and is killed with everything that it started",
+    FailureReason.EXEC: "another exit status, or the end by a signal; the first line of the output is shown",
+    FailureReason.READ_TIMEOUT: "the program does not end in time; it is killed with everything that it has started",
 }
 SEEN = "Whatever the program does."
 
@@ -59,7 +62,7 @@ def _check_text(text: str) -> None:
     for name in _PLACEHOLDER.findall(text):
         if name not in _PLACEHOLDERS:
             known = ", ".join(f"{{{known}}}" for known in _PLACEHOLDERS)
-            raise ValueError(f"{{{name}}} is not known; there are {known}")
+            raise ValueError(f"{{{name}}} is not a placeholder; use {known}")
 
 
 def _as_tuple(value: object) -> object:
@@ -76,38 +79,48 @@ class Settings(CheckSettings):
         tuple[str, ...], AfterValidator(_command), BeforeValidator(_as_tuple, json_schema_input_type=list[str])
     ]
     """Program (full path) and arguments; no shell.  {address}, {port}, {virtual_address} and {virtual_port} stand for
-    the server and its service (empty where there is none; the mark of a fwmark service is its virtual_address).
-    Status 0 passes, any other fails; the first line of the output goes with the result."""
+    the server and its service (empty if there is none; for a firewall mark service virtual_address is the mark).
+    Exit status 0 passes, any other fails; the first line of the output is shown with the result.  The program has no
+    capability, and at most 1 GiB of memory, 60 s of CPU time, 1,024 open files and, unless it is root's, 512
+    processes."""
     environment: Annotated[dict[str, Secret], AfterValidator(_environment)] = Field(default_factory=dict)
-    """Variables for the program, with the same placeholders.  It sees PATH and LANG besides, and nothing else.
+    """Environment variables of the program, with the same placeholders.  It also gets PATH and LANG, and no others.
     Values are never printed."""
     user: Annotated[str, Field(min_length=1)] | None = None
     """User to run as; the default is agent.command_user."""
     output_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = OUTPUT_LIMIT
-    """Output that is kept; the rest is read and thrown away.  At most 1MiB."""
+    """Maximum output that is kept; the rest is read and discarded.  At most 1MiB."""
 
 
 async def probe(target: Target, run: ProbeRun) -> CheckResult:
-    """Run the program once.  A cancelled probe has it killed with its whole process group."""
-    progress = run.progress
+    """Run the program once.  A cancelled probe has it killed with everything that it has started.
+
+    Time in the queue for a place is ours: the program has its whole time limit, from its start.
+    """
+    progress, doubt = run.progress, run.cached(Doubt)
     progress.stage = Stage.QUEUED
-    progress.waiting_for = "a free place to run the command"
+    progress.waiting_for = "a free slot to run the command"
+    held_at, hung = doubt.began_at, False
 
     def started(waited: bool) -> None:  # noqa: FBT001 - its only argument
+        progress.stage = Stage.CONNECTED
         progress.waiting_for = "the command to end"
+        doubt.began_at = time.monotonic()
         if waited:
-            # The queue has used up a part of its time, so running out of it proves nothing about the server.
-            progress.waiting_for += ", which started late because no place was free"
-        else:
-            progress.stage = Stage.CONNECTED
+            run.restart_deadline()
 
     try:
-        ended = await run.commands.run(_command_of(target), started=started)
+        command = command_of(target)
+        return judge(await run.commands.run(command, started=started, doubtful=doubt.hangs, held_at=held_at))
     except RunnerLost:
-        return Errored(ErrorReason.INTERNAL, "the process that runs commands has died; it is started again")
+        return Errored(ErrorReason.INTERNAL, "the process that runs commands has died; the agent starts it again")
     except OSError as problem:
         return _not_started(problem, target.settings)
-    return judge(ended)
+    except asyncio.CancelledError:
+        hung = doubt.began_at != held_at or doubt.hangs  # a run that did not begin says nothing new
+        raise
+    finally:
+        doubt.hangs = hung
 
 
 def judge(ended: Ended) -> Passed | Failed:
@@ -128,7 +141,8 @@ def _not_started(problem: OSError, settings: Settings) -> Errored:
     return Errored(reason, detail)
 
 
-def _command_of(target: Target) -> Command:
+def command_of(target: Target) -> Command:
+    """The program that a check of this kind runs."""
     settings: Settings = target.settings
     values = _values(target)
     return Command(

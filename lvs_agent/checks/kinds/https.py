@@ -28,7 +28,7 @@ body_regex = "ready|busy"
 tls = { ca_file = "/etc/ssl/own-ca.pem" }
 """
 PASSES = f"The certificate is trusted, valid now and made for the name.  {http.PASSES}"
-FAILS = {FailureReason.TLS: "the handshake or the certificate is wrong"} | http.FAILS
+FAILS = {FailureReason.TLS: "the handshake fails, or the certificate is not accepted"} | http.FAILS
 SEEN = f"A TLS handshake with the virtual host's name (SNI) that offers http/1.1 (ALPN).  {http.SEEN}"
 
 

@@ -25,7 +25,7 @@ FAILS = {
     FailureReason.UNREACHABLE: "the host cannot be reached",
     FailureReason.CONNECT_TIMEOUT: "it does not accept the connection in time",
 }
-SEEN = "A connection without a byte.  If the server ends idle connections, a new one is made at once."
+SEEN = "A connection without data.  If the server closes idle connections, a new one is made at once."
 
 _MOST_HEARD = 65_536
 """Bytes after which the connection to a server that keeps sending is closed; few send more than a greeting."""

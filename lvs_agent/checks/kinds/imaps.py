@@ -19,8 +19,8 @@ user = "check@example.com"
 password_file = "/etc/lvs-agent/mail-password"
 """
 PASSES = (
-    "The handshake succeeds and everything is as with imap behind it: the banner, CAPABILITY, NOOP, and capability and"
-    " login where they are configured, up to LOGOUT; no mailbox is opened, and nothing is expunged."
+    "The TLS handshake succeeds, and then the same as with imap: the banner, CAPABILITY, NOOP, and capability and"
+    " login if they are configured, up to LOGOUT; no mailbox is opened, and nothing is expunged."
 )
 FAILS = {**imap.FAILS, FailureReason.CONTENT: "the required capability is not offered"}
 SEEN = imap.SEEN

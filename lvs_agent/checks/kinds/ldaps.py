@@ -26,7 +26,9 @@ dn_regex = "(?i)^dc=example,"
 
 PASSES = ldap.PASSES
 
-FAILS = ldap.FAILS | {FailureReason.TLS: "the handshake or the certificate is wrong, or the server does not speak TLS"}
+FAILS = ldap.FAILS | {
+    FailureReason.TLS: "the handshake fails, the certificate is not accepted, or the server does not speak TLS"
+}
 
 SEEN = ldap.SEEN
 

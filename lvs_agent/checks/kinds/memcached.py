@@ -23,7 +23,7 @@ PASSES = "The server reports its version."
 FAILS = {
     FailureReason.STATUS: "the server answers with an error, for example because it requires a login first",
     FailureReason.PROTOCOL: "the answer is not that of memcached, or the server closes the connection",
-    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
+    FailureReason.TLS: "with a tls table: the handshake fails, or the certificate is not accepted",
 }
 
 SEEN = "A connection with the commands version and quit."

@@ -1,4 +1,4 @@
-"""NNTP greeting; login and newsgroup must be accepted where they are given."""
+"""NNTP greeting; login and newsgroup must be accepted if they are configured."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ PASSES = "The greeting is 200 or 201; with user, the login is accepted; with gro
 FAILS = {
     FailureReason.STATUS: "the greeting is another one (400, 502), or the login or the newsgroup is refused",
     FailureReason.PROTOCOL: "the answer is not NNTP, or the server closes the connection",
-    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
+    FailureReason.TLS: "with a tls table: the handshake fails, or the certificate is not accepted",
 }
 
-SEEN = "A connection with AUTHINFO USER and PASS (where there is a user), GROUP (where one is given) and QUIT."
+SEEN = "A connection with AUTHINFO USER and PASS (with user), GROUP (with group) and QUIT."
 
 _READY, _GROUP_SELECTED, _ACCEPTED, _PASSWORD_REQUIRED, _TLS_WANTED = (200, 201), 211, 281, 381, 382
 
@@ -51,13 +51,13 @@ class Settings(CheckSettings):
     starttls: bool = False
     """Whether to start TLS after the greeting (RFC 4642)."""
     tls: TlsSettings | None = None
-    """Settings of TLS and of the certificate's verification.  Without starttls it is spoken from the start
+    """Settings of TLS and of the certificate's verification.  Without starttls, TLS is used from the start
     (usually on port 563)."""
 
     @model_validator(mode="after")
     def _credentials_are_complete(self) -> Self:
         if (self.user is None) != (self.password is None):
-            raise ValueError("user and password need each other")
+            raise ValueError("user and password must be set together")
         return self
 
     @property

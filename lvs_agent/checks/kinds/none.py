@@ -1,4 +1,4 @@
-"""No test at all; the server is up or down as the configuration says."""
+"""No test; the server is up or down as the configuration says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ type = "none"
 result = "up"
 """
 PASSES = "Always, unless result is down."
-FAILS = {FailureReason.EXEC: "always, where result is down"}
+FAILS = {FailureReason.EXEC: "always, if result is down"}
 SEEN = "Nothing."
 
 

@@ -19,9 +19,9 @@ user = "check@example.com"
 password_file = "/etc/lvs-agent/mail-password"
 """
 PASSES = (
-    "The banner is +OK and the server answers CAPA (a refusal will do if no capability is required); STLS, capability"
-    " and login succeed where they are configured, and after a login STAT does. A mailbox that is in use (RFC 2449,"
-    " [IN-USE]) passes, since the login was right. The session ends with QUIT; nothing is read or deleted."
+    "The banner is +OK and the server answers CAPA (a refusal passes if no capability is required); STLS, capability"
+    " and login succeed if they are configured, and STAT after a login. A mailbox that is in use (RFC 2449, [IN-USE])"
+    " passes, because the login succeeded. The session ends with QUIT; nothing is read or deleted."
 )
 FAILS = {
     FailureReason.STATUS: "the banner or an answer is -ERR, or the login is refused; the server's message is shown",
@@ -30,8 +30,8 @@ FAILS = {
     FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
 }
 SEEN = (
-    'A session without a login (Dovecot logs "no auth attempts"), or with one a login and a logout. A mailbox can be'
-    " open once only: give each director a user of its own. Dovecot refuses a login two seconds late"
+    'A session without a login (Dovecot logs "no auth attempts"), or a login and a logout. A mailbox can be open'
+    " only once: give each director a user of its own. Dovecot delays the refusal of a login by two seconds"
     " (auth_failure_delay): with a shorter timeout the reason is read_timeout instead of status."
 )
 

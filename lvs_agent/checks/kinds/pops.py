@@ -19,8 +19,8 @@ user = "check@example.com"
 password_file = "/etc/lvs-agent/mail-password"
 """
 PASSES = (
-    "The handshake succeeds and everything is as with pop behind it: the banner, CAPA, and capability, login and STAT"
-    " where they are configured, up to QUIT; nothing is read or deleted."
+    "The TLS handshake succeeds, and then the same as with pop: the banner, CAPA, and capability, login and STAT"
+    " if they are configured, up to QUIT; nothing is read or deleted."
 )
 FAILS = {**pop.FAILS, FailureReason.CONTENT: "the required capability is not offered"}
 SEEN = pop.SEEN

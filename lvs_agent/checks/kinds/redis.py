@@ -34,7 +34,7 @@ FAILS = {
     FailureReason.STATUS: "the server answers with an error: wrong or missing credentials, still loading",
     FailureReason.CONTENT: "it has another role, or its link to the master is down",
     FailureReason.PROTOCOL: "the answer is not that of Redis, or the server closes the connection",
-    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
+    FailureReason.TLS: "with a tls table: the handshake fails, or the certificate is not accepted",
 }
 
 SEEN = "A connection with AUTH (if there is a password), PING, INFO replication (if role is set) and QUIT."

@@ -22,8 +22,8 @@ starttls = "required"
 tls = { server_name = "mail.example.com" }
 """
 PASSES = (
-    "The banner has code 220 and EHLO is answered with 250 (HELO, where EHLO is refused with a code of 5xx); STARTTLS,"
-    " capability and login succeed where they are configured. The session ends with QUIT; no mail is begun."
+    "The banner has code 220 and EHLO is answered with 250 (HELO, if EHLO is refused with a code of 5xx); STARTTLS,"
+    " capability and login succeed if they are configured. The session ends with QUIT; no mail is sent."
 )
 FAILS = {
     FailureReason.STATUS: "the banner or an answer has another code, or the login is refused; the server's message is"

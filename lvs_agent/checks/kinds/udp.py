@@ -1,4 +1,4 @@
-"""UDP datagram; it must be answered, and as expected if that is configured.
+"""UDP datagram; it must be answered, as expected if that is configured.
 
 UDP itself does not show whether a server is there, so an answer is required.  With reply = "optional", for
 servers that never answer, only an ICMP error (the port is closed) is a failure: a server that hangs, or whose host is
@@ -30,14 +30,14 @@ port = 123
 send_hex = "1b 00000000 00000000 00000000 0000000000000000 0000000000000000 0000000000000000 0000000000000000 00000000"
 expect_hex = "1c"
 """
-PASSES = 'an answer comes and is as expected; with reply = "optional", no answer within wait passes too'
+PASSES = 'The server answers as expected; with reply = "optional", no answer within wait also passes.'
 FAILS = {
     FailureReason.REFUSED: "the port is closed",
     FailureReason.UNREACHABLE: "a router reports that the server cannot be reached",
     FailureReason.CONTENT: "the answer does not contain what is expected",
     FailureReason.READ_TIMEOUT: "no answer",
 }
-SEEN = "a datagram from the director's address; where no answer comes, the same again after 0.3 s, 0.9 s, 2.1 s ..."
+SEEN = "A datagram from the director's address; without an answer it is sent again after 0.3 s, 0.9 s, 2.1 s ..."
 
 _SHOWN = 60
 
@@ -56,7 +56,7 @@ class Settings(CheckSettings):
     expect_hex: Hex | None = None
     """Bytes that must be in the answer, in hexadecimal digits."""
     reply: Literal["required", "optional"] = "required"
-    """Whether an answer is "required", or "optional"; one that comes must be as expected in both cases."""
+    """Whether an answer is "required" or "optional".  In both cases an answer must be as expected."""
     wait: Annotated[Duration, Field(ge=0.01, le=60)] = 0.2
     """With reply = "optional": how long to wait for an answer or an ICMP error.  It must be shorter than timeout."""
 

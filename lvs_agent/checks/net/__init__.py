@@ -1,1 +1,1 @@
-"""How probes talk: sockets and the poller, TLS, line protocols, datagrams, threads, and what an error means."""
+"""The network code of probes: sockets and the poller, TLS, line protocols, datagrams, threads, and errors."""

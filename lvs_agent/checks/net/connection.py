@@ -1,7 +1,8 @@
 """One TCP connection of one probe, plain or TLS, on bare sockets (``poller``).
 
-Closing is orderly (no RST unless the server sent what we did not read).  With ``Connection: close`` the server closes
-first and keeps the TIME_WAIT; where we are first it stays on the director for a minute, on a port of its own.
+Closing is orderly (no RST unless the server sent data that was not read).  With ``Connection: close`` the server closes
+first and has the TIME_WAIT.  If the director closes first, it has the TIME_WAIT for a minute, on a port that no other
+connection uses.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lvs_agent.model.check import CheckResult, Passed, Target
 from lvs_agent.model.ipvs import IPAddress
 
 RECEIVE_SIZE = 65_536
-"""Bytes taken at once at most: the bound on what a flooding server makes us hold beyond a reader's own limits."""
+"""Most bytes that are read at once: the memory that a flooding server can use beyond the limits of a reader."""
 
 STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EALREADY, errno.EINTR, errno.EISCONN})
@@ -28,9 +29,9 @@ _CONNECTED = frozenset({0, errno.EISCONN})
 
 
 class Endpoint(NamedTuple):
-    """An address and port as the socket calls want them.
+    """An address and port in the form for socket calls.
 
-    Made once and kept, because making it costs as much as a system call.
+    It is made once and kept, because making it costs as much as a system call.
     """
 
     family: int
@@ -91,20 +92,20 @@ class Connection:
 
     @property
     def application_protocol(self) -> str | None:
-        """What was agreed on by ALPN (RFC 7301); None without TLS, and where the server chose nothing."""
+        """The protocol negotiated with ALPN (RFC 7301); None without TLS, or if the server chose none."""
         wrapped = self._socket
         return wrapped.selected_alpn_protocol() if isinstance(wrapped, ssl.SSLSocket) else None
 
     @property
     def own_address(self) -> tuple[str, int]:
-        """Our own address and port, as the server sees them unless they are translated on the way."""
+        """The local address and port, as the server sees them unless they are translated on the way."""
         host, port = self._socket.getsockname()[:2]
         return str(host), int(port)
 
     async def connected(self) -> None:
         """Wait until the server has accepted; it may send first."""
         await self._accepted()
-        # A server that sends first waits for the acknowledgement that was held back for our request: 200 ms.
+        # Otherwise a server that sends first waits 200 ms for the acknowledgement, which is delayed for the request.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     async def _accepted(self) -> None:
@@ -127,12 +128,12 @@ class Connection:
         self._progress.waiting_for = then
 
     def end_sending(self) -> None:
-        """Close our direction only: the server reads the end, and may still answer.  Not over TLS."""
+        """Close the sending direction only: the server reads the end, and may still answer.  Not with TLS."""
         self._socket.shutdown(socket.SHUT_WR)
 
     async def receive(self) -> bytes:
-        """The next bytes, ``RECEIVE_SIZE`` at most; empty where the server has closed."""
-        if not self._mask:  # nothing can have come yet, and registering reports what has come since
+        """The next bytes, ``RECEIVE_SIZE`` at most; empty if the server has closed."""
+        if not self._mask:  # nothing can have arrived yet, and registering reports what arrives until then
             self._watch(READ)
             await self._poller.ready(self._descriptor)
         while True:
@@ -178,7 +179,7 @@ class Connection:
 
 
 async def connect(target: Target, run: ProbeRun) -> CheckResult:
-    """Connect, then close in order.  Nothing is sent or read, and no setting counts."""
+    """Connect, then close in order.  Nothing is sent or read, and no settings are used."""
     try:
         with Connection(run.cached(endpoint_of, target.address, target.port or 0), run) as connection:
             await connection.connected()

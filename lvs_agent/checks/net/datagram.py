@@ -1,7 +1,7 @@
 """One question and its answer over UDP, on a connected socket: datagrams from elsewhere are not received.
 
-A datagram may be lost, so the question is sent again after ``FIRST_RESEND_S``, and then with twice the wait each time.
-The deadline is the engine's.
+A datagram may be lost, so the question is repeated after ``FIRST_RESEND_S``, and then after twice the wait each time.
+The engine enforces the deadline.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from lvs_agent.checks.net.progress import Stage
 from lvs_agent.model.check import Target
 
 FIRST_RESEND_S = 0.3
-"""Seconds after which a question is asked again at first."""
+"""Seconds after which a question is repeated the first time."""
 _LARGEST = 65_535
 _DATAGRAM = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
 Answer = TypeVar("Answer")
 
 Question = bytes | Callable[[str, int], bytes]
-"""A datagram, or what makes it of the address and port that it will be sent from."""
+"""A datagram, or a function that makes it from the local address and port."""
 
 
 async def ask(target: Target, run: ProbeRun, question: Question, accept: Callable[[bytes], Answer | None]) -> Answer:
-    """What ``accept`` makes of the first datagram that it does not answer with None.
+    """The first result of ``accept`` for a datagram that is not None.
 
-    Raises OSError: ECONNREFUSED where the port is closed, other errors of the way to it, or of ours.
+    Raises OSError: ECONNREFUSED if the port is closed, and other errors of the network or of this host.
     """
     family, address = endpoint_of(target.address, target.port or 0)
     poller = run.poller
     run.progress.waiting_for = "an answer"
     with socket.socket(family, _DATAGRAM) as opened:
         opened.connect(address)
-        # UDP has no connection to wait for: from here on, silence is the server's failure.
+        # UDP has no connection to wait for: from here on, a missing answer is the server's failure.
         run.progress.stage = Stage.CONNECTED
         descriptor = opened.fileno()
         poller.register(descriptor, READ)
@@ -75,7 +75,7 @@ class _Questions:
         self._timer = asyncio.get_running_loop().call_later(self._again_s, self._resend)
 
     def _resend(self) -> None:
-        with suppress(OSError):  # errors of the path show where the answer is read
+        with suppress(OSError):  # network errors are raised when the answer is read
             self._socket.send(self._question)
         self._again_s *= 2
         self._plan()

@@ -1,8 +1,8 @@
 """A dialogue in lines with a text server: SMTP, POP3, IMAP, NNTP, FTP, Redis and the like.
 
-``converse`` opens the connection, lets a probe talk, and turns every error into a result.  What is read is
-capped: a line at ``LINE_LIMIT``, everything of one probe at ``TOTAL_LIMIT`` and ``LINES_LIMIT``.  The deadline is the
-engine's.  Nothing here awaits anything but the poller, so that a checker may be ``INLINE``.
+``converse`` opens the connection, calls the dialogue of the probe, and converts every error to a result.  Reading is
+limited: a line to ``LINE_LIMIT``, a whole probe to ``TOTAL_LIMIT`` and ``LINES_LIMIT``.  The engine enforces the
+deadline.  Everything here awaits only the poller, so that a checker may be ``INLINE``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lvs_agent.model.check import CheckResult, Errored, Failed, FailureReason, P
 from lvs_agent.one_line import one_line
 
 LINE_LIMIT = 8_192
-"""Longest line that is taken, in bytes; RFC 5321 asks for 512, IMAP servers send some thousand."""
+"""Longest line that is accepted, in bytes; RFC 5321 requires 512, IMAP servers send some thousand."""
 TOTAL_LIMIT = 262_144
 """Most that is read in one probe, in bytes."""
 LINES_LIMIT = 4_096
@@ -71,11 +71,11 @@ class Dialogue:
 
     @property
     def own_address(self) -> tuple[str, int]:
-        """Our own address and port, for protocols that write them into what they say."""
+        """The local address and port, for protocols that send them in their messages."""
         return self._connection.own_address
 
     def hide(self, *secrets: str) -> None:
-        """Keep ``secrets``, which are sent or about to be, out of what ``shown`` returns."""
+        """Keep ``secrets``, which are sent to the server, out of the texts that ``shown`` returns."""
         self._secrets += (secret for secret in secrets if secret)
 
     def shown(self, words: str) -> str:
@@ -104,14 +104,14 @@ class Dialogue:
         return self._taken(count)
 
     async def some(self, *, of: str) -> bytes:
-        """What has come and was not taken yet, as soon as that is anything; empty where the server has closed."""
+        """Wait for bytes that were not read yet and return them; empty if the server has closed."""
         self.run.progress.waiting_for = of
         if not self._buffer:
             await self._take(of)
         return self._taken(len(self._buffer))
 
     async def reply(self, *, of: str) -> Reply:
-        """The next numbered reply, whole; ``250-`` lines go on, ``250 `` ends it."""
+        """The next complete numbered reply; ``250-`` continues it, ``250 `` ends it."""
         first = (await self.line(of=of)).decode("utf-8", "replace")
         code = _code(first)
         if code is None:
@@ -150,7 +150,7 @@ class Dialogue:
         self._connection.end_sending()
 
     async def start_tls(self, settings: TlsSettings) -> None:
-        """Start TLS.  What the server sent in plain before that is an attack, and ends the dialogue."""
+        """Start TLS.  Unread plain text from the server is treated as an attack, and ends the dialogue."""
         if self._buffer:
             raise CheckFailed(FailureReason.PROTOCOL, "the server sent more than its answer before TLS began")
         self.certificate_not_after = await start_tls(
@@ -158,7 +158,7 @@ class Dialogue:
         )
 
     def _taken(self, count: int) -> bytes:
-        """The first ``count`` bytes, which are not kept: deleting from the front of a bytearray copies nothing."""
+        """Remove and return the first ``count`` bytes; deleting from the front of a bytearray copies nothing."""
         data = bytes(self._buffer[:count])
         del self._buffer[:count]
         return data
@@ -168,7 +168,7 @@ class Dialogue:
             raise CheckFailed(FailureReason.PROTOCOL, f"{of}: the server has closed the connection")
 
     async def _take(self, of: str) -> bool:
-        """Wait for more; whether the server has sent any before it closed."""
+        """Wait for more bytes; False if the server has closed."""
         data = await self._connection.receive()
         self._read += len(data)
         if self._read > TOTAL_LIMIT:
@@ -178,7 +178,7 @@ class Dialogue:
 
 
 def _code(line: str) -> int | None:
-    """The code at the start of a line of a numbered reply, or None where there is none."""
+    """The code at the start of a line of a numbered reply, or None if there is none."""
     number = line[:3]
     fits = len(number) == 3 and number.isascii() and number.isdigit() and line[3:4] in {"", " ", "-"}
     return int(number) if fits else None
@@ -217,5 +217,5 @@ async def _outcome(dialogue: Dialogue, talk: Talk, tls: TlsSettings | None) -> C
 
 
 def printable(text: str) -> str:
-    """``text`` as a person may see it in one line of a log, and not too long."""
+    """``text`` as one printable line for a log, shortened if it is long."""
     return one_line(text[:_SHOWN], instead="?")

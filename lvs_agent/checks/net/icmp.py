@@ -40,7 +40,7 @@ class EchoReply:
 
 @dataclass(frozen=True, slots=True)
 class EchoProblem:
-    """An ICMP error: an echo request of ours did not arrive, and why."""
+    """An ICMP error: why an echo request did not arrive."""
 
     identifier: int
     sequence: int
@@ -57,7 +57,7 @@ def echo_request(family: Family, *, identifier: int, sequence: int, payload: byt
 
 
 def parse(family: Family, packet: bytes, *, with_ip_header: bool = False) -> EchoReply | EchoProblem | None:
-    """What a received message says about our echo requests; None where it is about something else.  Takes any bytes."""
+    """The reply or error in a received message; None if it is about something else.  Accepts any bytes."""
     message = _without_ipv4_header(packet) if with_ip_header else packet
     if len(message) < _ECHO.size:
         return None
@@ -102,6 +102,6 @@ def _quoted_request(family: Family, quoted: bytes) -> tuple[int, int] | None:
 
 
 def _without_ipv4_header(packet: bytes) -> bytes:
-    """What an IPv4 packet carries; nothing where it is not one."""
+    """The payload of an IPv4 packet; empty if it is not one."""
     size = (packet[0] & 0x0F) * 4 if packet and packet[0] >> 4 == 4 else 0
     return packet[size:] if size >= 20 else b""

@@ -1,8 +1,8 @@
-"""What an ``OSError`` of a probe means: something about the server (failed), or something about us (errored).
+"""The meaning of an ``OSError`` of a probe: the server failed, or a local error prevented the probe (errored).
 
-The rule: an answer came from the server or from the path to it, so it is the server's; what our own kernel refused
-before anything was sent is ours.  An EHOSTUNREACH is an answer (a router's ICMP message, or a neighbour that
-does not answer ARP), so it is the server's; an ENETUNREACH is our own missing route.
+The rule: an error that came from the server or from the path to it is the server's failure; an error that the local
+kernel raised before anything was sent is a local error.  EHOSTUNREACH comes from the path (a router's ICMP message, or
+a neighbour that does not answer ARP), so it is a failure; ENETUNREACH is a missing local route.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _OURS: Mapping[int, ErrorReason] = MappingProxyType(
         errno.ENODEV: ErrorReason.NO_ROUTE,
         errno.EADDRNOTAVAIL: ErrorReason.NO_SOURCE_ADDRESS,
         errno.EADDRINUSE: ErrorReason.NO_SOURCE_ADDRESS,
-        errno.EPERM: ErrorReason.NOT_PERMITTED,  # what a rule of our own firewall answers
-        errno.EACCES: ErrorReason.NOT_PERMITTED,  # what a prohibit route of our own answers
+        errno.EPERM: ErrorReason.NOT_PERMITTED,  # a rule of the local firewall
+        errno.EACCES: ErrorReason.NOT_PERMITTED,  # a local route of the type prohibit
         errno.ENOENT: ErrorReason.FILE_MISSING,
         errno.ENOTDIR: ErrorReason.FILE_MISSING,
         errno.EISDIR: ErrorReason.FILE_MISSING,
@@ -54,7 +54,7 @@ _OURS: Mapping[int, ErrorReason] = MappingProxyType(
 
 
 def outcome_of(problem: OSError) -> Failed | Errored:
-    """The result of a probe that ended with ``problem``.  An unexpected errno is ours: it proves nothing."""
+    """The result of a probe that ended with ``problem``.  An unexpected errno counts as a local error."""
     number = problem.errno or 0
     reason = _SERVERS.get(number)
     if reason is not None:

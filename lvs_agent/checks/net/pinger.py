@@ -1,6 +1,7 @@
 """The one ICMP socket of each family that all pings of a loop share.
 
-An unprivileged datagram socket where the kernel allows it (net.ipv4.ping_group_range), else a raw one (CAP_NET_RAW).
+It is an unprivileged datagram socket if the kernel allows that (net.ipv4.ping_group_range), else a raw socket, which
+needs CAP_NET_RAW.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import asyncio
 import secrets
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
+from typing import Self
 
 from lvs_agent.checks.net import icmp
 from lvs_agent.checks.net.outcome import outcome_of
@@ -47,10 +50,23 @@ class Waiting:
 
 
 class Pinger:
-    """Sends echo requests and passes on their answers.  Sockets are opened by the first request."""
+    """Sends echo requests and passes on their answers.
 
-    def __init__(self) -> None:
+    A socket that was not ``opened`` before, by a process that may do so, is opened by the first request.
+    """
+
+    def __init__(self, opened: Mapping[Family, tuple[socket.socket, bool]] | None = None) -> None:
+        self._opened = dict(opened or {})
         self._sockets: dict[Family, IcmpSocket] = {}
+
+    @classmethod
+    def with_sockets(cls) -> Self:
+        """With a socket for each family for which this process may open one."""
+        opened = {}
+        for family in Family:
+            with suppress(OSError):
+                opened[family] = _open(family)
+        return cls(opened)
 
     async def ping(self, address: IPAddress, *, size: int, sent: Callable[[], None]) -> CheckResult:
         """Send one request with ``size`` bytes of payload and wait for its answer, for as long as it takes.
@@ -60,26 +76,35 @@ class Pinger:
         family = family_of(address)
         opened = self._sockets.get(family)
         if opened is None:
-            opened = self._sockets[family] = IcmpSocket(family, asyncio.get_running_loop())
+            ready = self._opened.pop(family, None) or _open(family)
+            opened = self._sockets[family] = IcmpSocket(family, asyncio.get_running_loop(), *ready)
         return await opened.ping(address, size=size, sent=sent)
 
     def close(self) -> None:
         """Close both sockets."""
         while self._sockets:
             self._sockets.popitem()[1].close()
+        while self._opened:
+            self._opened.popitem()[1][0].close()
 
 
 class IcmpSocket:
-    """One ICMP socket and the requests that wait on it.  Raises OSError where no socket can be opened."""
+    """One ICMP socket and the requests that wait on it."""
 
-    def __init__(self, family: Family, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        family: Family,
+        loop: asyncio.AbstractEventLoop,
+        opened: socket.socket,
+        is_raw: bool,  # noqa: FBT001 - as it was opened
+    ) -> None:
         self._family = family
         self._loop = loop
         self._waiting: dict[int, Waiting] = {}
         self._sequence = secrets.randbelow(1 << 16)
         self._identifier = secrets.randbelow(1 << 16)
         self._unread = 0
-        self._socket, self._is_raw = _open(family)
+        self._socket, self._is_raw = opened, is_raw
         loop.add_reader(self._socket.fileno(), self._on_readable)
 
     async def ping(self, address: IPAddress, *, size: int, sent: Callable[[], None]) -> CheckResult:
@@ -107,12 +132,12 @@ class IcmpSocket:
         try:
             self._socket.sendto(message, (str(address), 0))
         except OSError:
-            # A datagram socket reports an earlier ICMP error at the next call: take those away, then send again.
+            # A datagram socket reports an earlier ICMP error at the next call: read these errors, then send again.
             self._read_problems()
             self._socket.sendto(message, (str(address), 0))
 
     def _make_room(self) -> None:
-        """Read in between while many requests go out at once: the replies must fit the socket's buffer."""
+        """Read replies while many requests are sent at once, because the socket's buffer must not overflow."""
         self._unread += 1
         if self._unread >= _READ_EVERY:
             self._on_readable()
@@ -132,7 +157,7 @@ class IcmpSocket:
             except BlockingIOError:
                 break
             except OSError:
-                break  # an ICMP error, which the error queue has in full
+                break  # an ICMP error; the error queue has its details
             self._receive(packet, str(sender[0]))
         if not self._is_raw:
             self._read_problems()
@@ -143,7 +168,7 @@ class IcmpSocket:
             case icmp.EchoReply(_, sequence, payload):
                 self._replied(sequence, payload, sender)
             case icmp.EchoProblem(identifier, sequence, detail) if identifier == self._identifier:
-                self._settle(sequence, Failed(FailureReason.UNREACHABLE, f"{detail} (says {sender})"))
+                self._settle(sequence, Failed(FailureReason.UNREACHABLE, f"{detail} (reported by {sender})"))
             case _:
                 pass
 
@@ -161,7 +186,7 @@ class IcmpSocket:
             waiting.answer.set_result(result)
 
     def _read_problems(self) -> None:
-        """Empty the error queue of a datagram socket: our requests come back with what went wrong (ip(7))."""
+        """Empty the error queue of a datagram socket, which has the failed requests with their errors (ip(7))."""
         for _ in range(_BATCH):
             try:
                 request, ancillary, _, _ = self._socket.recvmsg(_BUFFER, 512, socket.MSG_ERRQUEUE)
@@ -198,7 +223,7 @@ def _open(family: Family) -> tuple[socket.socket, bool]:
 
 
 def _set_options(opened: socket.socket, family: Family, *, is_raw: bool) -> None:
-    """Have a raw socket see only what is about echo requests, and a datagram socket all errors."""
+    """Let a raw socket receive only messages about echo requests, and a datagram socket all errors."""
     if not is_raw and family is Family.INET:
         opened.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
     elif not is_raw:

@@ -4,8 +4,8 @@ asyncio's transports cost more than the check itself, so probes use bare non-blo
 our own holds them all, edge-triggered; the event loop watches only that object (an epoll descriptor is readable while
 one of its sockets is ready), so the loop need not know the sockets.
 
-The rule that makes edges safe: try the operation first, and wait only after it would have blocked.  Then no edge is
-missed, and a wake-up too many is harmless.
+Edge triggering is safe with this rule: try the operation first, and wait only after it would have blocked.  Then no
+edge is missed, and a superfluous wake-up is harmless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 READ_WRITE = READ | select.EPOLLOUT
 
 _BATCH = 512
-"""Sockets handled a round; the rest waits for the loop's next one, so that timers come in between."""
+"""Sockets that are handled in one round of the loop; others wait for the next round, so that timers run in between."""
 
 
 class Poller:
@@ -41,10 +41,10 @@ class Poller:
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
         self.running: Callable[[], object] | None = None
-        """What resumes the probe that runs right now, where the engine drives it by hand; None within a task."""
+        """Resumes the running probe if the engine steps it by hand; None within a task."""
 
     def open(self) -> None:
-        """Have the running loop call ``poll`` whenever a socket is ready."""
+        """Let the running loop call ``poll`` whenever a socket is ready."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._epoll.fileno(), self.poll)
 

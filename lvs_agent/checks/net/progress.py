@@ -1,4 +1,4 @@
-"""How far a probe has come, which decides what it means that it runs out of time."""
+"""The progress of a probe, which determines the result of a timeout."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import Enum
 
 
 class Stage(Enum):
-    """How far a probe has come.
+    """The stage of a probe.
 
-    QUEUED: it still waits for something of our own (a free place to run a command), so the server is not to blame.
+    QUEUED: it still waits for a local resource (such as a free place to run a command), so the server has not failed.
     """
 
     QUEUED = "queued"
@@ -17,7 +17,7 @@ class Stage(Enum):
 
 
 class Progress:
-    """Where the running probe of one check stands: its stage, and in words what it waits for."""
+    """The progress of the running probe of one check: its stage, and a text that says what it waits for."""
 
     __slots__ = ("stage", "waiting_for")
 

@@ -1,8 +1,8 @@
 """Threads for client libraries that block, with a limit on their number.
 
-A thread lives as long as its call, so there is none where nothing blocks.  The caller says how the call is made to
-return early (by shutting its socket down); a probe that is cancelled does that and waits until the thread has ended,
-because it may still use the socket that the probe is about to close.
+A thread ends with its call, so there are no threads without blocking calls.  The caller passes a function that makes
+the call return early (by shutting its socket down).  A probe that is cancelled calls it and waits until the thread has
+ended, because the thread may still use the socket that the probe then closes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from lvs_agent.checks.net.doubt import Doubt
 from lvs_agent.checks.net.progress import Progress, Stage
 from lvs_agent.priority_semaphore import PrioritySemaphore
 
 CONCURRENCY = 64
-"""Calls that run at once, by default."""
+"""Most calls that run at the same time, by default."""
 
 _END_S = 1.0
 
@@ -29,18 +30,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadLoad:
-    """``busy`` calls that run, ``queued`` ones that wait for a place, and seconds since the oldest began."""
+    """``busy``: calls that run; ``queued``: calls that wait for a thread; ``oldest_s``: age of the oldest call."""
 
     busy: int
     queued: int
     oldest_s: float
-
-
-@dataclass(slots=True)
-class Doubt:
-    """What the last call to one server says about the next: ``hangs`` where it had not ended when it was cancelled."""
-
-    hangs: bool = False
 
 
 @dataclass(slots=True)
@@ -56,8 +50,8 @@ class _Call(Generic[Result]):
 class Threads:
     """At most ``concurrency`` calls at a time; the others wait.
 
-    A quarter of them is reserved for servers whose last call did not hang: however many servers hang, the others are
-    called at once.
+    A quarter of the threads is reserved for servers without a hanging last call, so that hanging servers do not delay
+    the checks of the others.
     """
 
     def __init__(self, *, concurrency: int = CONCURRENCY) -> None:
@@ -66,7 +60,7 @@ class Threads:
 
     @property
     def load(self) -> ThreadLoad:
-        """How much there is to do right now.  May be read from any thread."""
+        """The current load.  May be read from any thread."""
         began = [call.began for call in list(self._running.values())]
         return ThreadLoad(
             busy=len(began),
@@ -85,13 +79,13 @@ class Threads:
         """What ``call`` returns or raises, run in a thread.
 
         ``cancel`` makes it return at once; it is called on the loop, must not block, and may raise OSError.
-        ``progress`` is queued while no thread is free, and after that for as long again: a server that had less time
-        than the queue took is not to blame.  ``doubt`` is of the server that is called, and kept up to date here.
-        Raises what ``call`` raises, and OSError where no thread can be started.
+        ``progress`` is QUEUED while no thread is free, and then for the same time again, so that a server does not fail
+        because it had less time than the queue.  ``doubt`` is about the called server, and is updated here.
+        Raises what ``call`` raises, and OSError if no thread can be started.
         """
         stage, waiting_for = progress.stage, progress.waiting_for
         doubt = doubt or Doubt()
-        waited_s = await self._turn(progress, doubtful=doubt.hangs)
+        waited_s = await self._turn(progress, doubt)
         progress.waiting_for = waiting_for
         judged = (
             asyncio.get_running_loop().call_later(waited_s, setattr, progress, "stage", stage) if waited_s else None
@@ -110,14 +104,16 @@ class Threads:
         if ending:
             await asyncio.wait(ending, timeout=_END_S)
 
-    async def _turn(self, progress: Progress, *, doubtful: bool) -> float:
-        """Take a place; how long that took, in seconds."""
-        if self._semaphore.try_acquire(low_priority=doubtful):
+    async def _turn(self, progress: Progress, doubt: Doubt) -> float:
+        """Wait for a place, and return the seconds that this took."""
+        came = time.monotonic()
+        if self._semaphore.try_acquire(low_priority=doubt.hangs):
+            doubt.began_at = came
             return 0.0
-        began = time.monotonic()
         progress.stage, progress.waiting_for = Stage.QUEUED, "a free thread"
-        await self._semaphore.acquire(low_priority=doubtful)
-        return time.monotonic() - began
+        await self._semaphore.acquire(low_priority=doubt.hangs, held_at=doubt.began_at)
+        doubt.began_at = time.monotonic()
+        return doubt.began_at - came
 
     def _start(self, function: Callable[[], Result], cancel: Callable[[], object]) -> _Call[Result]:
         loop = asyncio.get_running_loop()
@@ -147,7 +143,7 @@ class Threads:
         return call.ended.result()
 
     def _work(self, call: _Call[Any], loop: asyncio.AbstractEventLoop) -> None:
-        """What the thread does."""
+        """The body of the thread."""
         result, problem = None, None
         try:
             result = call.function()
@@ -169,5 +165,5 @@ class Threads:
 
 
 def _cancel(call: _Call[Any]) -> None:
-    with suppress(OSError):  # the other side was faster
+    with suppress(OSError):  # the server has closed it already
         call.cancel()

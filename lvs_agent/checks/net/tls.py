@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, model_validator
 
 from lvs_agent.checks.net.connection import Connection
+from lvs_agent.checks.net.lent_files import readable
 from lvs_agent.model.check import Errored, ErrorReason, Failed, FailureReason
 from lvs_agent.model.ipvs import IPAddress
 from lvs_agent.settings.scalars import OwnFile
@@ -73,7 +74,7 @@ class TlsSettings(Strict):
 
 
 class ContextUnusable(Exception):
-    """A file of ours cannot be used.  ``result`` is the result of the probe."""
+    """A local file cannot be used.  ``result`` is the result of the probe."""
 
     def __init__(self, result: Errored) -> None:
         super().__init__(result.detail)
@@ -83,7 +84,7 @@ class ContextUnusable(Exception):
 def context_for(settings: TlsSettings, *, alpn: tuple[str, ...]) -> ssl.SSLContext:
     """The context for these settings, as its files are now.  Raises ContextUnusable.
 
-    ``alpn``: the protocols to offer (RFC 7301); none where the protocol has no name there.
+    ``alpn``: the protocols to offer (RFC 7301); none for a protocol without a registered name.
     """
     named = (settings.ca_file, settings.client_certificate, settings.client_key)
     return _context(settings, alpn, tuple(_state(path) for path in named if path is not None))
@@ -97,7 +98,7 @@ async def start_tls(
     address: IPAddress,
     alpn: tuple[str, ...] = ("http/1.1",),
 ) -> float | None:
-    """Make the TLS handshake; the seconds since 1970 at which the server's certificate expires.
+    """Make the TLS handshake, and return the expiry of the server's certificate in seconds since 1970.
 
     Raises ContextUnusable, OSError (with ssl.SSLError).
     """
@@ -109,7 +110,7 @@ async def start_tls(
 
 @lru_cache(maxsize=4_096)
 def not_after(certificate: bytes) -> float | None:
-    """When a certificate (DER) expires, in seconds since 1970; None where it cannot be read."""
+    """The expiry of a certificate (DER) in seconds since 1970; None if it cannot be read."""
     from cryptography import x509  # noqa: PLC0415 - heavy, and only agents with TLS checks need it
 
     try:
@@ -119,7 +120,7 @@ def not_after(certificate: bytes) -> float | None:
 
 
 def failure_of(problem: ssl.SSLError) -> Failed:
-    """What a TLS error means, in words such as ``certificate verify failed: self-signed certificate``."""
+    """The failure for a TLS error, with a detail such as ``certificate verify failed: self-signed certificate``."""
     if isinstance(problem, ssl.SSLCertVerificationError):
         return Failed(FailureReason.TLS, f"certificate verify failed: {problem.verify_message.rstrip('.')}")
     if isinstance(problem, ssl.SSLEOFError | ssl.SSLZeroReturnError):
@@ -129,7 +130,7 @@ def failure_of(problem: ssl.SSLError) -> Failed:
 
 @lru_cache(maxsize=256)
 def _context(settings: TlsSettings, alpn: tuple[str, ...], states: tuple[tuple[int, int, int], ...]) -> ssl.SSLContext:
-    """A new context.  ``states`` is part of the key only: a file that has changed makes a new one."""
+    """A new context.  ``states`` is only part of the cache key, so that a changed file leads to a new context."""
     del states
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not settings.verify:
@@ -148,21 +149,26 @@ def _context(settings: TlsSettings, alpn: tuple[str, ...], states: tuple[tuple[i
 def _load(context: ssl.SSLContext, settings: TlsSettings) -> None:
     context.minimum_version = _VERSIONS[settings.minimum_version]
     if settings.verify:
-        context.load_verify_locations(settings.ca_file) if settings.ca_file else context.load_default_certs()
+        if settings.ca_file:
+            context.load_verify_locations(readable(settings.ca_file))
+        else:
+            context.load_default_certs()
     if settings.client_certificate:
-        context.load_cert_chain(settings.client_certificate, settings.client_key, password=_no_password)
+        key = None if settings.client_key is None else readable(settings.client_key)
+        context.load_cert_chain(readable(settings.client_certificate), key, password=_no_password)
 
 
 def _no_password() -> str:
-    """Without this, OpenSSL would ask on the terminal for the password of an encrypted key, and wait."""
+    """An empty password: otherwise OpenSSL would ask for the password of an encrypted key on the terminal, and wait."""
     return ""
 
 
 def _state(path: str) -> tuple[int, int, int]:
-    """What changes when a file is replaced or rewritten."""
+    """A value that changes when the file is replaced or rewritten."""
+    file = Path(readable(path))
     try:
-        found = Path(path).stat()
-        with Path(path).open("rb"):
+        found = file.stat()
+        with file.open("rb"):
             return found.st_ino, found.st_mtime_ns, found.st_size
     except OSError as problem:
         raise ContextUnusable(

@@ -136,7 +136,7 @@ def _threshold_rules(
 def _tunnel_needs_forwarding(server: ForwardingKeys, *, written: ForwardingKeys, at: Location, report: Report) -> None:
     if "tunnel" in written.model_fields_set and server.forwarding is not Forwarding.TUNNEL:
         report.error(
-            (*at, "tunnel"), f'must not be set without forwarding "tunnel"; here it is "{server.forwarding.value}" here'
+            (*at, "tunnel"), f'must not be set without forwarding "tunnel"; here it is "{server.forwarding.value}"'
         )
 
 

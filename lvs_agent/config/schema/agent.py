@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -57,9 +57,13 @@ class AgentTable(StopKeys):
     """Maximum number of threads that wait for database servers.  A mysql check uses one while it talks to a server that
     has sent its greeting."""
 
+    workers: Annotated[Literal["auto"] | Annotated[int, Field(ge=1, le=64)], Mark.AT_START] = "auto"
+    """Number of processes that run the checks, or "auto": one for each 8,000 checks a second, at most one for each
+    processor."""
+
     command_user: Annotated[UserName | None, Mark.AT_START] = None
-    """User that runs commands which do not set a user.  The default is nobody if lvs-agent runs as root, otherwise the
-    user of lvs-agent."""
+    """User that runs commands which do not set a user.  The default is lvs-agent-command, or nobody if there is no such
+    user; the user of lvs-agent if it may not change users."""
 
 
 class MetricsTable(Strict):

@@ -76,7 +76,7 @@ def _end(found: Instance | None, *, with_signal: signal.Signals, within_s: float
             record = record_of(seen)
             send(record, with_signal)
             if not instance.ended_within(found.path, seconds=within_s):
-                _say(f"lvs-agent (pid {record.pid}) has not ended within {within_s:g} s: killed, the table stays")
+                _say(f"lvs-agent (pid {record.pid}) did not stop within {within_s:g} s and is killed; the table stays")
                 _kill(record, found.path)
                 code = 0 if with_signal is signal.SIGQUIT else FAILED
         instance.forget(found.path)
@@ -86,7 +86,7 @@ def _end(found: Instance | None, *, with_signal: signal.Signals, within_s: float
 def _kill(record: Record, path: Path) -> None:
     send(record, signal.SIGKILL)
     if not instance.ended_within(path, seconds=_KILLED_WITHIN_S):
-        raise StartError(f"lvs-agent (pid {record.pid}) cannot be ended; see what the kernel says of it in dmesg")
+        raise StartError(f"lvs-agent (pid {record.pid}) cannot be killed; see the kernel log (dmesg)")
 
 
 # --- reload and status ------------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def _reload(order: Order) -> int:
         before = ask.reloads(_address(record))
     except NoAnswer as error:
         before = None
-        _say(f"whether it reloads is only in its log {record.log}: {error}")
+        _say(f"the result of the reload is only in the log {record.log}: {error}")
     send(record, signal.SIGHUP)
     if before is not None:
         _report_reload(record, before=before)
@@ -115,7 +115,7 @@ def _report_reload(record: Record, *, before: ask.Reloads) -> None:
         now = _reloads_after(before, address=_address(record))
         problems = ask.problems(_address(record)) if now.refused > before.refused else ()
     except NoAnswer as error:
-        _say(f"asked to reload, but whether it did is only in its log {record.log}: {error}")
+        _say(f"asked to reload, but the result is only in the log {record.log}: {error}")
         return
     for problem in problems:
         _say(f"error: {record.config}: {problem}")
@@ -128,7 +128,7 @@ def _reloads_after(before: ask.Reloads, *, address: str) -> ask.Reloads:
     give_up = time.monotonic() + RELOADS_WITHIN_S
     while (now := ask.reloads(address)).attempts == before.attempts:
         if time.monotonic() > give_up:
-            raise NoAnswer(f"it has not taken it up within {RELOADS_WITHIN_S:g} s")
+            raise NoAnswer(f"the agent did not reload within {RELOADS_WITHIN_S:g} s")
         time.sleep(_LOOK_S)
     return now
 
@@ -142,7 +142,7 @@ def _status(order: Order) -> int:
         return _probe(order.probe, found.record)
     if found is not None:
         # ldirectord's resource agent looks for the words "ldirectord stale pid file".
-        _say(f"lvs-ldirectord stale pid file {found.path}: the agent has ended, but not by stop")
+        _say(f"lvs-ldirectord stale pid file {found.path}: the agent has ended without a stop")
     click.echo(f"lvs-agent is stopped for {config}")
     return STOPPED if found is None else FAILED
 
@@ -170,7 +170,7 @@ def _check_config(order: Order) -> int:
 
 def _address(record: Record) -> str:
     if record.address is None:
-        raise NoAnswer("it does not serve yet")
+        raise NoAnswer("the agent does not answer yet")
     return record.address
 
 

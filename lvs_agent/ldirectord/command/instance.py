@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from lvs_agent.errors import StartError
+from lvs_agent.files import without_links
 
 _NOTICED_WITHIN_S = 1.0
 """Longer than somebody who only looks holds the lock, and than a starter needs to write the file."""
@@ -57,7 +58,7 @@ class Instance:
 
 def pid_file(config: Path, *, directory: Path) -> Path:
     """The one pid file of ``config``, by whatever path or link it is named."""
-    real = config.resolve()
+    real = without_links(config)
     return directory / f"{real.name}-{hashlib.sha256(bytes(real)).hexdigest()[:8]}.pid"
 
 

@@ -26,7 +26,7 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
 @click.option(
     "--probe",
     type=click.Choice([probe.value for probe in Probe]),
-    help="With status: also ask the agent whether it works, or has the table in sync; exit with 4 where it does not.",
+    help="With status: also ask the agent whether it works, or whether the table is in sync; exit with 4 if not.",
 )
 @click.option(
     "--run-dir",
@@ -44,7 +44,7 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
     show_default="/var/log/lvs-agent/NAME.log",
     show_envvar=True,
     metavar="FILE",
-    help="What the agent's log is appended to.",
+    help="File to which the agent's log is appended.",
 )
 @click.option(
     "--start-timeout",
@@ -53,7 +53,7 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
     envvar="LVS_LDIRECTORD_START_TIMEOUT",
     show_envvar=True,
     metavar="SECONDS",
-    help="How long start waits for the first answers of the real servers before it leaves the agent to its work.",
+    help="How long start waits for the table to be in sync; then it returns, and the agent goes on.",
 )
 @click.option(
     "--stop-timeout",
@@ -62,7 +62,7 @@ _SETTINGS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 1
     envvar="LVS_LDIRECTORD_STOP_TIMEOUT",
     show_envvar=True,
     metavar="SECONDS",
-    help="How long the agent, and a fallbackcommand that it waits for, may take to end before it is killed.",
+    help="How long the agent, and a fallbackcommand that it waits for, may take to stop before it is killed.",
 )
 @click.argument("words", nargs=-1, metavar="[CONFIG] ACTION")
 def cli(
@@ -76,19 +76,19 @@ def cli(
     stop_timeout: float,
     probe: str | None,
 ) -> int:
-    """Run lvs-agent with a configuration of ldirectord, under ldirectord's command line.
+    """Run lvs-agent with a configuration of ldirectord, with the command line of ldirectord.
 
     ACTION is start, stop, restart, try-restart, reload, force-reload, status or check-config.
 
-    CONFIG is looked for in /etc/ha.d, in /etc/ha.d/conf, and then as it is; without one it is ldirectord.cf.  It may
-    also stand behind the action.
+    CONFIG is looked for in /etc/ha.d, in /etc/ha.d/conf, and then as a path; the default is ldirectord.cf.  It may also
+    follow ACTION.
 
-    start returns when the table is in sync, stop when the agent has ended.  restart and try-restart leave the table as
+    start returns when the table is in sync, stop when the agent has stopped.  restart and try-restart keep the table as
     it is; stop does what cleanstop says.  Further options for the agent come from LVS_AGENT_OPTIONS, in the
     environment or in /etc/default/lvs-agent.
 
-    Exits with 0 when it is done, 1 where it could not be, 2 where the configuration cannot be used, 3 if status finds
-    nothing running, and 255 where the command line cannot be used.
+    Exits with 0 on success, 1 on failure, 2 if the configuration cannot be used, 3 if status finds nothing running, and
+    255 if the command line cannot be used.
     """
     config, action = _sorted(words)
     order = Order(

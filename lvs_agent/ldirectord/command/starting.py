@@ -70,7 +70,7 @@ def _until_at_work(agent: Launch, *, log: Path, begin: int, in_sync_within_s: fl
         return UNUSABLE if ended == UNUSABLE else FAILED
     who = f"lvs-agent (pid {agent.process.pid}) runs"
     if agent.address is None:
-        click.echo(f"{who}, but is not at work after {SERVES_WITHIN_S:g} s; its log is {log}", err=True)
+        click.echo(f"{who}, but is not ready after {SERVES_WITHIN_S:g} s; its log is {log}", err=True)
         return FAILED
     if missing:
         click.echo(f"{who}, but the table is not in sync yet: {'; '.join(missing)}", err=True)

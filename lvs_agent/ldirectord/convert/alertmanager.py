@@ -177,7 +177,7 @@ def _remarks(alerts: Sequence[AlertSettings]) -> tuple[str, ...]:
     if any(each.smtp is None for each in wanted):
         remarks.append(f"smtp is not set everywhere: {LOCAL_SERVER} stands for the sendmail that ldirectord calls then")
     if any(each.sender is None for each in wanted):
-        remarks.append(f"emailalertfrom is not set: {LOCAL_SENDER} is only a guess")
+        remarks.append(f"emailalertfrom is not set: {LOCAL_SENDER} is a guess")
     if any("@" not in address for each in wanted for address in each.recipients):
         remarks.append("an address without @ is a user of this machine: @localhost is added")
     return tuple(remarks)

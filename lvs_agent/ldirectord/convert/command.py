@@ -24,24 +24,26 @@ from lvs_agent.ldirectord.reader.source import source_of
 
 @click.command()
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, readable=False))
-@click.option("--output", type=click.Path(path_type=Path), metavar="OUT", help="Write this file, not standard output.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="OUT", help="Write to this file instead of standard output."
+)
 @click.option(
     "--secrets-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Write each password to a file of its own in DIR, readable by its owner alone.",
 )
-@click.option("--alertmanager", is_flag=True, help="Print what emailalert asks for as configuration of Alertmanager.")
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--alertmanager", is_flag=True, help="Print a configuration of Alertmanager for emailalert.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 def convert(path: Path, output: Path | None, secrets_dir: Path | None, *, alertmanager: bool, force: bool) -> None:
     """Print an ldirectord.cf as TOML that means the same.
 
-    Comments go where they belong.  What is odd about the file, and what has no meaning any more, is said on standard
-    error and, as a comment, at its place in the TOML.  Exits with 0, or with 2 after everything that is wrong as
-    "FILE: line N: problem".
+    Comments are kept.  Warnings about the file, and about directives without effect, go to standard error and, as
+    comments, to their places in the TOML.  Exits with 0, or prints each error as "FILE: line N: problem" and exits
+    with 2.
     """
     if alertmanager and secrets_dir is not None:
-        raise click.UsageError("--alertmanager writes no passwords, so that --secrets-dir means nothing")
+        raise click.UsageError("--alertmanager and --secrets-dir cannot be used together: the output has no passwords")
     content = _content(path)
     with unexpected_is_refused(path):
         reading, config = _read(path, content)
@@ -65,7 +67,7 @@ def verify(found: Conversion, config: Config, *, output: Path | None) -> None:
 def write_toml(found: Conversion, *, cf: Path, output: Path | None, secrets_dir: Path | None, force: bool) -> None:
     """Write the conversion of ``cf``, secrets first.  Raises UsageError before anything is overwritten, StartError."""
     if secrets_dir is None:
-        text = "is a password that anybody can read who can read the TOML; see --secrets-dir"
+        text = "is a password, which the TOML has in plain text; see --secrets-dir"
         _warn(cf, [Problem(secret.path, text) for secret in found.secrets])
         _print(found.toml(), output, private=bool(found.secrets), force=force)
         return
@@ -99,7 +101,7 @@ def _read(path: Path, content: bytes) -> tuple[Reading, Config]:
 def _mails(path: Path, reading: Reading, config: Config, output: Path | None, *, force: bool) -> None:
     services = [service.name for service in config.intent.services]
     if not reading.alerts:
-        click.echo(f"warning: {path}: has no emailalert, so that Alertmanager notifies nobody", err=True)
+        click.echo(f"warning: {path}: has no emailalert: Alertmanager notifies nobody", err=True)
     _print(to_yaml(mail_plan(reading.alerts, services=services), file=path.name), output, private=False, force=force)
 
 

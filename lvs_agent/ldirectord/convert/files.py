@@ -18,7 +18,7 @@ def refuse_existing(*paths: Path) -> None:
     """Raises UsageError where one of ``paths`` is there."""
     for path in paths:
         if path.exists() or path.is_symlink():
-            raise click.UsageError(f"{path} is there already; --force replaces it")
+            raise click.UsageError(f"{path} exists already; --force replaces it")
 
 
 def private_directory(path: Path) -> None:

@@ -51,4 +51,4 @@ def _candidates(block: Block, check: object) -> Iterator[Entry]:
 
 def _shown(entry: Entry) -> str:
     name = entry.directive.name
-    return f"{name}, whose value is not carried over" if name in _SECRET else f"{name}={entry.value}"
+    return f"{name} (its value is not carried over)" if name in _SECRET else f"{name}={entry.value}"

@@ -25,8 +25,8 @@ route:
   group_interval: 1m
   repeat_interval: 30d
   routes:
-    # The heartbeat, an alert that always fires: send it to something that complains when it hears nothing, because
-    # nothing else can tell that Prometheus or Alertmanager is down.
+    # The heartbeat, an alert that always fires: send it to a service that raises an alarm when it stops, because
+    # nothing else shows that Prometheus or Alertmanager is down.
     - receiver: nobody
       matchers: ['alertname="Watchdog"']
     - receiver: nobody
@@ -37,22 +37,22 @@ inhibit_rules:
     target_matchers:
       - 'alertname=~"LVSRealServerDown|LVSServiceBelowQuorum|LVSServiceCapacityLow|LVSServiceErrorBudgetBurn"'
     equal: [virtual_service, instance]
-  # Nor one more because its sorry server is active.
+  # Nor another one because its sorry server is active.
   - source_matchers: ['alertname="LVSServiceDown"']
     target_matchers: ['alertname="LVSServiceSorryServerActive"']
     equal: [virtual_service, instance]
-  # What an agent knew before it went is old.
+  # What an agent knew before it went down is outdated.
   - source_matchers: ['alertname="LVSAgentDown"']
     target_matchers: ['alertname=~"LVS.+"', 'alertname!="LVSAgentDown"']
     equal: [instance]
   - source_matchers: ['alertname="LVSRealServerFlapping"']
     target_matchers: ['alertname=~"LVSRealServerDown|LVSRealServerBounced"']
     equal: [virtual_service, real_server, instance]
-  # Of one alert in two severities the graver one is enough.
+  # If one alert fires with two severities, the critical one is enough.
   - source_matchers: ['alertname=~"LVS.+"', 'severity="critical"']
     target_matchers: ['alertname=~"LVS.+"', 'severity="warning"']
     equal: [alertname, virtual_service, real_server, instance]
-  # What follows from rounds that do not work, and from entries that cannot be repaired.
+  # Consequences of failing rounds, and of entries that cannot be repaired.
   - source_matchers: ['alertname="LVSAgentReconcileStale"']
     target_matchers: ['alertname=~"LVSAgentReconcileFailing|LVSTableDrift|LVSRealServerWeightWrong"']
     equal: [instance]
@@ -67,8 +67,8 @@ inhibit_rules:
 receivers:
   - name: nobody
 """
-_HEAD = """Alertmanager: mails for those whom {file} names, made by lvs-agent convert --alertmanager.
-Check it with "amtool check-config FILE".  Where an Alertmanager is there already, put this route below its own one,
+_HEAD = """Alertmanager: mails to the recipients in {file}, made by lvs-agent convert --alertmanager.
+Check it with "amtool check-config FILE".  If there is an Alertmanager already, put this route below its own one,
 with matchers: ['alertname=~"LVS.+"'], and take over the receivers and inhibit_rules."""
 _WIDTH = 116
 _SUBJECT = (

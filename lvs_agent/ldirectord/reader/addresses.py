@@ -76,7 +76,7 @@ def parse_virtual(value: str, *, line: int, notes: Notes) -> VirtualText | None:
         return None
     _doubled_colon(found["colons"], line=line, notes=notes)
     if rest.strip():
-        notes.warning(line, f"{shown(rest)} behind the value is ignored; write # before a comment")
+        notes.warning(line, f"{shown(rest)} after the value is ignored; write # before a comment")
     mark = found["port"] is None and found["host"].isdecimal()
     return VirtualText(mark=bounded(found["host"]) if mark else None, host=found["host"], port=found["port"])
 
@@ -94,7 +94,7 @@ def parse_real(value: str, *, line: int, notes: Notes) -> RealText | None:
         return None
     _doubled_colon(found["colons"] or found["colons2"], line=line, notes=notes)
     if found["last"] and found["port"]:
-        notes.warning(line, "the port of a range belongs behind its end; ldirectord makes other servers of this")
+        notes.warning(line, "the port of a range belongs after its end; ldirectord makes other servers of this")
     method, tail = _method(rest, line=line, notes=notes)
     if method is None:
         return None
@@ -106,13 +106,13 @@ def parse_fallback(value: str, *, line: int, notes: Notes) -> FallbackText | Non
     words = value.split(None, 2)
     found = _RANGE.fullmatch(words[0].strip('"')) if words else None
     if found is None or found["last"]:
-        notes.error(line, "fallback needs an address, like 127.0.0.1:80, and may have gate, masq or ipip behind it")
+        notes.error(line, "fallback needs an address, like 127.0.0.1:80, and may have gate, masq or ipip after it")
         return None
     _doubled_colon(found["colons"], line=line, notes=notes)
     method = words[1].lower() if len(words) > 1 and words[1].lower() in METHODS else None
     rest = " ".join(words[1 if method is None else 2 :])
     if rest:
-        text = f"{shown(rest)} behind the fallback server is ignored; write # before a comment"
+        text = f"{shown(rest)} after the fallback server is ignored; write # before a comment"
         notes.warning(line, f"{text}. ldirectord takes it for the forwarding method")
     return FallbackText(host=found["host"], port=found["port"], method=method or "gate")
 
@@ -187,7 +187,7 @@ def _method(rest: str, *, line: int, notes: Notes) -> tuple[str | None, str]:
         return word.lower(), rest[found.end() :]
     meant = _OTHER_METHODS.get(word.lower())
     hint = f"; for {shown(word)} write {meant}" if meant else ""
-    notes.error(line, f"the forwarding method is missing behind the address: gate, masq or ipip{hint}")
+    notes.error(line, f"the forwarding method is missing after the address: gate, masq or ipip{hint}")
     return None, ""
 
 
@@ -199,14 +199,17 @@ def _with_tail(
     bare = _QUOTED.sub(lambda found: f" {found[1]} " if _THRESHOLD.fullmatch(found[1]) else " ", tail)
     limits = {kind: bounded(number) for kind, number in _THRESHOLD.findall(bare)}
     if list(limits) == ["u", "l"]:
-        notes.warning(line, "u: counts though it is before l:; ldirectord passes over it there")
+        notes.warning(line, "u: counts although it is before l:; ldirectord ignores it there")
     bare = _THRESHOLD.sub(" ", bare)
     weight = _WEIGHT.search(bare)
     rest = (bare if weight is None else bare[: weight.start()] + bare[weight.end() :]).replace(",", " ").strip()
     if rest:
-        notes.warning(line, f"{shown(rest)} behind the real server is ignored; write # before a comment")
+        notes.warning(line, f"{shown(rest)} after the real server is ignored; write # before a comment")
     if len(texts) not in (0, 2):
-        notes.error(line, 'a real server has both or none of its own request and response; write "REQUEST", "RESPONSE"')
+        notes.error(
+            line,
+            'a real server must have both a request and a response, or none; write "REQUEST", "RESPONSE"',
+        )
         return None
     return RealText(
         host=head["host"],

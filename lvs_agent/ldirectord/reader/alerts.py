@@ -54,7 +54,7 @@ def _statuses(values: Values, *, notes: Notes) -> frozenset[str] | None:
         text = f"emailalertstatus has {shown(wrong[0])}; it takes all, none, {', '.join(STATUSES)}"
         notes.error(found.line, text)
     elif "none" in words and len(words) > 1:
-        notes.error(found.line, "emailalertstatus has none beside others; write none, or only the others")
+        notes.error(found.line, "emailalertstatus has none together with others; write none, or only the others")
     return frozenset(STATUSES) if "all" in words else frozenset(words) - {"none"}
 
 

@@ -77,7 +77,7 @@ def _external(virtual: Virtual, real: Real, notes: Notes) -> Table:
     kind = virtual.check_type
     command = virtual.check_command
     if command is None:
-        text = f"checktype={kind.value.value} has no checkcommand, so that no server is ever down"
+        text = f"checktype={kind.value.value} has no checkcommand, so no server is ever down"
         notes.warning(kind.line, text)
         return _none(kind.line)
     words = check_command(command, perl=kind.value is CheckType.EXTERNAL_PERL, notes=notes)
@@ -95,7 +95,7 @@ def _external(virtual: Virtual, real: Real, notes: Notes) -> Table:
 def _connect(virtual: Virtual, real: Real, notes: Notes) -> Table:
     line = virtual.check_type.line
     if virtual.protocol == "udp":
-        notes.warning(line, "udp knows no connections: the servers are pinged, as ldirectord does it")
+        notes.warning(line, "udp has no connections: the servers are pinged, as by ldirectord")
         return _ping(virtual, line)
     keys: Table = {"type": Placed("tcp", line), "timeout": seconds(virtual.check_limit)}
     return _with_port(keys, virtual, real, notes)
@@ -119,8 +119,8 @@ def _negotiate_nothing(virtual: Virtual, real: Real, notes: Notes) -> Table:
         return _connect(virtual, real, notes)
     notes.warning(
         line,
-        "nothing is checked, and every server counts as up: the service is none, because none was named and the port"
-        " is not that of one; write service= or checktype=connect"
+        "nothing is checked, and every server counts as up: there is no service=, and the port is not that of a known"
+        " service; write service= or checktype=connect"
         if virtual.values.entry("service") is None
         else "nothing is checked, and every server counts as up: service=none has nothing to negotiate",
     )
@@ -131,7 +131,7 @@ def _with_port(keys: Table, virtual: Virtual, real: Real, notes: Notes) -> Table
     """``keys`` with the port to check, where it is not the one that would be checked without it."""
     port = _port(virtual, real, notes)
     if not port.value:
-        text = "there is no port to check, so that it is always down, as with ldirectord; write checkport="
+        text = "there is no port to check, so it is always down, as with ldirectord; write checkport="
         notes.warning(real.line, text)
         return _none(real.line, result="down")
     usual = real.row_port(virtual.port, marked=virtual.mark is not None) or virtual.port

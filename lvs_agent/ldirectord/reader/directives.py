@@ -74,16 +74,16 @@ _ALL = (
         Shape.WORDS,
         "the server that answers while no real server can",
         Support.BETTER,
-        "the global one works for firewall marks too, and may be one of the real servers",
+        "the global one also works for firewall marks, and it may be one of the real servers",
     ),
     Directive("fallback6", Scope.BOTH, Shape.WORDS, "the same for IPv6", Support.BETTER, "as fallback"),
     Directive(
         "fallbackcommand",
         Scope.BOTH,
         Shape.TEXT,
-        "program to run when the fallback server comes in and when it goes out",
+        "program to run when the fallback server becomes active and when it is no longer active",
         Support.BETTER,
-        "never blocks a check, has a time limit, runs as agent.command_user, and is called when the agent stops, too;"
+        "never blocks a check, has a time limit, runs as agent.command_user, and is also called when the agent stops;"
         " no shell",
     ),
     Directive("service", Scope.VIRTUAL, Shape.WORD, "what a negotiate check speaks; the default comes from the port"),
@@ -93,7 +93,7 @@ _ALL = (
         Shape.WORDS,
         "negotiate, connect, ping, external, external-perl, on, off, or N connects and then one negotiate",
         Support.BETTER,
-        "all checks run at the same time, each with a limit on its whole time",
+        "all checks run at the same time, each with a limit on its total time",
     ),
     Directive(
         "checkcommand",
@@ -126,15 +126,15 @@ _ALL = (
         Shape.NUMBER,
         "seconds between two checks of a server",
         Support.BETTER,
-        "from start to start whatever the other servers do, and a virtual service's own one always counts",
+        "measured from start to start, independent of other servers; one of a virtual service always counts",
     ),
     Directive(
         "failurecount",
         Scope.BOTH,
         Shape.NUMBER,
-        "failures in a row that take a server out",
+        "failures in a row after which a server is down",
         Support.BETTER,
-        "counted once a check, however many virtual services share the server",
+        "counted once for each check, however many virtual services share the server",
     ),
     Directive(
         "checkcount",
@@ -151,7 +151,7 @@ _ALL = (
         Shape.QUOTED,
         "regular expression that the answer must match",
         Support.BETTER,
-        "translated from Perl once at the start, so that a broken one is found there",
+        "translated from Perl once at the start, so an invalid one is found then",
     ),
     Directive("httpmethod", Scope.VIRTUAL, Shape.WORD, "GET or HEAD"),
     Directive(
@@ -179,7 +179,7 @@ _ALL = (
         Shape.SWITCH,
         "whether a server that is down stays at weight 0",
         Support.BETTER,
-        "works for servers without a port or with one that the kernel overrides",
+        "also works for servers without a port, or with a port that the kernel overrides",
     ),
     Directive(
         "readdquiescent",
@@ -187,14 +187,14 @@ _ALL = (
         Shape.SWITCH,
         "whether the row of a server at weight 0 that somebody deleted is added again",
         Support.BETTER,
-        "no server is brought in before its first check at a start",
+        "at a start no server is added before its first check result",
     ),
-    Directive("cleanstop", Scope.BOTH, Shape.SWITCH, "whether the table is cleared at the end"),
+    Directive("cleanstop", Scope.BOTH, Shape.SWITCH, "whether the table is cleared at a stop"),
     Directive(
         "maintenancedir",
         Scope.GLOBAL,
         Shape.TEXT,
-        "a file in it that is named after a server takes that server out",
+        "directory: a file in it that is named after a server takes that server out of service",
         Support.BETTER,
         "reverse lookups hold up no check, and a server in maintenance gets no traffic at a start",
     ),
@@ -204,7 +204,7 @@ _ALL = (
         Shape.SWITCH,
         "whether a changed file is read again",
         Support.BETTER,
-        "a file that cannot be used changes nothing, and a metric shows it",
+        "an invalid file changes nothing, and a metric shows it",
     ),
     Directive(
         "monitorfile",
@@ -212,7 +212,7 @@ _ALL = (
         Shape.TEXT,
         "file that gets a line for each check",
         Support.BETTER,
-        "an error of writing stops nothing",
+        "a write error does not stop anything",
     ),
     Directive(
         "servicename", Scope.VIRTUAL, Shape.TEXT, "name for people", Support.BETTER, "in the API, page and log too"

@@ -63,7 +63,7 @@ def glued_in_comment(line: Line, *, notes: Notes) -> Parts | None:
         return None
     notes.warning(
         line.number,
-        f"is a comment, and yet {len(entries)} directives are taken from it, because the file has none elsewhere: its"
+        f"is a comment, but {len(entries)} directives are taken from it, because the file has no others: its"
         " line ends seem to be lost; write each directive on a line of its own, without #",
     )
     first = next(found.start() for found in _directives(code))
@@ -124,7 +124,7 @@ def _without_directive(line: Line, found: re.Match[str] | None, notes: Notes) ->
 def _no_directive(text: str) -> str:
     word = _FIRST_WORD.match(text)
     if word is not None and (word[0].lower() in DIRECTIVES):
-        return f"'{word[0]}' needs = and a value behind it"
+        return f"'{word[0]}' needs = and a value after it"
     return "is not a directive (name = value); write # before it if it is a comment"
 
 

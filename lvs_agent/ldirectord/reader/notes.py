@@ -23,17 +23,17 @@ class Oddity(Enum):
     NOT_INDENTED = "belongs to the virtual service above, though it is not indented; ldirectord refuses that"
     INDENTED = "is a global directive, though it is indented; ldirectord refuses that"
     GAP = "continues the virtual service above after a line that ends it for ldirectord"
-    BEHIND = "text behind the value (blanks or a comment) is ignored; ldirectord reads it as a part of the value"
+    BEHIND = "text after the value (blanks or a comment) is ignored; ldirectord reads it as a part of the value"
     HASH = "the # inside quotes belongs to the text; ldirectord cuts there"
     NOTHING = "has no letter and no digit, and is ignored; ldirectord refuses it"
     UPPER_CASE = "upper case is read as lower case; ldirectord refuses it"
     WITHOUT_EFFECT = "{}"
     UNVERIFIED = (
-        "{} is checked without a look at the certificate, as ldirectord does with most versions of its library;"
+        "{} is checked without verifying the certificate, as ldirectord does with most versions of its library;"
         " to verify it, convert the file (lvs-agent convert) and delete verify = false there"
     )
     COMMANDS = (
-        "the {} runs as the user nobody, not as root; another one is named with run --command-user, or with"
+        "the {} runs as the user nobody, not as root; set another user with run --command-user, or with"
         " agent.command_user after lvs-agent convert"
     )
 

@@ -99,7 +99,7 @@ def _named(virtuals: Sequence[Virtual], notes: Notes) -> list[_Service]:
     for virtual in virtuals:
         key = service_key(virtual)
         if key in first:
-            text = f"the virtual service {key} is on line {first[key].line} already; make one of both"
+            text = f"the virtual service {key} is on line {first[key].line} already; merge the two"
             notes.error(virtual.line, text)
         elif key is not None:
             first[key] = virtual

@@ -202,7 +202,7 @@ class _ServiceTable:
     def _times(self, values: Values) -> Table:
         interval = values.number("checkinterval")
         if interval is not None:
-            text = "checkinterval of a virtual service counts here; ldirectord passes over it unless fork=yes"
+            text = "checkinterval of a virtual service counts here; ldirectord ignores it unless fork=yes"
             self.notes.warning(interval.line, text)
         return given(
             interval=None if interval is None else seconds(interval),

@@ -102,7 +102,7 @@ class Values:
             return None
         inner, rest = self._between_quotes(entry)
         if not inner:
-            self._notes.warning(entry.line, f"{name} is empty, which counts as not written; ldirectord refuses it")
+            self._notes.warning(entry.line, f"{name} is empty, which counts as not set; ldirectord refuses it")
             return None
         self._behind(entry, rest)
         return Placed(inner, entry.line)
@@ -110,19 +110,19 @@ class Values:
     def _between_quotes(self, entry: Entry) -> tuple[str, str]:
         name, value = entry.directive.name, entry.value
         if not value.startswith('"'):
-            text = f"{name} should be in quotes; everything behind the = is taken. ldirectord refuses it"
+            text = f"{name} should be in quotes; everything after the = is taken. ldirectord refuses it"
             self._notes.warning(entry.line, text)
             return value, ""
         inner, quote, rest = value[1:].rpartition('"')
         if not quote:
-            text = f"{name} lacks its closing quote; everything behind the first one is taken. ldirectord refuses it"
+            text = f"{name} lacks its closing quote; everything after the first one is taken. ldirectord refuses it"
             self._notes.warning(entry.line, text)
             return rest, ""
         return inner, rest
 
     def _complete(self, entry: Entry, value: str, *, rest: str) -> bool:
         if not value:
-            self._notes.error(entry.line, f"{entry.directive.name} needs a value behind the =")
+            self._notes.error(entry.line, f"{entry.directive.name} needs a value after the =")
             return False
         self._behind(entry, rest)
         return True
@@ -132,7 +132,7 @@ class Values:
         name = entry.directive.name
         if rest.strip():
             what = "the text" if name in _SECRET else shown(rest)
-            self._notes.warning(entry.line, f"{name}: {what} behind the value is ignored; write # before a comment")
+            self._notes.warning(entry.line, f"{name}: {what} after the value is ignored; write # before a comment")
 
 
 def bounded(digits: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -36,6 +37,7 @@ async def with_file(_: Certificates, *, content: str) -> AsyncIterator[CheckSpec
     with NamedTemporaryFile("w") as file:
         file.write(content)
         file.flush()
+        os.fchmod(file.fileno(), 0o644)  # a check worker is another user
         yield spec("file", timeout_s=TIMEOUT_S, path=file.name)
 
 

@@ -75,7 +75,7 @@ def test_nothing_is_overwritten_by_accident(site: Path, tmp_path: Path) -> None:
     refused = here("convert", site, "--output", out)
 
     assert refused.returncode == 2
-    assert f"error: {out} is there already; --force replaces it" in refused.stderr
+    assert f"error: {out} exists already; --force replaces it" in refused.stderr
     assert out.read_text(encoding="utf-8") == "mine"
     assert here("convert", site, "--output", out, "--force").returncode == 0
     assert "192.0.2.1" in out.read_text(encoding="utf-8")
@@ -169,7 +169,7 @@ def test_secret_that_stays_is_warned_of(
     write_toml(with_secret, cf=Path("site.cf"), output=out, secrets_dir=None, force=False)
     said = capsys.readouterr().err
 
-    assert said.startswith("warning: site.cf: virtual_service[web].check.headers.Authorization: is a password that")
+    assert said.startswith("warning: site.cf: virtual_service[web].check.headers.Authorization: is a password, which")
     assert SECRET not in said
     assert mode(out) == 0o600
     assert SECRET in out.read_text(encoding="utf-8")
@@ -193,7 +193,7 @@ def test_secret_is_not_overwritten_by_accident(with_secret: Conversion, tmp_path
     (secret,) = with_secret.secrets
     (directory / secret.file).write_text("mine", encoding="utf-8")
 
-    with pytest.raises(click.UsageError, match="is there already"):
+    with pytest.raises(click.UsageError, match="exists already"):
         write_toml(with_secret, cf=Path("site.cf"), output=out, secrets_dir=directory, force=False)
     assert not out.exists()
     assert (directory / secret.file).read_text(encoding="utf-8") == "mine"

@@ -170,7 +170,7 @@ def test_login_of_a_check_that_is_not_there_is_kept_without_its_password() -> No
     text = converted(DATABASE + b"\tchecktype=connect\n").toml()
 
     assert '# site.cf line 4: has no effect for this check: login="monitor"\n' in text
-    assert "# site.cf line 6: has no effect for this check: passwd, whose value is not carried over\n" in text
+    assert "# site.cf line 6: has no effect for this check: passwd (its value is not carried over)\n" in text
     assert '# site.cf line 8: has no effect for this check: request="SELECT 1"\n' in text
     assert "# passwd=...\n" in text
     assert "hunter2" not in text

@@ -210,13 +210,16 @@ def test_time_limits_stand_in_for_each_other(around: list[str], own: list[str], 
         ),
         ("fallbackcommand=bin/x", "fallbackcommand needs the full path of its program, from / on"),
         ("emailalertstatus=sometimes", 'emailalertstatus has "sometimes"; it takes all, none, starting, running'),
-        ("emailalertstatus=none,running", "emailalertstatus has none beside others; write none, or only the others"),
+        (
+            "emailalertstatus=none,running",
+            "emailalertstatus has none together with others; write none, or only the others",
+        ),
         ("smtp=???", "smtp must be the name of a server, or its IPv4 address"),
         ("quiescent=perhaps", "quiescent must be yes or no"),
-        ("ops=", "ops needs a value behind the ="),
+        ("ops=", "ops needs a value after the ="),
         ("receiver=x", "unknown directive 'receiver'; did you mean 'receive'?"),
         ("xyzzy=x", "unknown directive 'xyzzy'; write # before it if it is a comment"),
-        ("scheduler wrr", "'scheduler' needs = and a value behind it"),
+        ("scheduler wrr", "'scheduler' needs = and a value after it"),
         ("some words", "is not a directive (name = value); write # before it if it is a comment"),
         ("comment=a\x07b", "has a control character; delete it"),
     ],
@@ -261,7 +264,7 @@ def test_server_without_any_port_to_check_is_down_as_with_ldirectord() -> None:
 
     assert tables_of(text)["virtual_service"][0]["check"] == {"type": "none", "result": "down"}
     assert told(text) == [
-        "warning line 2: there is no port to check, so that it is always down, as with ldirectord; write checkport="
+        "warning line 2: there is no port to check, so it is always down, as with ldirectord; write checkport="
     ]
 
 

@@ -84,7 +84,7 @@ def test_request_of_a_server_comes_first() -> None:
         ),
         (
             ["service=dns", 'request="a..b"', 'receive="x"'],
-            "error line 4: request: must be a name, like www.example.com",
+            "error line 4: request: must be a domain name, like www.example.com",
         ),
         (
             ["service=radius", 'login="me"', 'passwd="x"'],

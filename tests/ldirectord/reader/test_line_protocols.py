@@ -103,7 +103,7 @@ def test_each_server_may_ask_for_something_else() -> None:
             "service=ftp without receive: the login, and that the file is there, must succeed",
         ),
         (["service=ldap", 'passwd="x"'], 4, "login and passwd count only together: the bind is anonymous"),
-        (["service=ldaps"], 3, "ldaps is checked without a look at the certificate"),
+        (["service=ldaps"], 3, "ldaps is checked without verifying the certificate"),
     ],
 )
 def test_difference_is_told(directives: list[str], line: int, words: str) -> None:

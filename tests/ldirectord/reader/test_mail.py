@@ -48,7 +48,7 @@ ALWAYS_UP = (
     " if nobody listens"
 )
 UNVERIFIED = (
-    "warning line 3: imaps is checked without a look at the certificate, as ldirectord does with most versions of its"
+    "warning line 3: imaps is checked without verifying the certificate, as ldirectord does with most versions of its"
     " library; to verify it, convert the file (lvs-agent convert) and delete verify = false there"
 )
 

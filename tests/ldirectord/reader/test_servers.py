@@ -112,11 +112,11 @@ def test_thresholds_count_in_either_order_and_in_quotes() -> None:
         ("virtual=0\n", "line 1: firewall mark: must be at least 1"),
         (
             f"{WEB}\treal=192.0.2.1:80\n",
-            "line 3: the forwarding method is missing behind the address: gate, masq or ipip",
+            "line 3: the forwarding method is missing after the address: gate, masq or ipip",
         ),
         (
             f"{WEB}\treal=192.0.2.1:80 nat\n",
-            'line 3: the forwarding method is missing behind the address: gate, masq or ipip; for "nat" write masq',
+            'line 3: the forwarding method is missing after the address: gate, masq or ipip; for "nat" write masq',
         ),
         (f"{WEB}\treal=5060 gate\n", 'line 3: "5060" is not an address; write one like 192.0.2.1 or [2001:db8::1]'),
         (
@@ -139,7 +139,7 @@ def test_thresholds_count_in_either_order_and_in_quotes() -> None:
         ),
         (
             f'{WEB}\treal=192.0.2.1:80 gate 1 "only one"\n',
-            'line 3: a real server has both or none of its own request and response; write "REQUEST", "RESPONSE"',
+            'line 3: a real server must have both a request and a response, or none; write "REQUEST", "RESPONSE"',
         ),
         (
             f"{WEB}\treal=192.0.2.1:80 gate 70000\n",
@@ -147,11 +147,11 @@ def test_thresholds_count_in_either_order_and_in_quotes() -> None:
         ),
         (
             f"{WEB}\tfallback=->\n",
-            "line 3: fallback needs an address, like 127.0.0.1:80, and may have gate, masq or ipip behind it",
+            "line 3: fallback needs an address, like 127.0.0.1:80, and may have gate, masq or ipip after it",
         ),
         (
             f"{WEB}{WEB}",
-            "line 3: the virtual service tcp/203.0.113.1:80 is on line 1 already; make one of both",
+            "line 3: the virtual service tcp/203.0.113.1:80 is on line 1 already; merge the two",
         ),
         (
             f"{WEB}\treal6=[2001:db8::1]:80 gate\n",
@@ -194,7 +194,7 @@ def test_what_cannot_be_meant_is_refused_with_its_line(text: str, problem: str) 
         ),
         (
             f"{WEB}\tfallback=127.0.0.1:80 what\n",
-            'line 3: "what" behind the fallback server is ignored; write # before',
+            'line 3: "what" after the fallback server is ignored; write # before',
         ),
         (
             "virtual=3\n\tprotocol=tcp\n",

@@ -17,7 +17,10 @@ query = "www.example.com"
 record_type = "AAAA"
 answer_regex = "^2001:db8:"
 """
-PASSES = "the response code is that of rcode, and with NOERROR there is a record (that answer_regex matches)"
+PASSES = (
+    "The response code is the one in rcode; with NOERROR there is also a record of the type, and answer_regex matches"
+    " one if it is set."
+)
 FAILS = {
     FailureReason.REFUSED: "the port is closed",
     FailureReason.STATUS: "another response code, such as SERVFAIL",
@@ -25,7 +28,7 @@ FAILS = {
     FailureReason.PROTOCOL: "over TCP: the answer is not a DNS message, or belongs to another query",
     FailureReason.READ_TIMEOUT: "no answer, or only answers with another id or question",
 }
-SEEN = "one query from the director's address, where queries are logged"
+SEEN = "One query from the director's address, if queries are logged."
 
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]
 

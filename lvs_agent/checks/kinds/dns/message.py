@@ -55,7 +55,7 @@ def name_of(text: str, *, record_type: str) -> dns.name.Name:
     try:
         return dns.name.from_text(text) if address is None else dns.reversename.from_address(text)
     except (dns.exception.DNSException, UnicodeError):
-        raise ValueError("must be a name, like www.example.com") from None
+        raise ValueError("must be a domain name, like www.example.com") from None
 
 
 def query(name: str, *, record_type: str, recursion_desired: bool) -> dns.message.QueryMessage:

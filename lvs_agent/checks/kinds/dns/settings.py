@@ -26,18 +26,19 @@ class Settings(CheckSettings):
     default_port: ClassVar[int | None] = 53
 
     query: Annotated[Line, AfterValidator(_name)]
-    """The name that is asked for.  With record_type = "PTR" an address will do."""
+    """Name to query.  With record_type = "PTR" it may be an IP address."""
     record_type: Literal["A", "AAAA", "PTR", "NS", "SOA", "MX", "TXT", "CNAME", "SRV"] = "A"
-    """Type of the record that is asked for."""
+    """Type of the record to query."""
     answer_regex: Regex | None = None
-    """Regular expression (Python's) that must match somewhere in one of the records, behind all aliases.  A record is
-    written as in a zone file, such as "10 mail.example.com" of MX; names have no dot at their end, TXT no quotes."""
+    """Regular expression (Python's) that must match somewhere in one of the records, after aliases (CNAME) are
+    followed.  A record is written as in a zone file, such as "10 mail.example.com" for MX, but without the dot at the
+    end of names and without the quotes of TXT."""
     rcode: Literal["NOERROR", "NXDOMAIN", "REFUSED", "SERVFAIL", "NOTIMP", "NOTAUTH", "FORMERR"] = "NOERROR"
-    """The response code that passes; with another one than "NOERROR", records do not count."""
+    """The response code that passes.  If it is not "NOERROR", the records are not looked at."""
     transport: Literal["udp", "tcp"] = "udp"
-    """"udp" (with TCP for an answer that is truncated) or "tcp"."""
+    """"udp" (and TCP if the answer is truncated) or "tcp"."""
     recursion_desired: bool = True
-    """Whether the server is asked to resolve names of other servers; false for a server that only has its own zones."""
+    """Whether the query asks for recursion (RD flag); set false for a server that only answers for its own zones."""
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
@@ -45,7 +46,7 @@ class Settings(CheckSettings):
 
         name_of(self.query, record_type=self.record_type)
         if self.answer_regex is not None and self.rcode != "NOERROR":
-            raise ValueError("answer_regex needs answers, which there are only with rcode = NOERROR")
+            raise ValueError('answer_regex needs rcode = "NOERROR"')
         return self
 
     @cached_property

@@ -29,7 +29,7 @@ body_regex = "^ready"
 """
 
 PASSES = (
-    "The login is accepted; with directory, it can be entered; with path, that file is received completely and matches"
+    "The login is accepted; with directory, CWD is accepted; with path, that file is received completely and matches"
     " body_regex."
 )
 
@@ -40,10 +40,7 @@ FAILS = {
     FailureReason.REFUSED: "the port, or the port that the server named for the file, is closed",
 }
 
-SEEN = (
-    "A session with USER, PASS, CWD (where there is a directory), TYPE I, EPSV or PASV, and RETR (where there is a"
-    " path), and QUIT."
-)
+SEEN = "A session with USER, PASS, CWD (with directory), TYPE I, EPSV or PASV, and RETR (with path), and QUIT."
 
 _READY, _LOGGED_IN, _NEEDS_PASSWORD, _DONE = 220, (230, 202), 331, (250, 200)
 _NOBODY = frozenset({"anonymous", "ftp"})
@@ -60,14 +57,14 @@ class Settings(CheckSettings):
     password: SecretLine | None = None
     """The password of user; not needed for "anonymous" and "ftp"."""
     directory: Line | None = None
-    """A directory to enter first."""
+    """Directory to change to first."""
     path: Line | None = None
-    """A file to fetch, in binary and passive mode (EPSV, over IPv4 also PASV).  The data connection always goes to the
+    """File to fetch, in binary and passive mode (EPSV, over IPv4 also PASV).  The data connection always goes to the
     checked address, whatever address the server names."""
     body_regex: Regex | None = None
     """Regular expression (Python's) that must match somewhere in the file, decoded as UTF-8; needs path."""
     body_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = 65_536
-    """Reading the file stops after this much, and body_regex sees no more.  At most 1MiB."""
+    """Maximum part of the file that is read and that body_regex sees; at most 1MiB."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

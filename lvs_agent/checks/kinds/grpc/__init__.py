@@ -43,9 +43,9 @@ FAILS = {
     FailureReason.STATUS: "it reports NOT_SERVING, or refuses the call; UNIMPLEMENTED: it has no health service,"
     " NOT_FOUND: its health service does not know this service",
     FailureReason.PROTOCOL: "the server does not speak HTTP/2 or gRPC, breaks the protocol, or closes the connection",
-    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
+    FailureReason.TLS: "with a tls table: the handshake fails, or the certificate is not accepted",
 }
-SEEN = "A call of /grpc.health.v1.Health/Check with `user-agent: lvs-agent/VERSION`, the only one of its connection."
+SEEN = "A connection with one call of /grpc.health.v1.Health/Check and `user-agent: lvs-agent/VERSION`."
 
 _BODY_LIMIT = 4_096
 _KEY = re.compile(r"[0-9a-z_.-]+")
@@ -59,7 +59,8 @@ def _metadata(value: dict[str, Secret]) -> dict[str, Secret]:
     for name, secret in value.items():
         if not _KEY.fullmatch(name) or name.startswith("grpc-") or name in _RESERVED:
             raise ValueError(
-                f"{name!r} is not a name of metadata, which has lower-case letters, digits, '_', '-' and '.'"
+                f"{name!r} is not allowed in metadata: a name has lower-case letters, digits, '_', '-' and '.', and is"
+                " not one that gRPC or HTTP/2 uses"
             )
         if name.endswith("-bin"):
             raise ValueError(f"binary metadata ({name}) cannot be sent")
@@ -128,7 +129,7 @@ def judge(response: Http2Reader) -> Passed | Failed:
     if response.status != 200:
         return Failed(FailureReason.STATUS, f"HTTP status {response.status}")
     if not (response.header("content-type") or "").startswith("application/grpc"):
-        raise ProtocolViolation("the answer is not one of gRPC")
+        raise ProtocolViolation("the answer is not a gRPC response")
     # an answer without a message has its status in the first headers
     code = grpc_health.code_of(response.trailers.get("grpc-status", response.header("grpc-status")))
     if code is not Code.OK:

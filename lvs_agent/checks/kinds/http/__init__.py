@@ -33,8 +33,8 @@ FAILS = {
     " connection",
 }
 SEEN = (
-    "One request for each path, over a connection of its own, with `User-Agent: lvs-agent/VERSION` (unless headers has"
-    " another) and `Connection: close`.  Where the body is not tested, it is not read: the server may see a reset."
+    "One request for each path, over a connection of its own, with `User-Agent: lvs-agent/VERSION` (unless headers sets"
+    " another) and `Connection: close`.  A body that is not tested is not read: the server may see a reset."
 )
 
 

@@ -93,7 +93,7 @@ class AnswerSettings(CheckSettings):
     method: Annotated[str, AfterValidator(_method)] = "GET"
     """Request method.  The request never has a body."""
     headers: Annotated[dict[str, Secret], AfterValidator(_headers)] = Field(default_factory=dict)
-    """More request headers.  User-Agent and Accept may be replaced here.  Values are never printed."""
+    """Additional request headers; User-Agent and Accept can be replaced.  Values are never printed."""
     status: Annotated[
         tuple[int | str, ...], BeforeValidator(_statuses, json_schema_input_type=list[int | str] | int | str)
     ] = ("200-299",)
@@ -102,12 +102,11 @@ class AnswerSettings(CheckSettings):
     """Text that the body must contain (compared as UTF-8)."""
     body_regex: Regex | None = None
     """Regular expression (Python's) that must match somewhere in the body, decoded as UTF-8.  It sees body_limit bytes
-    at most; a pattern with nested repeats such as (a+)+ can take very long and holds up every other check, so avoid
-    them."""
+    at most.  Avoid nested repeats such as (a+)+: such an expression can take very long and delays all other checks."""
     body_sha256: Annotated[str, AfterValidator(_digest)] | None = None
     """SHA-256 that the whole body must have, in hexadecimal digits.  A body longer than body_limit fails."""
     body_limit: Annotated[Size, Field(ge=1, le=1_048_576)] = 65_536
-    """Reading the body stops after this much; the tests above are made on what was read.  At most 1MiB."""
+    """Maximum part of the body that is read and that the tests above see; at most 1MiB."""
 
     @model_validator(mode="after")
     def _head_has_no_body(self) -> Self:
@@ -166,14 +165,14 @@ class HttpSettings(AnswerSettings):
         ]
         | None
     ) = None
-    """Instead of path: several paths that are requested one after the other, each over a connection of its own.  Every
-    answer must pass, and all of it within the one timeout."""
+    """Several paths, instead of path.  They are requested one after the other, each over a connection of its own.
+    Every answer must pass, all of them within one timeout."""
     virtual_host: Host | None = None
     """The Host header.  Without it, the address and port that are checked."""
     follow_redirects: Annotated[int, Field(ge=0, le=10)] = 0
-    """Redirects to follow where the status is not one that passes.  The connection always goes to the checked address,
-    whatever name the redirect gives (the name becomes the Host header); a port in the redirect is used; a redirect to
-    another scheme or to another IP address fails."""
+    """Maximum number of redirects to follow if the status does not pass.  The connection always goes to the checked
+    address, whatever name the redirect gives (it becomes the Host header); a port in the redirect is used; a redirect
+    to another scheme or to another IP address fails."""
 
     @model_validator(mode="after")
     def _one_or_several_paths(self) -> Self:

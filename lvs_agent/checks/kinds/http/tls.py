@@ -34,7 +34,7 @@ async def over_tls(
         nonlocal expiry
         expiry = await start_tls(connection, tls, server_name=name, address=target.address, alpn=(version,))
         if version == HTTP_2 and connection.application_protocol != HTTP_2:
-            raise ProtocolViolation("the server does not agree on HTTP/2 in its TLS handshake (ALPN)")
+            raise ProtocolViolation("the server did not select HTTP/2 in the TLS handshake (ALPN)")
 
     try:
         result = await check(encrypt)

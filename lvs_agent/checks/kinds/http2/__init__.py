@@ -31,14 +31,14 @@ tls = {}
 """
 PASSES = http.PASSES
 FAILS = {
-    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table; many servers without"
+    FailureReason.TLS: "with a tls table: the handshake fails, or the certificate is not accepted; many servers without"
     " HTTP/2 end the handshake with 'no application protocol'",
     FailureReason.STATUS: "another status, or a redirect that is not followed",
     FailureReason.CONTENT: http.FAILS[FailureReason.CONTENT],
     FailureReason.PROTOCOL: "the server speaks HTTP/1.1, ends the stream or the connection with an error, breaks the"
     " protocol, or sends more than 2,048 frames",
 }
-SEEN = "One request for each path, each the only stream of its connection, which GOAWAY ends."
+SEEN = "One request for each path, over a connection of its own that ends with GOAWAY."
 
 _OF_HTTP_1 = frozenset({"keep-alive", "proxy-connection"})
 
@@ -51,14 +51,14 @@ class Settings(HttpSettings):
 
     tls: TlsSettings | None = None
     """Settings of TLS and of the certificate's verification; an empty table is enough.  The server must
-    agree on "h2" (ALPN).  Without the table HTTP/2 is spoken from the first byte on, without TLS ("h2c" by prior
+    agree on "h2" (ALPN).  Without the table HTTP/2 is used from the first byte on, without TLS ("h2c" with prior
     knowledge)."""
 
     @model_validator(mode="after")
     def _no_headers_of_http_1(self) -> Self:
         for name in self.headers:
             if name.lower() in _OF_HTTP_1:
-                raise ValueError(f"HTTP/2 has no {name}")
+                raise ValueError(f"HTTP/2 does not allow the header {name}")
         return self
 
     @property

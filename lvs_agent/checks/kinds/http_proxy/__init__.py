@@ -1,4 +1,4 @@
-"""Request through a forward proxy, which is checked; status and body of the answer must be as configured."""
+"""Request through the forward proxy that is checked; status and body of the answer must be as configured."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PASSES = (
     " URL the certificate of the server behind the proxy is trusted, valid now and made for the name in the URL."
 )
 FAILS = {
-    FailureReason.STATUS: "another status, the server's or the proxy's own (407: credentials, 503: the proxy cannot"
-    " reach the server), or no tunnel",
+    FailureReason.STATUS: "another status from the server or the proxy (407: credentials, 503: the proxy cannot reach"
+    " the server), or the proxy refuses the tunnel",
     FailureReason.CONTENT: "the body lacks the text, does not match the expression, or has another SHA-256",
-    FailureReason.TLS: "through the tunnel: the handshake or the certificate is wrong",
+    FailureReason.TLS: "through the tunnel: the handshake fails, or the certificate is not accepted",
     FailureReason.PROTOCOL: "no HTTP response, a malformed one, or the proxy closes the connection",
 }
 SEEN = (

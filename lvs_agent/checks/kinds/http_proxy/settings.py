@@ -38,21 +38,21 @@ class Settings(AnswerSettings):
     default_port: ClassVar[int | None] = 3_128
 
     url: Annotated[str, AfterValidator(_url)]
-    """What the proxy is asked for: an http URL by a request for all of it, an https URL through a tunnel (CONNECT)."""
+    """URL to request through the proxy: http with the absolute URL in the request, https through a tunnel (CONNECT)."""
     user: Annotated[str, Field(min_length=1)] | None = None
-    """User to name to the proxy (Basic)."""
+    """User to log in to the proxy as (Basic authentication)."""
     password: Secret | None = None
     """The user's password."""
     follow_redirects: Annotated[int, Field(ge=0, le=10)] = 0
-    """Redirects to follow where the status is not one that passes; each is asked of the same proxy."""
+    """Maximum number of redirects to follow if the status does not pass; each goes through the same proxy."""
     tls: TlsSettings = Field(default_factory=TlsSettings)
-    """How TLS is spoken with the server of an https URL, and what is asked of its certificate.  server_name is always
+    """Settings of TLS with the server of an https URL, and of its certificate's verification.  server_name is always
     the name in the URL."""
 
     @model_validator(mode="after")
     def _user_and_password(self) -> Self:
         if (self.user is None) != (self.password is None):
-            raise ValueError("user and password can only be given together")
+            raise ValueError("user and password must be set together")
         if self.user is not None and ":" in self.user:
             raise ValueError("user must not have a colon (RFC 7617, 2)")
         if any(name.lower() == _OF_PROXY for name in self.headers):

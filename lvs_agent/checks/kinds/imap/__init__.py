@@ -20,8 +20,8 @@ user = "check@example.com"
 password_file = "/etc/lvs-agent/mail-password"
 """
 PASSES = (
-    "The banner is OK (or PREAUTH) and the server answers CAPABILITY; STARTTLS, capability and login succeed where they"
-    " are configured, and NOOP does. The session ends with LOGOUT; no mailbox is opened, and nothing is expunged."
+    "The banner is OK (or PREAUTH) and the server answers CAPABILITY; STARTTLS, capability and login succeed if they"
+    " are configured, and NOOP succeeds. The session ends with LOGOUT; no mailbox is opened, and nothing is expunged."
 )
 FAILS = {
     FailureReason.STATUS: "the banner is BYE, the server answers NO or BAD, or refuses the login or any login"
@@ -31,8 +31,9 @@ FAILS = {
     FailureReason.TLS: "the handshake fails, or the certificate is not accepted",
 }
 SEEN = (
-    'A session without a login (Dovecot logs "no auth attempts"), or with one a login and a logout. Dovecot refuses a'
-    " login two seconds late (auth_failure_delay): with a shorter timeout the reason is read_timeout instead of status."
+    'A session without a login (Dovecot logs "no auth attempts"), or a login and a logout. Dovecot delays the'
+    " refusal of a login by two seconds (auth_failure_delay): with a shorter timeout the reason is read_timeout instead"
+    " of status."
 )
 
 _CAPABILITY = "answer to CAPABILITY"

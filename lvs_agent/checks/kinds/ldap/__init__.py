@@ -30,18 +30,17 @@ base = "dc=example,dc=com"
 """
 
 PASSES = (
-    "The bind succeeds; with base, that entry exists and is visible to the user that has bound, and its DN matches"
-    " dn_regex."
+    "The bind succeeds; with base, that entry exists and is visible to the bound user, and its DN matches dn_regex."
 )
 
 FAILS = {
-    FailureReason.TLS: "StartTLS was accepted, but the handshake or the certificate is wrong",
+    FailureReason.TLS: "StartTLS was accepted, but the handshake fails, or the certificate is not accepted",
     FailureReason.STATUS: "the server refuses StartTLS, the bind or the search; its result code is shown in words",
     FailureReason.CONTENT: "base is not found exactly once, or its DN does not match dn_regex",
     FailureReason.PROTOCOL: "the answer is not LDAP, or the server closes the connection",
 }
 
-SEEN = "A connection with BIND (anonymous or with bind_dn), SRCH of base with scope 0 where it is given, and UNBIND."
+SEEN = "A connection with BIND (anonymous or with bind_dn), SRCH of base with scope 0 (with base), and UNBIND."
 
 
 class LdapSettings(CheckSettings):
@@ -52,15 +51,15 @@ class LdapSettings(CheckSettings):
     password: SecretLine | None = None
     """The password of bind_dn."""
     base: Annotated[str, Field(max_length=1_000)] | None = None
-    """DN of an entry that must be found (a search of that entry alone for (objectClass=*)).  "" is the root DSE, which
-    every server has.  Without it nothing is searched."""
+    """DN of an entry that must be found (a search with scope base for (objectClass=*)).  "" is the root DSE, which
+    every server has.  Without it there is no search."""
     dn_regex: Regex | None = None
     """Regular expression (Python's) that must match somewhere in the DN that the server gives for base."""
 
     @model_validator(mode="after")
     def _credentials_are_complete(self) -> Self:
         if (self.bind_dn is None) != (self.password is None):
-            raise ValueError("bind_dn and password need each other")
+            raise ValueError("bind_dn and password must be set together")
         if self.dn_regex is not None and self.base is None:
             raise ValueError("dn_regex needs base")
         return self
@@ -84,7 +83,7 @@ class Settings(LdapSettings):
     @model_validator(mode="after")
     def _tls_belongs_to_starttls(self) -> Self:
         if self.tls is not None and not self.starttls:
-            raise ValueError('tls needs starttls = true; for TLS from the start there is the type "ldaps"')
+            raise ValueError('tls needs starttls = true; for TLS from the start use type = "ldaps"')
         return self
 
     @property

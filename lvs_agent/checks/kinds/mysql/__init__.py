@@ -12,10 +12,10 @@ from functools import partial
 from lvs_agent.checks.kinds.mysql.settings import Question, Settings
 from lvs_agent.checks.net.connection import Connection, endpoint_of
 from lvs_agent.checks.net.dialogue import CheckFailed, printable
+from lvs_agent.checks.net.doubt import Doubt
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.progress import Progress
-from lvs_agent.checks.net.threads import Doubt
 from lvs_agent.checks.net.tls import ContextUnusable, context_for
 from lvs_agent.model.check import CheckResult, FailureReason, Target
 
@@ -34,7 +34,7 @@ PASSES = (
 )
 
 FAILS = {
-    FailureReason.TLS: "the server does not offer TLS although there is a tls table, or its certificate is wrong",
+    FailureReason.TLS: "with a tls table: the server does not offer TLS, or its certificate is not accepted",
     FailureReason.STATUS: "the server refuses the login, the database or a statement; its number and message are shown",
     FailureReason.CONTENT: "the query returns no row or one that does not match, or something in expect does not hold",
     FailureReason.PROTOCOL: "the answer is not MySQL's, is too long, or the server closes the connection",

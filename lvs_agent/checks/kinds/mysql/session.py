@@ -66,7 +66,7 @@ class _NoPlainPassword:
 
     def authenticate(self, packet: object) -> NoReturn:
         del packet
-        raise CheckFailed(FailureReason.STATUS, "the server asks for the password in plain, which needs a tls table")
+        raise CheckFailed(FailureReason.STATUS, "the server asks for the password in plain text: add a tls table")
 
 
 class _Session(_Connection):

@@ -17,8 +17,7 @@ class MysqlExpectations(Expectations):
     """Keys of the ``expect`` table: what the server must report."""
 
     galera: bool = False
-    """Whether it must be a node of a Galera cluster that is synced and takes queries: wsrep_local_state 4 and
-    wsrep_ready ON."""
+    """Whether it must be a synced Galera node that accepts queries: wsrep_local_state 4 and wsrep_ready ON."""
 
 
 class Settings(QuerySettings):
@@ -28,14 +27,14 @@ class Settings(QuerySettings):
     default_port: ClassVar[int | None] = 3306
 
     database: Line | None = None
-    """The database to use; without it none."""
+    """Database to use.  Without it no database is selected."""
     expect: MysqlExpectations = Field(default_factory=MysqlExpectations)
     """What the server must report.  read_only is the global variable of that name; max_lag is read from the
-    replica status (which needs the right REPLICATION CLIENT, or REPLICA MONITOR of MariaDB), the worst of several
+    replica status (which needs the privilege REPLICATION CLIENT, or REPLICA MONITOR of MariaDB), the worst of several
     sources; galera is the state of a Galera node."""
     tls: TlsSettings | None = None
-    """Asks for TLS and says how; a server without it fails.  Without this table everything but the password is sent
-    in plain, and a server that asks for the password in plain is refused."""
+    """Settings of TLS and of the certificate's verification; a server without TLS fails.  Without this table everything
+    but the password is sent in plain text, and a server that asks for the password in plain text fails."""
 
 
 class Question(NamedTuple):

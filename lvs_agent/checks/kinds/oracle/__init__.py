@@ -27,7 +27,7 @@ PASSES = (
 )
 
 FAILS = {
-    FailureReason.TLS: "the certificate is wrong, or there is no TLS although there is a tls table",
+    FailureReason.TLS: "with a tls table: the server does not use TLS, or its certificate is not accepted",
     FailureReason.STATUS: "the listener does not know the service, or the server refuses the login or the query; its"
     " message with its ORA or DPY number is shown",
     FailureReason.CONTENT: "the query returns no row or one that does not match",

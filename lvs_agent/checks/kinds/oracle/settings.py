@@ -20,11 +20,12 @@ class Settings(QuerySettings):
     default_port: ClassVar[int | None] = 1521
 
     service_name: Line | None = None
-    """The service to ask the listener for; this or sid."""
+    """Service to ask the listener for.  Either this or sid is required."""
     sid: Line | None = None
-    """The instance to ask the listener for; this or service_name."""
+    """Instance to ask the listener for.  Either this or service_name is required."""
     tls: TlsSettings | None = None
-    """Asks for TLS (TCPS) and says how.  Without this table everything but the password is sent in plain."""
+    """Settings of TLS (TCPS) and of the certificate's verification.  Without this table everything but the password is
+    sent in plain text."""
 
     @model_validator(mode="after")
     def _one_is_named(self) -> Self:

@@ -28,15 +28,16 @@ PASSES = (
 )
 
 FAILS = {
-    FailureReason.TLS: "the server does not offer TLS although there is a tls table, or its certificate is wrong",
+    FailureReason.TLS: "with a tls table: the server does not offer TLS, or its certificate is not accepted",
     FailureReason.STATUS: "the server refuses the login, the database or a statement; its message is shown",
     FailureReason.CONTENT: "the query returns no row or one that does not match, or something in expect does not hold",
     FailureReason.PROTOCOL: "the answer is not PostgreSQL's, is too long, or the server closes the connection",
 }
 
 SEEN = (
-    "A connection of the application lvs-agent with the statements of expect (pg_is_in_recovery() and its like) and the"
-    " query, in the simple protocol, so that poolers take it too.  A check that runs out of time closes the connection."
+    "A connection of the application lvs-agent with the statements of expect (such as pg_is_in_recovery()) and the"
+    " query, in the simple protocol, so that it works through connection poolers too.  A check that runs out of time"
+    " closes the connection."
 )
 
 __all__ = ["EXAMPLE", "FAILS", "PASSES", "SEEN", "Settings", "probe"]

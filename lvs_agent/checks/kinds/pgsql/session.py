@@ -25,6 +25,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, PollingStatus
 from lvs_agent.checks.kinds._sql import Expectations, lag_fits, read_only_fits, row_fits
 from lvs_agent.checks.kinds.pgsql.settings import Settings
 from lvs_agent.checks.net.dialogue import CheckFailed
+from lvs_agent.checks.net.lent_files import readable
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.poller import READ, READ_WRITE
 from lvs_agent.checks.net.probe_run import ProbeRun
@@ -285,12 +286,12 @@ def _tls_keys(tls: TlsSettings | None) -> dict[str, str]:
         keys = {"sslmode": "prefer", "sslrootcert": _NOWHERE, "sslcert": _NOWHERE}
         return keys | {"require_auth": "!password"} if pq.version() >= _REQUIRE_AUTH_SINCE else keys
     context_for(tls, alpn=())  # its files are looked at as they are for every other check
-    certificate = tls.client_certificate
+    certificate, key = tls.client_certificate, tls.client_key or tls.client_certificate
     return {
         "sslmode": "verify-full" if tls.verify else "require",
-        "sslrootcert": (tls.ca_file or _system_roots()) if tls.verify else _NOWHERE,
-        "sslcert": certificate or _NOWHERE,
-        "sslkey": tls.client_key or certificate or _NOWHERE,
+        "sslrootcert": (readable(tls.ca_file) if tls.ca_file else _system_roots()) if tls.verify else _NOWHERE,
+        "sslcert": readable(certificate) if certificate else _NOWHERE,
+        "sslkey": readable(key) if key else _NOWHERE,
         "ssl_min_protocol_version": f"TLSv{tls.minimum_version.value}".replace("TLSv1.0", "TLSv1"),
     }
 

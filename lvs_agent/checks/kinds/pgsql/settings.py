@@ -19,14 +19,14 @@ class Settings(QuerySettings):
     default_port: ClassVar[int | None] = 5432
 
     database: Line | None = None
-    """The database to use; without it the one that is named like the user."""
+    """Database to use.  The default is the one with the name of the user."""
     expect: Expectations = Field(default_factory=Expectations)
-    """What the server must report.  It is read-only during recovery (a standby) and where
+    """What the server must report.  A server is read-only during recovery (a standby) and if
     default_transaction_read_only is on.  max_lag: a standby that has applied all that it has received is 0 s behind
-    while its WAL receiver runs; otherwise it is as far behind as its last replayed transaction is old."""
+    while its WAL receiver runs; otherwise its lag is the age of its last replayed transaction."""
     tls: TlsSettings | None = None
-    """Asks for TLS and says how; a server without it fails.  Without this table TLS is spoken where the server has it
-    and nothing is verified, as PostgreSQL's own clients do, and a server that asks for the password in plain is
-    refused.  The certificate's expiry is not reported: of a connection's TLS libpq shows the version, the cipher and
-    the protocol (PQsslAttribute), and the certificate only to programs in C (PQsslStruct), which psycopg does not pass
-    on.  A wrong or expired certificate fails the check all the same, where it is verified."""
+    """Settings of TLS and of the certificate's verification; a server without TLS fails.  Without this table TLS is
+    used if the server offers it, nothing is verified (as with PostgreSQL's own clients), and a server that asks for the
+    password in plain text fails.  The certificate's expiry is not reported: libpq shows the TLS version, cipher and
+    protocol (PQsslAttribute), but the certificate only to programs in C (PQsslStruct), and psycopg does not pass it on.
+    A wrong or expired certificate still fails the check if it is verified."""

@@ -31,7 +31,7 @@ user = "monitor"
 password_file = "/etc/lvs-agent/radius-password"
 secret_file = "/etc/lvs-agent/radius-secret"
 """
-PASSES = "Access-Accept; with accept_reject = true also Access-Reject and Access-Challenge"
+PASSES = "The server answers Access-Accept; with accept_reject = true, also Access-Reject or Access-Challenge."
 FAILS = {
     FailureReason.REFUSED: "the port is closed",
     FailureReason.STATUS: "Access-Reject or Access-Challenge; the detail has the server's Reply-Message",
@@ -39,7 +39,7 @@ FAILS = {
     FailureReason.READ_TIMEOUT: "no answer, or none with a valid authenticator: the secret may differ, or the server"
     " may not know the director as its client",
 }
-SEEN = "a login of the user from the NAS identifier and the director's address at each check"
+SEEN = "A login of the user at each check, from the director's address and with nas_identifier."
 
 
 def _short(value: str) -> str:
@@ -56,7 +56,7 @@ def _password(value: Secret) -> Secret:
 
 def _secret(value: Secret) -> Secret:
     if not value.get_secret_value():
-        raise ValueError("it must not be empty")
+        raise ValueError("must not be empty")
     return value
 
 
@@ -80,7 +80,7 @@ class Settings(CheckSettings):
     password: Annotated[Secret, AfterValidator(_password)]
     """The user's password, at most 128 bytes."""
     secret: Annotated[Secret, AfterValidator(_secret)]
-    """The secret that server and director share."""
+    """The shared secret of server and director."""
     nas_identifier: Value = "lvs-agent"
     """Name of the director (NAS-Identifier)."""
     nas_address: Annotated[IPAddress, BeforeValidator(_address, json_schema_input_type=str)] | None = None

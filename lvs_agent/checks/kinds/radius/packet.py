@@ -46,7 +46,7 @@ class Unanswered(Enum):
 
     MALFORMED = "that is not a RADIUS packet"
     OTHER = "to another request"
-    FORGED = "whose authenticator is wrong: does the secret match?"
+    FORGED = "with a wrong authenticator: check the secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

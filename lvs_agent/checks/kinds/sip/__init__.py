@@ -31,7 +31,7 @@ user = "ping@example.com"
 status = [200, 404]
 tls = { server_name = "sip.example.com" }
 """
-PASSES = "a final response whose status is one of those in status"
+PASSES = "A final response with one of the statuses in status."
 FAILS = {
     FailureReason.REFUSED: "the port is closed",
     FailureReason.STATUS: "another status, such as 503",
@@ -39,7 +39,7 @@ FAILS = {
     FailureReason.TLS: "no TLS, or a certificate that is not trusted",
     FailureReason.READ_TIMEOUT: "no answer, or only provisional ones and answers to other requests",
 }
-SEEN = "an OPTIONS request from lvs-agent at the director's address"
+SEEN = "An OPTIONS request from lvs-agent at the director's address."
 
 _STATUS_RANGE = re.compile(r"([2-6]\d\d)(?:-([2-6]\d\d))?")
 _USER = re.compile(
@@ -157,7 +157,7 @@ async def _next(dialogue: Dialogue, options: Options) -> Response:
 
 async def _pass_over_body(dialogue: Dialogue, length: int | None) -> None:
     if length is None or length > _LONGEST_BODY:
-        raise CheckFailed(FailureReason.PROTOCOL, f"{_ANSWER} with a length that cannot be")
+        raise CheckFailed(FailureReason.PROTOCOL, f"{_ANSWER} with an invalid Content-Length")
     await dialogue.exactly(length, of=_ANSWER)
 
 

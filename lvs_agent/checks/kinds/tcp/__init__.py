@@ -34,11 +34,11 @@ PASSES = "The connection is accepted (and closed again); with steps, each of the
 FAILS = {
     FailureReason.CONTENT: "the server closed, or read_limit was reached, before a step got what it expects",
     FailureReason.PROTOCOL: "the server closed the connection without an answer, or reset it",
-    FailureReason.READ_TIMEOUT: "what a step expects did not come in time; what came instead is shown",
-    FailureReason.TLS: "the handshake or the certificate is wrong, where there is a tls table",
+    FailureReason.READ_TIMEOUT: "what a step expects did not come in time; what the server has sent is shown",
+    FailureReason.TLS: "with a tls table: the handshake fails, or the certificate is not accepted",
 }
 
-SEEN = "Without steps, a connection that is closed without a byte; with them, what they send."
+SEEN = "Without steps, a connection that is closed without data; with steps, what they send."
 
 
 class Settings(CheckSettings):
@@ -50,9 +50,9 @@ class Settings(CheckSettings):
     """What is sent and expected, one step after the other: send or send_hex, then expect, expect_regex or expect_hex;
     either half may be left out."""
     half_close: bool = False
-    """Whether to close our direction after the last step that sends, for servers that answer at the end of input."""
+    """Whether to close the sending side after the last step that sends, for servers that answer at the end of input."""
     read_limit: Annotated[Size, Field(ge=1, le=262_144)] = 65_536
-    """Most that is read in all steps together.  At most 256KiB."""
+    """Maximum that is read in all steps together; at most 256KiB."""
     tls: TlsSettings | None = None
     """Settings of TLS and of the certificate's verification.  Without this table TLS is not used."""
 

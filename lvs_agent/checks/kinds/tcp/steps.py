@@ -42,17 +42,17 @@ class Step(Strict):
     """One step."""
 
     send: Text | None = None
-    """Text to send, in UTF-8; ends of lines are written "\\r\\n", as in every TOML string, and none is added."""
+    """Text to send, in UTF-8.  Line ends must be written ("\\r\\n"); none is added."""
     send_hex: Hex | None = None
     """Bytes to send, in hexadecimal digits; blanks between them do not count."""
     expect: Text | None = None
-    """Text that must come, anywhere in what the server sends after what the step before found."""
+    """Text that must occur anywhere in what the server sends after the match of the previous step."""
     expect_regex: Regex | None = None
     """Regular expression (Python's) that must match somewhere in what the server sends, decoded as UTF-8; "^" and "$"
-    are the begin and end of a line.  It is tried each time that something has come, on all of it: end it with
-    "\\r?\\n" where a whole line is meant."""
+    match at the start and the end of a line.  It is tried whenever data arrives, on everything received so far: end it
+    with "\\r?\\n" to match a whole line."""
     expect_hex: Hex | None = None
-    """Bytes that must come, in hexadecimal digits."""
+    """Bytes that must occur there, in hexadecimal digits."""
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
