@@ -65,10 +65,12 @@ class StartError(LvsAgentError):
 
 
 class StarterLost(LvsAgentError):
-    """The process that starts check workers has ended, so that none could be replaced; the agent must start anew."""
+    """The process that starts check workers has ended, or hangs, so that none could be replaced; the agent must start
+    anew.
+    """
 
-    def __init__(self) -> None:
-        super().__init__("the process that starts the check workers has ended")
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the process that starts the check workers {what}")
 
 
 class NoAnswer(LvsAgentError):

@@ -20,9 +20,13 @@ from types import MappingProxyType
 from typing import Protocol, Self
 
 from lvs_agent.commands.privileges import OF_A_CHECK, Limits
+from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckId
 from lvs_agent.one_line import one_line
 from lvs_agent.priority_semaphore import PrioritySemaphore
+from lvs_agent.pulse import Pulse
+
+log = get_logger()
 
 CONCURRENCY = 64
 """Most programs that run at the same time, by default."""
@@ -32,6 +36,13 @@ ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 """The environment variables of a program, by default."""
 OUTPUT_LIMIT = 4_096
 """Bytes of output that are kept, by default."""
+
+ASK_S = 0.25
+"""How often the runner is asked whether it still answers, while programs run."""
+SILENT_S = 0.5
+"""A runner that owes an answer for so long is silent: what its programs do is not known."""
+HUNG_S = 5.0
+"""A runner that owes an answer for so long is killed."""
 
 _LINE_LIMIT = 4_194_304
 _LINE_SHOWN = 200
@@ -103,6 +114,18 @@ class RunnerProcess(Protocol):
         """Send it SIGKILL."""
 
 
+def _tell_nobody(_silent: bool) -> None:  # noqa: FBT001 - its only argument
+    """For a command whose caller has gone, or does not care."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """A program that runs: its end, and whom to tell that the runner has fallen silent, or answers again."""
+
+    end: asyncio.Future[Ended]
+    silent: Callable[[bool], object]
+
+
 StartRunner = Callable[[socket.socket], Awaitable[RunnerProcess]]
 """Starts the runner with the socket that is its end.  Raises OSError."""
 
@@ -130,7 +153,9 @@ class CommandRunner:
         self._user = user or ("nobody" if os.geteuid() == 0 else None)
         self._semaphore = PrioritySemaphore(concurrency, reserved=concurrency // 4)
         self._ids = count(1)
-        self._awaited: dict[int, asyncio.Future[Ended]] = {}
+        self._awaited: dict[int, _Awaited] = {}
+        self._pulse = Pulse(self._ask)
+        self._is_silent = False
         self._start_process = start
         self._process: RunnerProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -152,11 +177,19 @@ class CommandRunner:
         return self
 
     async def run(
-        self, command: Command, *, started: Callable[[bool], None], doubtful: bool = False, held_at: float = -math.inf
+        self,
+        command: Command,
+        *,
+        started: Callable[[bool], object],
+        silent: Callable[[bool], object] = _tell_nobody,
+        doubtful: bool = False,
+        held_at: float = -math.inf,
     ) -> Ended:
         """Run a program to its end.  If the call is cancelled, the program is killed with all that it has started.
 
         ``started`` is called when the program is started; its argument says whether the program had to wait.
+        ``silent`` is called with True when the runner no longer answers, so that nothing is known of the program, and
+        with False when it does again.
         ``doubtful``: the last run hung.  ``held_at``: the time of the last run, seconds of the monotonic clock; the
         one that ran longest ago comes first.  Raises OSError if it cannot be started, and RunnerLost.
         """
@@ -170,9 +203,11 @@ class CommandRunner:
         except BaseException:
             self._semaphore.release()
             raise
-        self._awaited[identity] = answer
+        self._awaited[identity] = _Awaited(answer, silent)
         # From here on, the place is released only when the runner reports the end of the program.
         started(waited)
+        if self._is_silent:
+            silent(True)  # noqa: FBT003 - the state is the message
         _send(
             writer,
             {
@@ -188,6 +223,8 @@ class CommandRunner:
         try:
             return await answer
         except asyncio.CancelledError:
+            if identity in self._awaited:
+                self._awaited[identity] = _Awaited(answer, _tell_nobody)
             _send(writer, {"id": identity, "kill": True})
             raise
 
@@ -226,28 +263,58 @@ class CommandRunner:
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: RunnerProcess) -> None:
         """Pass on answers until the runner ends, then fail all calls that wait."""
+        self._pulse.heard()
+        watching = asyncio.get_running_loop().create_task(
+            self._pulse.watch(ASK_S, self._look), name="command runner's pulse"
+        )
         try:
             with suppress(ConnectionError):
                 async for line in reader:
                     self._answered(json.loads(line))
         finally:
+            watching.cancel()
             writer.close()
             self._writer = None
             self._lose_all()
         await _ended(process)
 
     def _answered(self, message: dict[str, object]) -> None:
-        answer = self._awaited.pop(int(str(message["id"])))
+        self._pulse.heard()
+        self._set_silent(silent=False)
+        if "pong" in message:
+            return
+        end = self._awaited.pop(int(str(message["id"]))).end
         self._semaphore.release()
-        if not answer.done():
-            _settle(answer, message)
+        if not end.done():
+            _settle(end, message)
 
     def _lose_all(self) -> None:
         lost, self._awaited = self._awaited, {}
-        for answer in lost.values():
+        self._is_silent = False
+        for one in lost.values():
             self._semaphore.release()
-            if not answer.done():
-                answer.set_exception(RunnerLost())
+            if not one.end.done():
+                one.end.set_exception(RunnerLost())
+
+    # --- whether the runner answers -------------------------------------------------------------------------------
+
+    def _ask(self) -> bool:
+        if self._writer is None or not self._awaited:
+            return False
+        _send(self._writer, {"ping": True})
+        return True
+
+    def _look(self, silent_s: float) -> None:
+        self._set_silent(silent=silent_s >= SILENT_S)
+        if silent_s >= HUNG_S and self._process is not None:
+            log.warning("command_runner_killed", silent_s=silent_s, consequence="the next command starts another one")
+            self._process.kill()
+
+    def _set_silent(self, *, silent: bool) -> None:
+        if silent is not self._is_silent:
+            self._is_silent = silent
+            for one in self._awaited.values():
+                one.silent(silent)
 
 
 def _settle(answer: asyncio.Future[Ended], message: dict[str, object]) -> None:

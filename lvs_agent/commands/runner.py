@@ -9,8 +9,10 @@ sends JSON lines on a stream socket:
     {"id": 1, "exit": 0, "output": "..."} | {"id": 1, "signal": 9, "output": "..."}    it has ended
     {"id": 1, "errno": 2, "message": "..."}                                            it could not be started
     {"id": 1, "lost": true}                                                            its keeper was killed
+    {"ping": true} | {"pong": true}                                                    the runner still answers
 
-Every start is answered exactly once.  When the socket reaches its end, everything is killed and the runner ends.
+Every start and every ping is answered exactly once.  When the socket reaches its end, everything is killed and the
+runner ends.
 """
 
 from __future__ import annotations
@@ -93,7 +95,9 @@ class Runner:
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             request = json.loads(line)
-            if "kill" in request:
+            if "ping" in request:
+                self._send({"pong": True})
+            elif "kill" in request:
                 self._kill(request["id"])
             else:
                 self._start(request)

@@ -1,8 +1,11 @@
-"""Files of checks that not everybody may read: the agent reads them, and lends copies to the workers."""
+"""Files that not everybody may read, so that a worker may not: the agent lends it copies of the files of its checks,
+and the starter imports libraries for it.
+"""
 
 from __future__ import annotations
 
 import stat
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,11 +33,20 @@ def closed_files_of(specs: Iterable[CheckSpec]) -> dict[str, bytes]:
     return contents
 
 
+def libraries_are_open() -> bool:
+    """Whether everybody may import what this process may, as far as the modes of directories say."""
+    directories = [Path(name) for name in sys.path if name and Path(name).is_dir()]
+    packages = [path for directory in directories for path in directory.iterdir() if path.is_dir()]
+    return all(map(_is_open, {*directories, *packages}))
+
+
 def _is_open(path: Path) -> bool:
-    """Whether everybody may read the file, as far as its own mode and those of its directories say."""
+    """Whether everybody may read a file or directory, as far as its own mode and those above it say."""
     try:
-        return bool(path.stat().st_mode & stat.S_IROTH) and all(
-            directory.stat().st_mode & stat.S_IXOTH for directory in path.parents
+        mode = path.stat().st_mode
+        needed = stat.S_IROTH | stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH
+        return mode & needed == needed and all(
+            directory.stat().st_mode & stat.S_IXOTH for directory in path.absolute().parents
         )
     except PermissionError:
         return False

@@ -12,7 +12,7 @@ from lvs_agent.commands.command_runner import Command, CommandRunner, RunnerLost
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.workers import LossCause
 from lvs_agent.workers.link import Link
-from lvs_agent.workers.protocol import Answer, Call, Started
+from lvs_agent.workers.protocol import Answer, Call, Silent, Started
 
 
 class CommandCalls:
@@ -55,6 +55,7 @@ class CommandCalls:
             ended = await self._runner.run(
                 command,
                 started=lambda waited: link.send(Started(call.call, waited)),
+                silent=lambda silent: link.send(Silent(call.call, silent)),
                 doubtful=call.doubtful,
                 held_at=held_at,
             )

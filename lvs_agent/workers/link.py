@@ -23,8 +23,12 @@ from lvs_agent.workers.protocol import (
     Down,
     Frames,
     NotUnderstood,
+    Order,
+    Ping,
+    Pong,
     Results,
     Row,
+    Silent,
     Started,
     Work,
     decode,
@@ -61,7 +65,7 @@ class Link(asyncio.Protocol):
         self.load = Load()
         self.has_said_something = False
         self.heard_at = clock.monotonic()
-        self.ended: asyncio.Future[tuple[LossCause, str]] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[tuple[LossCause | None, str]] = asyncio.get_running_loop().create_future()
         self._kinds = checkers()
         self._clock = clock
         self._uplink = uplink
@@ -72,7 +76,7 @@ class Link(asyncio.Protocol):
         self._rate = 0.0
         self._tokens = float(_KEPT)
         self._counted_at = self.heard_at
-        self._outbox: asyncio.Queue[Work | Down | Started | Answer] = asyncio.Queue()
+        self._outbox: asyncio.Queue[Order] = asyncio.Queue()
         self._transport: asyncio.WriteTransport | None = None
 
     # --- down -----------------------------------------------------------------------------------------------------
@@ -108,7 +112,7 @@ class Link(asyncio.Protocol):
         if (number := self._numbers.get(check)) is not None:
             self.send(Down(number, down))
 
-    def send(self, message: Down | Started | Answer) -> None:
+    def send(self, message: Down | Started | Silent | Answer | Pong) -> None:
         """Send a message after those that wait."""
         self._outbox.put_nowait(message)
 
@@ -125,8 +129,8 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def end(self, cause: LossCause, detail: str) -> None:
-        """Use the worker no longer."""
+    def end(self, cause: LossCause | None, detail: str = "") -> None:
+        """Use the worker no longer.  ``cause`` None: nothing is wrong with it, another takes its place."""
         if not self.ended.done():
             self.ended.set_result((cause, detail))
         self.close()
@@ -143,7 +147,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, _problem: Exception | None) -> None:
         """The worker has ended."""
-        self.end(LossCause.DIED, "")
+        self.end(LossCause.DIED)
 
     def data_received(self, data: bytes) -> None:
         """The worker has sent something."""
@@ -178,6 +182,9 @@ class Link(asyncio.Protocol):
             case Cancel(call_number):
                 self._count(1)
                 self._uplink.cancel(self, call_number)
+            case Ping():
+                self._count(1)
+                self.send(Pong())
 
     def _take_results(self, rows: list[Row]) -> None:
         now = self._clock.now()

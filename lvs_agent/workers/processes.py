@@ -20,11 +20,17 @@ from typing import Self
 
 from lvs_agent.commands import privileges
 from lvs_agent.files import ask_for_files
+from lvs_agent.pulse import Pulse
 from lvs_agent.workers import starter
+from lvs_agent.workers.closed_files import libraries_are_open
 from lvs_agent.workers.users import Users, users_here
 
 _OPENS_S = 5.0
 """Most seconds for opening a file."""
+_ASK_S = 1.0
+"""How often the starter is asked whether it still answers."""
+_HUNG_S = 10.0
+"""A starter that owes an answer for so long hangs."""
 _ENDS_S = 2.0
 """Most seconds for the starter to end, with all that it has started."""
 
@@ -50,11 +56,13 @@ class Process:
 class Starter:
     """Made by ``fork`` while the process has one thread and has read nothing.  Everything else is called on the loop.
 
-    ``users``: of the processes.  ``lost`` is done when the starter has ended before it was closed.
+    ``users``: of the processes.  ``workers_may_import``: their user may read the libraries, which it may not if Python
+    is installed for root alone; then a worker has only those that it was started with.
     """
 
     def __init__(self, end: socket.socket, files: socket.socket, pid: int, users: Users) -> None:
         self.users = users
+        self.workers_may_import = users.checks is None or libraries_are_open()
         self.pid = pid
         self._end = end
         self._files = files
@@ -62,7 +70,8 @@ class Starter:
         self._ids = count(1)
         self._asked: dict[int, asyncio.Future[Process]] = {}
         self._processes: dict[int, Process] = {}
-        self._lost: asyncio.Future[None] | None = None
+        self._lost: asyncio.Future[str] | None = None
+        self._pulse = Pulse(self._ask)
 
     @classmethod
     def fork(cls, *, readable: Sequence[Path] = ()) -> Self:
@@ -109,10 +118,13 @@ class Starter:
             raise OSError(int(number), os.strerror(int(number)))
         return descriptors[0]
 
-    @property
-    def lost(self) -> asyncio.Future[None]:
-        """Done when the starter has ended."""
-        return self._attached()
+    async def lost(self) -> str:
+        """Wait until the starter has ended, or hangs; which of the two it is, in words."""
+        watching = asyncio.get_running_loop().create_task(self._pulse.watch(_ASK_S, self._look), name="starter's pulse")
+        try:
+            return await asyncio.shield(self._attached())
+        finally:
+            watching.cancel()
 
     async def start(
         self, what: str, descriptors: Sequence[int], options: Mapping[str, object] | None = None
@@ -150,7 +162,15 @@ class Starter:
             self._files.close()
             self._wait()
 
-    def _attached(self) -> asyncio.Future[None]:
+    def _ask(self) -> bool:
+        self._send({"ping": True})
+        return True
+
+    def _look(self, silent_s: float) -> None:
+        if silent_s >= _HUNG_S:
+            self._lose(f"has not answered for {silent_s:g} s")
+
+    def _attached(self) -> asyncio.Future[str]:
         """Listen from the first use on, because a loop is needed."""
         if self._lost is None:
             loop = asyncio.get_running_loop()
@@ -172,39 +192,54 @@ class Starter:
             self._take(json.loads(message))
 
     def _take(self, message: Mapping[str, int | str]) -> None:
+        self._pulse.heard()
         match message:
             case {"id": int(identity), "pid": int(pid)}:
                 process = self._processes[pid] = Process(pid, self._kill)
-                answer = self._asked.pop(identity)
-                if answer.done():
+                answer = self._asked.pop(identity, None)
+                if answer is None or answer.done():
                     process.kill()
                 else:
                     answer.set_result(process)
             case {"id": int(identity), "errno": int(number), "message": str(text)}:
-                answer = self._asked.pop(identity)
-                if not answer.done():
+                answer = self._asked.pop(identity, None)
+                if answer is not None and not answer.done():
                     answer.set_exception(OSError(number, text))
             case {"ended": int(pid), "status": int(status)}:
                 if (ended := self._processes.pop(pid, None)) is not None:
                     ended.ended.set_result(status)
 
     def _kill(self, pid: int) -> None:
-        with suppress(OSError):  # the starter has ended, and everything with it
-            self._end.send(json.dumps({"kill": pid}).encode())
+        self._send({"kill": pid})
+
+    def _send(self, message: Mapping[str, object]) -> None:
+        with suppress(OSError):  # the starter has ended, and everything with it, or it hangs
+            self._end.send(json.dumps(message).encode())
 
     def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._end.fileno())
-        for answer in self._asked.values():
+        self._lose("has ended")
+
+    def _lose(self, what: str) -> None:
+        """Expect nothing any more: what it has started ends without its connection to this process, or with it."""
+        asked, self._asked = self._asked, {}
+        for answer in asked.values():
             if not answer.done():
-                answer.set_exception(OSError(errno.ESRCH, "the starter has ended"))
-        if self._lost is not None and not self._lost.done():
-            self._lost.set_result(None)
+                answer.set_exception(OSError(errno.ESRCH, f"the starter {what}"))
+        processes, self._processes = self._processes, {}
+        for process in processes.values():
+            process.ended.set_result(signal.SIGKILL)
+        if not self._attached().done():
+            self._attached().set_result(what)
 
     def _wait(self) -> None:
         give_up = time.monotonic() + _ENDS_S
         while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
             if time.monotonic() > give_up:
-                os.kill(self.pid, signal.SIGKILL)
+                try:
+                    os.kill(self.pid, signal.SIGKILL)
+                except PermissionError:  # it was started as another user; it ends when it goes on
+                    return
             time.sleep(0.005)
 
 

@@ -107,7 +107,11 @@ class Cancel(Struct, frozen=True, array_like=True, tag=3):
     call: _Number
 
 
-Said = Results | Beat | Call | Cancel
+class Ping(Struct, frozen=True, array_like=True, tag=4):
+    """The worker waits for a command, and asks whether the agent still answers: it may have been stopped."""
+
+
+Said = Results | Beat | Call | Cancel | Ping
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)
@@ -208,6 +212,13 @@ class Started(NamedTuple):
     waited: bool
 
 
+class Silent(NamedTuple):
+    """Nothing is known of a command, because the runner does not answer; or ``silent`` is False, and it does again."""
+
+    call: int
+    silent: bool
+
+
 class Answer(NamedTuple):
     """A command has ended, or could not be started; ``ended`` is a tuple of the fields of ``Ended``, an ``errno`` with
     its message, or None if the runner was lost.
@@ -217,7 +228,14 @@ class Answer(NamedTuple):
     ended: tuple[int | None, int | None, str] | tuple[int, str] | None
 
 
-def order(message: Work | Down | Started | Answer) -> bytes:
+class Pong(NamedTuple):
+    """The answer to ``Ping``."""
+
+
+Order = Work | Down | Started | Silent | Answer | Pong
+
+
+def order(message: Order) -> bytes:
     """A frame for a worker."""
     return _framed(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))
 

@@ -24,6 +24,8 @@ FIRST_SILENT_S = 30.0
 STEADY_S = 60.0
 """A worker that has run for so long is replaced at once; one that has not waits, longer each time."""
 PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_TLS = "with TLS"
+"""Stands among the kinds of checks for the libraries of TLS."""
 ENDS_S = 1.0
 """Most seconds for a process to end that was killed, or told to end."""
 
@@ -63,6 +65,7 @@ class Slot:
         self._settled: set[CheckId] = set()
         self._short_lives = 0
         self._given: set[CheckId] = set()
+        self._imported: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -82,6 +85,9 @@ class Slot:
     def configure(self, checks: Mapping[CheckId, CheckSpec], down: Collection[CheckId]) -> None:
         """Replace the checks.  ``down``: those of all workers that are down; kept, not copied."""
         before, self.checks, self._down = self.checks, dict(checks), down
+        if self.link is not None and self._lacks_libraries():
+            self.link.end(None)
+            self.link = None
         if self.link is not None:
             fresh = [(spec, check in down) for check, spec in checks.items() if check not in before]
             gone = (before.keys() | self._settled) - checks.keys()
@@ -126,13 +132,15 @@ class Slot:
             except OSError as problem:
                 cause, detail, pid = LossCause.DIED, f"not started: {problem.strerror or problem}", None
             steady = self._clock.monotonic() - began >= STEADY_S
+            if cause is None:
+                continue
             self._short_lives = 0 if steady else min(self._short_lives + 1, len(PAUSES_S))
             pause_s = PAUSES_S[max(0, self._short_lives - 1)]
             self.state = WorkerState.FAILED if pause_s else WorkerState.STARTING
             self._lost(self, Lost(cause=cause, detail=detail, pid=pid, checks=len(self.checks), again_in_s=pause_s))
             await asyncio.sleep(pause_s)
 
-    async def _one(self) -> tuple[LossCause, str, int | None]:
+    async def _one(self) -> tuple[LossCause | None, str, int | None]:
         """Run one worker to its end.  Raises OSError if it cannot be started."""
         channel, process, log_end = await self._started()
         link = Link(clock=self._clock, uplink=self._uplink)
@@ -140,8 +148,11 @@ class Slot:
             async with asyncio.TaskGroup() as group:
                 await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=channel)
                 helpers = group.create_task(link.run()), group.create_task(repeat(log_end, pid=process.pid))
-                self._give(link)
-                self.link = link
+                if self._lacks_libraries():
+                    link.end(None)
+                else:
+                    self._give(link)
+                    self.link = link
                 await asyncio.wait([link.ended])
                 for helper in helpers:
                     helper.cancel()
@@ -166,11 +177,11 @@ class Slot:
         """A new process, our end of its socket, and the end of the pipe that is its standard error."""
         ours, theirs = socket.socketpair()
         log_end, log = os.pipe()
-        different = {id(spec.target.settings): spec for spec in self.checks.values()}.values()
+        self._imported |= self._kinds()
         options = {
             "thread_concurrency": self._thread_concurrency,
-            "kinds": sorted({spec.kind for spec in different}),
-            "tls": any(spec.target.settings.uses_tls for spec in different),
+            "kinds": sorted(self._imported - {_TLS}),
+            "tls": _TLS in self._imported,
         }
         try:
             return ours, await self._starter.start("worker", [theirs.fileno(), log], options), log_end
@@ -181,6 +192,16 @@ class Slot:
         finally:
             theirs.close()
             os.close(log)
+
+    def _lacks_libraries(self) -> bool:
+        """Whether there are checks of kinds for which the worker may not import the libraries itself."""
+        return not self._starter.workers_may_import and not self._kinds() <= self._imported
+
+    def _kinds(self) -> set[str]:
+        """The kinds of the checks, and _TLS if some of them use it."""
+        different = {id(spec.target.settings): spec for spec in self.checks.values()}.values()
+        kinds = {spec.kind for spec in different}
+        return kinds | {_TLS} if any(spec.target.settings.uses_tls for spec in different) else kinds
 
 
 def how_it_ended(status: int | None) -> str:

@@ -9,6 +9,7 @@ Messages are JSON objects on a SOCK_SEQPACKET socket, with descriptors beside th
     {"id": 1, "start": "worker", "options": {...}}  + socket, standard error
     {"id": 2, "start": "runner"}                    + socket
     {"kill": 4711}
+    {"ping": true}                                    answered by {"pong": true}
     {"id": 1, "pid": 4711} | {"id": 1, "errno": 11, "message": "..."}
     {"ended": 4711, "status": 9}                      as waitpid(2) has it
 
@@ -115,7 +116,9 @@ class Starter:
             return False
         try:
             request = json.loads(message)
-            if "kill" in request:
+            if "ping" in request:
+                self._say({"pong": True})
+            elif "kill" in request:
                 self._kill(request["kill"])
             else:
                 self._start(request, descriptors)

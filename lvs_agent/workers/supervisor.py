@@ -121,8 +121,7 @@ class Supervisor:
                 for slot in self._slots:
                     slot.start(group)
                 group.create_task(self._look(), name="look after check workers")
-                await self._starter.lost
-                raise StarterLost
+                raise StarterLost(await self._starter.lost())
         finally:
             self._group = None
             await self._commands.close()

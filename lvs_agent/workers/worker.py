@@ -29,9 +29,11 @@ from lvs_agent.workers.protocol import (
     Down,
     Frames,
     NotUnderstood,
+    Pong,
     Results,
     Row,
     Said,
+    Silent,
     Started,
     Work,
     batches,
@@ -60,15 +62,16 @@ async def _run(channel: socket.socket, *, thread_concurrency: int, pinger: Pinge
         group.create_task(worker.engine.run())
         group.create_task(worker.obey())
         group.create_task(worker.beat())
+        group.create_task(worker.commands.watch())
 
 
 class Worker(asyncio.Protocol):
     """The engine of this process, and the agent at the other end."""
 
     def __init__(self, *, thread_concurrency: int, pinger: Pinger) -> None:
-        self._commands = RemoteCommands(number_of=self._number_of, say=self._say)
+        self.commands = RemoteCommands(number_of=self._number_of, say=self._say)
         resources = ProbeResources(
-            threads=Threads(concurrency=thread_concurrency), commands=self._commands, pinger=pinger
+            threads=Threads(concurrency=thread_concurrency), commands=self.commands, pinger=pinger
         )
         self.engine = Engine(clock=SystemClock(), report=self._report, resources=resources)
         self._orders: asyncio.Queue[bytes] = asyncio.Queue()
@@ -149,9 +152,13 @@ class Worker(asyncio.Protocol):
                     if (spec := self._specs.get(number)) is not None:
                         self.engine.set_down(spec.id, down)
                 case Started() as message:
-                    self._commands.started(message)
+                    self.commands.started(message)
+                case Silent() as message:
+                    self.commands.silent(message)
                 case Answer() as message:
-                    self._commands.answered(message)
+                    self.commands.answered(message)
+                case Pong():
+                    self.commands.heard()
 
     async def _take(self, work: Work) -> None:
         lend(work.files)

@@ -370,6 +370,46 @@ def test_runner_that_dies_is_started_again() -> None:
     run(main())
 
 
+def test_runner_that_hangs_is_our_own_fault() -> None:
+    """What its programs do is not known then: nothing is said about their servers until another runner has started."""
+
+    async def main() -> None:
+        async with engine_running() as (engine, reports):
+            command = ["/bin/sleep", "0.05"]
+            engine.configure([spec("command", timeout_s=2.0, interval_s=0.3, command=command)])
+            assert isinstance((await reports.get()).result, Passed)
+            (runner,) = children()
+            os.kill(runner, signal.SIGSTOP)
+            results: list[CheckResult] = []
+            # The first one may have ended before.
+            while len(results) < 3 or not isinstance(results[-1], Passed):
+                results.append((await asyncio.wait_for(reports.get(), 20)).result)
+
+        problems = [result for result in results if not isinstance(result, Passed)]
+        assert {problem.reason for problem in problems} == {ErrorReason.BUSY, ErrorReason.INTERNAL}
+
+    run(main())
+
+
+def test_runner_that_was_stopped_for_a_while_fails_no_check() -> None:
+    """A program that it starts late has its whole time limit."""
+
+    async def main() -> None:
+        async with engine_running() as (engine, reports):
+            command = ["/bin/sleep", "0.5"]
+            engine.configure([spec("command", timeout_s=3.0, interval_s=0.1, command=command)])
+            assert isinstance((await reports.get()).result, Passed)
+            (runner,) = children()
+            os.kill(runner, signal.SIGSTOP)
+            await asyncio.sleep(2.9)
+            os.kill(runner, signal.SIGCONT)
+            results = [(await asyncio.wait_for(reports.get(), 20)).result for _ in range(3)]
+
+        assert {type(result) for result in results} == {Passed}
+
+    run(main())
+
+
 def test_no_process_without_a_command_check() -> None:
     """An agent without command checks has no runner."""
 

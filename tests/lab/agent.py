@@ -104,6 +104,11 @@ class Agent:
         return rounds > after and not pending and all(server["membership"] != "waiting" for server in servers)
 
     @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        return self._running.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.lab.agent import Agent, until
 from tests.lab.hosts import Load
 from tests.lab.net import VIP, Cluster
+from tests.process.family import runner_of, starter_of, worker_of, workers_of
 
 pytestmark = pytest.mark.ipvs
 
@@ -31,6 +33,19 @@ weight = 3
 [[virtual_service.real_server]]
 address = "10.0.0.3"
 """
+
+BY_PROGRAM = f"""
+[[virtual_service]]
+name = "by program"
+address = "{VIP}"
+port = 81
+check = {{ type = "command", command = ["/bin/sleep", "0.1"], interval = "1s", timeout = "3s", rise = 1, fall = 1 }}
+[[virtual_service.real_server]]
+address = "10.0.0.1"
+"""
+CHECKS_DONE = "lvs_real_server_check_duration_seconds_count"
+STOPPED_S = 7.0
+"""Longer than a worker may say nothing."""
 
 
 @pytest.fixture
@@ -87,16 +102,78 @@ def test_end_and_restart_are_not_noticed(serving: Cluster, agent: Agent, number:
         assert seconds < 2.0
 
 
+def lose_worker(agent: Agent, number: signal.Signals) -> None:
+    """It is replaced."""
+    lost = worker_of(agent.pid)
+    os.kill(lost, number)
+    until(lambda: workers_of(agent.pid) not in ([], [lost]), what="there is another worker")
+
+
+def lose_runner(agent: Agent, number: signal.Signals) -> None:
+    """It is replaced."""
+    lost = runner_of(agent.pid)
+    assert lost is not None
+    os.kill(lost, number)
+    until(lambda: runner_of(agent.pid) not in {None, lost}, what="there is another runner")
+
+
+def lose_starter(agent: Agent, number: signal.Signals) -> None:
+    """The agent ends with it, and is started again as by a service manager."""
+    os.kill(starter_of(agent.pid), number)
+    until(lambda: not agent.is_running, what="the agent has ended")
+    agent.start()
+
+
+def lose_time(agent: Agent, number: signal.Signals) -> None:
+    """The agent goes on after a while with the same processes."""
+    family = agent.pid, starter_of(agent.pid), worker_of(agent.pid), runner_of(agent.pid)
+    agent.send(number)
+    time.sleep(STOPPED_S)
+    agent.send(signal.SIGCONT)
+    time.sleep(1.0)
+    assert family == (agent.pid, starter_of(agent.pid), worker_of(agent.pid), runner_of(agent.pid))
+
+
+@pytest.mark.parametrize(
+    ("lose", "number"),
+    [
+        pytest.param(lose_worker, signal.SIGKILL, id="worker dies"),
+        pytest.param(lose_worker, signal.SIGSTOP, id="worker hangs"),
+        pytest.param(lose_runner, signal.SIGKILL, id="runner dies"),
+        pytest.param(lose_runner, signal.SIGSTOP, id="runner hangs"),
+        pytest.param(lose_starter, signal.SIGKILL, id="starter dies"),
+        pytest.param(lose_starter, signal.SIGSTOP, id="starter hangs"),
+        pytest.param(lose_time, signal.SIGSTOP, id="agent is stopped for a while"),
+    ],
+)
+def test_loss_of_a_process_is_not_noticed(
+    serving: Cluster, agent: Agent, lose: Callable[[Agent, signal.Signals], None], number: signal.Signals
+) -> None:
+    """No request fails and nothing is written, whichever process dies or hangs."""
+    agent.reload(WEB + BY_PROGRAM)
+    table = serving.director.table()
+    with renewed_rows(serving) as renewed, load(serving) as requests:
+        before = len(agent.operations())
+        lose(agent, number)
+        done = agent.metric(CHECKS_DONE)
+        until(lambda: agent.metric(CHECKS_DONE) > done + 4, what="checks are made again")
+
+    assert_undisturbed(requests)
+    assert (agent.operations()[before:], renewed) == ([], [])
+    assert serving.director.table() == table
+    assert agent.server("10.0.0.3:80")["health"] == "down"
+
+
 def test_reload_each_second_is_not_noticed(serving: Cluster, agent: Agent) -> None:
     """SIGHUP each second moves no timer, changes no health, resets no counter and writes nothing."""
-    done = agent.metric("lvs_real_server_check_duration_seconds_count")
+    done = agent.metric(CHECKS_DONE)
     began = time.monotonic()
     with renewed_rows(serving) as renewed, load(serving) as requests:
         for _ in range(8):
             agent.send(signal.SIGHUP)
             time.sleep(1.0)
         until(lambda: agent.metric("lvs_agent_config_reloads_total") >= 8, what="every reload was made")
-        checks = agent.metric("lvs_real_server_check_duration_seconds_count") - done
+        checks = agent.metric(CHECKS_DONE) - done
         elapsed = time.monotonic() - began
 
     assert_undisturbed(requests)

@@ -26,6 +26,8 @@ from tests.process.servers import RealServer
 
 HUNG_AFTER_S, REPLACED_WITHIN_S = 5.0, 7.0
 ENDED_WITHIN_S = 3.0
+WELL_PROGRAM = HANGING_PROGRAM.replace('"77"', '"0.1"').replace("60s", "2s")
+SLOW_PROGRAM = HANGING_PROGRAM.replace('"77"', '"1.5"').replace('timeout = "60s"', 'timeout = "3s", rise = 1, fall = 1')
 
 
 def descriptors_of(pid: int) -> list[str]:
@@ -142,9 +144,13 @@ def test_state_of_a_check_survives_its_worker(
     agent.wait_for("real_server_up", count=2)
 
 
-def test_agent_that_was_stopped_blames_no_worker(checking: tuple[Agent, list[RealServer]]) -> None:
-    """Results wait for it, as its own lateness is not the worker's."""
-    agent, servers = checking
+def test_agent_that_was_stopped_blames_nobody(
+    config: ConfigFile, start: StartAgent, real_servers: StartServers
+) -> None:
+    """Results wait for it, as its own lateness is not the worker's; nor is a program late that it could not tell of."""
+    servers = real_servers(2)
+    agent = start(config.write(servers, more=SLOW_PROGRAM))
+    agent.wait_for("real_server_up", count=3)
     worker = worker_of(agent.pid)
     agent.send(signal.SIGSTOP)
     time.sleep(HUNG_AFTER_S + 2.0)
@@ -154,6 +160,7 @@ def test_agent_that_was_stopped_blames_no_worker(checking: tuple[Agent, list[Rea
     assert worker_of(agent.pid) == worker
     assert sum(restarts(agent, cause) for cause in ("died", "hung", "invalid")) == 0
     assert {one["health"] for one in agent.servers().values()} == {"up"}
+    assert agent.lines("real_server_down") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -175,9 +182,10 @@ def test_nothing_is_left_of_an_agent_that_ends(
     assert len(family) >= 5
 
 
-def test_agent_ends_when_its_starter_ends(checking: tuple[Agent, list[RealServer]]) -> None:
+def test_agent_ends_when_its_starter_ends(config: ConfigFile, start: StartAgent) -> None:
     """Without it no worker can be replaced; the service manager starts everything anew."""
-    agent, _ = checking
+    agent = start(config.replace('agent = { state_dir = "state" }\n' + WELL_PROGRAM))
+    agent.wait_for("real_server_up")
     family = descendants(agent.pid)
     os.kill(starter_of(agent.pid), signal.SIGKILL)
     agent.until(lambda: not is_alive(agent.pid))
@@ -210,6 +218,37 @@ def test_runner_that_dies_is_started_again(config: ConfigFile, start: StartAgent
     agent.until(lambda: runner_of(agent.pid) not in {None, runner})
 
     agent.until(lambda: "sleep" in map(name_of, descendants(agent.pid)))
+
+
+def test_runner_that_hangs_removes_no_server(config: ConfigFile, start: StartAgent, tmp_path: Path) -> None:
+    """It is replaced, and its silence says nothing about the servers."""
+    agent = start(config.replace('agent = { state_dir = "state" }\n' + WELL_PROGRAM))
+    agent.wait_for("real_server_up")
+    agent.until(lambda: writes(agent) == 2)  # the service and its server
+    runner = runner_of(agent.pid)
+    assert runner is not None
+    os.kill(runner, signal.SIGSTOP)
+    agent.wait_for("command_runner_killed")
+    agent.until(lambda: runner_of(agent.pid) not in {None, runner})
+    passed = agent.metric("lvs_real_server_check_duration_seconds_count")
+    agent.until(lambda: agent.metric("lvs_real_server_check_duration_seconds_count") > passed + 2)
+
+    assert {one["health"] for one in agent.servers().values()} == {"up"}
+    assert writes(agent) == 2
+
+
+def test_agent_ends_when_its_starter_hangs(config: ConfigFile, start: StartAgent) -> None:
+    """Checks would go on, and no worker could be replaced; the service manager starts everything anew."""
+    agent = start(config.replace('agent = { state_dir = "state" }\n' + WELL_PROGRAM))
+    agent.wait_for("real_server_up")
+    family = descendants(agent.pid)
+    os.kill(starter_of(agent.pid), signal.SIGSTOP)
+    agent.until(lambda: not is_alive(agent.pid))
+
+    agent.until(lambda: not any(map(is_alive, family)))
+    assert agent.end_status() == 1
+    assert agent.strange == ["error: the process that starts the check workers has not answered for 10 s\n"]
+    agent.strange.clear()
 
 
 def test_workers_share_the_checks(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,7 +13,7 @@ from lvs_agent.checks.kinds import checkers
 from lvs_agent.checks.net import lent_files
 from lvs_agent.checks.net.lent_files import lend, readable
 from lvs_agent.model.check import CheckSpec
-from lvs_agent.workers.closed_files import LARGEST, closed_files_of
+from lvs_agent.workers.closed_files import LARGEST, closed_files_of, libraries_are_open
 from tests.workers.test_link import spec
 
 
@@ -70,3 +71,17 @@ def test_file_that_can_be_read_is_not_replaced_by_a_copy(key: Path) -> None:
         assert readable(str(key)) == str(key)
     finally:
         os.close(lent_files._copies.pop(str(key)))
+
+
+@pytest.mark.parametrize("closed", ["", "package"])
+def test_libraries_behind_a_closed_directory_are_closed(closed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package or the whole of Python; a name that is not a directory counts for nothing."""
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "package").mkdir(mode=0o755)
+        monkeypatch.setattr("sys.path", ["", name, f"{name}/none.zip"])
+        assert libraries_are_open()
+
+        (directory / closed).chmod(0o700)
+        assert not libraries_are_open()

@@ -19,7 +19,7 @@ from lvs_agent.clock import ManualClock
 from lvs_agent.model.check import CheckId, CheckReport, CheckSpec, Target
 from lvs_agent.model.workers import LossCause
 from lvs_agent.workers.link import Link, Uplink
-from lvs_agent.workers.protocol import HEADER, ROWS, Beat, Call, Cancel, Results, Row, encode
+from lvs_agent.workers.protocol import HEADER, ROWS, Beat, Call, Cancel, Ping, Results, Row, encode
 
 COUNT = 4
 FLOOD = 100_000
@@ -175,6 +175,7 @@ MESSAGES = (
     | st.builds(Beat, *(st.integers(0, 9),) * 4, st.floats(0, 9))
     | st.builds(Call, st.integers(0, 3), st.integers(0, COUNT + 1), st.booleans(), st.none() | st.floats(0, 9))
     | st.builds(Cancel, st.integers(0, 3))
+    | st.builds(Ping)
 )
 ANYTHING = st.none() | st.integers(-9, 9) | st.floats() | st.text(max_size=5) | st.lists(st.integers(0, 9))
 BYTES = st.one_of(

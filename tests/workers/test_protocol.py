@@ -34,6 +34,7 @@ from lvs_agent.workers.protocol import (
     Cancel,
     Frames,
     NotUnderstood,
+    Ping,
     Results,
     Row,
     Work,
@@ -95,9 +96,10 @@ def test_results_arrive_as_they_were(result: CheckResult) -> None:
         Call(1, 2, doubtful=True, waited_s=None),
         Call(1, 2, doubtful=False, waited_s=0.5),
         Cancel(3),
+        Ping(),
     ],
 )
-def test_other_messages_arrive_as_they_were(message: Beat | Call | Cancel) -> None:
+def test_other_messages_arrive_as_they_were(message: Beat | Call | Cancel | Ping) -> None:
     """They have no other form."""
     assert decode(encode(message)[HEADER:]) == message
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 
-from lvs_agent.model.check import CheckId, CheckSpec, Passed
+from lvs_agent.model.check import CheckId, CheckSpec, Errored, Passed
 from lvs_agent.model.workers import WorkerState
 from tests.checks.servers import run, spec
+from tests.process.family import worker_of
 from tests.workers.bench import Bench, a_bench
 
 
@@ -51,6 +53,28 @@ def test_settled_check_is_not_given_to_the_next_worker() -> None:
             await bench.until(lambda: "two" in reported(bench, 0))
 
             assert reported(bench, 0) == ["one", "two"]
+
+    run(main())
+
+
+def test_worker_that_may_not_import_is_replaced_for_a_new_kind() -> None:
+    """Without a loss: the checks that it had go on, and kinds that it had before need no other one."""
+
+    async def main() -> None:
+        async with a_bench() as bench:
+            bench.starter.workers_may_import = False
+            often = [replace(spec("file", interval_s=0.05, path="/etc/hosts"), id=CheckId(name)) for name in "ab"]
+            workers = []
+            for checks in (often[:1], [*often, none("one")], often[1:]):
+                bench.supervisor.configure(checks)
+                count, wanted = len(bench.reports), {check.id for check in checks}
+                await bench.until(lambda: {one.check for one in bench.reports[count:]} >= wanted)  # noqa: B023 - at once
+                workers.append(worker_of(os.getpid()))
+
+            assert len(set(workers[:2])) == 2
+            assert workers[1] == workers[2]
+            assert not bench.supervisor.losses
+            assert not [report for report in bench.reports if isinstance(report.result, Errored)]
 
     run(main())
 

@@ -103,21 +103,29 @@ async def probe(target: Target, run: ProbeRun) -> CheckResult:
     held_at, hung = doubt.began_at, False
 
     def started(waited: bool) -> None:  # noqa: FBT001 - its only argument
-        progress.stage = Stage.CONNECTED
-        progress.waiting_for = "the command to end"
+        progress.stage, progress.waiting_for = Stage.CONNECTED, "the command to end"
         doubt.began_at = time.monotonic()
         if waited:
             run.restart_deadline()
 
+    def silent(is_silent: bool) -> None:  # noqa: FBT001 - its only argument
+        if is_silent:
+            progress.stage, progress.waiting_for = Stage.QUEUED, "the process that runs commands"
+        else:
+            progress.stage, progress.waiting_for = Stage.CONNECTED, "the command to end"
+            run.restart_deadline()
+
     try:
         command = command_of(target)
-        return judge(await run.commands.run(command, started=started, doubtful=doubt.hangs, held_at=held_at))
+        return judge(
+            await run.commands.run(command, started=started, silent=silent, doubtful=doubt.hangs, held_at=held_at)
+        )
     except RunnerLost:
         return Errored(ErrorReason.INTERNAL, "the process that runs commands has died; the agent starts it again")
     except OSError as problem:
         return _not_started(problem, target.settings)
     except asyncio.CancelledError:
-        hung = doubt.began_at != held_at or doubt.hangs  # a run that did not begin says nothing new
+        hung = progress.stage is Stage.CONNECTED or doubt.hangs  # a run that did not begin says nothing new
         raise
     finally:
         doubt.hangs = hung

@@ -21,7 +21,8 @@ class CommandOfCheck(Protocol):
         self,
         command: Command,
         *,
-        started: Callable[[bool], None],
+        started: Callable[[bool], object],
+        silent: Callable[[bool], object],
         doubtful: bool = False,
         held_at: float = -math.inf,
     ) -> Ended:
