@@ -42,6 +42,7 @@ from lvs_agent.model.event import EventKind
 from lvs_agent.model.intent import OnStop
 from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.root_tasks import run_until
+from lvs_agent.web.admission import Admission
 from lvs_agent.web.server import WebServer
 from lvs_agent.web.sources import Sources
 from lvs_agent.workers.processes import Starter
@@ -175,12 +176,14 @@ class Daemon:
             events=self._journal.select,
             metrics=lambda: self._adopting.config.agent.metrics,
         )
+        agent = self._options.config.agent
         return WebServer(
             listener=self._options.listener,
             sources=sources,
-            web_config_file=self._adopting.config.agent.web_config_file,
+            web_config_file=agent.web_config_file,
             backend=self._readers,
             clock=self._clock,
+            admission=Admission(most=agent.web_connections, most_of_one=agent.web_connections_per_client),
         )
 
     def stop(self, *, keep: bool = False) -> None:

@@ -70,6 +70,8 @@ def _agent(draft: Draft) -> AgentSettings:
         log_level=draft.log.level,
         metrics=MetricsSettings(real_servers=draft.metrics.real_servers, drop=draft.metrics.drop),
         web_config_file=None if draft.agent.web_config_file is None else Path(draft.agent.web_config_file),
+        web_connections=draft.agent.web_connections,
+        web_connections_per_client=draft.agent.web_connections_per_client,
     )
 
 

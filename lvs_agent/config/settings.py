@@ -43,6 +43,8 @@ class AgentSettings:
     log_level: LogLevel
     metrics: MetricsSettings = MetricsSettings()
     web_config_file: Path | None = None
+    web_connections: int = 512
+    web_connections_per_client: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

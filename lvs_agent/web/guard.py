@@ -5,32 +5,37 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import Executor
+from functools import partial
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lvs_agent.clock import Clock
 from lvs_agent.log import get_logger
+from lvs_agent.web.admission import client_of
 from lvs_agent.web.app import SecureHeaders
 from lvs_agent.web.passwords import Credentials, Passwords, credentials
+from lvs_agent.web.probes_only import OPEN_PATHS, visit_of
 from lvs_agent.web.security import Security
+from lvs_agent.web.turnstile import TooMany, Turnstile
 
 log = get_logger()
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"})
-"""Answered without a password: probes of orchestrators cannot give one."""
 _LOGGED_EVERY_S = 60.0
 
 
 class Guard:
-    """Lets requests through to ``app`` as ``security`` says.  ``executor`` looks at one password at a time."""
+    """Lets requests through to ``app`` as ``security`` says.  ``executor`` looks at one password at a time, and has one
+    thread.
+    """
 
     def __init__(self, app: ASGIApp, *, security: Security, executor: Executor, clock: Clock) -> None:
         self._app = app
         self._security = security
-        self._executor = executor
+        self._turnstile = Turnstile(executor)
         self._clock = clock
         self._refuse = SecureHeaders(_refusal())
+        self._put_off = SecureHeaders(_postponement())
         self._refused = 0
         self._logged_at: float | None = None
 
@@ -44,21 +49,44 @@ class Guard:
         header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
         if not passwords:
             await self._app(scope, receive, send)
-        elif header is None and scope["path"] in OPEN_PATHS:
+            return
+        visit = visit_of(scope)
+        given = None if header is None else credentials(header)
+        is_known = given is not None and passwords.is_known(given)
+        if header is None and scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, _status_alone(send))
-        elif await self._is_right(passwords, None if header is None else credentials(header)):
-            await self._app(scope, receive, send)
+        elif visit is not None and visit.is_spare and not is_known:
+            await self._app(scope, receive, _status_alone(send))  # which answers to probes alone
         else:
-            if header is not None:
-                self._note_refusal(scope)
-            await self._refuse(scope, receive, send)
+            try:
+                is_right = given is not None and await self._is_right(passwords, given, scope, receive)
+            except TooMany:
+                await self._put_off(scope, receive, send)
+                return
+            if is_right:
+                if visit is not None:
+                    visit.trust()
+                await self._app(scope, receive, send)
+            else:
+                if header is not None:
+                    self._note_refusal(scope)
+                await self._refuse(scope, receive, send)
 
-    async def _is_right(self, passwords: Passwords, given: Credentials | None) -> bool:
-        if given is None:
-            return False
+    async def _is_right(self, passwords: Passwords, given: Credentials, scope: Scope, receive: Receive) -> bool:
+        """Raises TooMany.  False where the client does not wait for the answer."""
         if passwords.is_known(given):
             return True
-        return await asyncio.get_running_loop().run_in_executor(self._executor, passwords.verify, given)
+        if passwords.is_known_to_be_wrong(given):
+            return False
+        client = client_of(scope["client"][0]) if scope.get("client") else ""
+        asking = asyncio.ensure_future(self._turnstile.verify(client, partial(passwords.verify, given)))
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return asking.done() and asking.result()
+        finally:
+            gone.cancel()
+            asking.cancel()
 
     def _note_refusal(self, scope: Scope) -> None:
         """Log wrong passwords, once a minute at most, without name and password, which people mix up."""
@@ -78,6 +106,22 @@ def _refusal() -> Response:
         headers={"www-authenticate": 'Basic realm="lvs-agent", charset="UTF-8"'},
         media_type="application/json",
     )
+
+
+def _postponement() -> Response:
+    """The answer to clients that must wait, because many passwords are to be looked at before theirs."""
+    return Response(
+        json.dumps({"error": "too many passwords are being verified; ask again later"}),
+        status_code=429,
+        headers={"retry-after": "1"},
+        media_type="application/json",
+    )
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until the client has ended the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _with_headers(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:

@@ -15,6 +15,9 @@ import bcrypt
 _LONGEST = 72
 """Bytes of a password that bcrypt looks at; the library refuses longer ones, everybody else cuts them."""
 
+_WRONG = 1_024
+"""Wrong passwords that are remembered."""
+
 
 class Credentials(NamedTuple):
     """What a client gives as its name and password."""
@@ -38,8 +41,8 @@ def credentials(authorization: bytes) -> Credentials | None:
 class Passwords:
     """The users of one web configuration: bcrypt hashes by name.
 
-    Passwords that were right are remembered, as keyed hashes, so that a scrape does not cost a tenth of a second; there
-    is one for each user, so that nobody can fill the memory.  Nothing is remembered of wrong ones.
+    What was right or wrong is remembered, as keyed hashes, so that a scrape does not cost a tenth of a second, nor does
+    a client with an old password: one right password for each user, and the latest wrong ones.
     """
 
     def __init__(self, users: Mapping[str, str]) -> None:
@@ -47,6 +50,7 @@ class Passwords:
         self._costs = sorted(int(hashed.split("$")[2]) for hashed in users.values())
         self._secret = os.urandom(32)
         self._right: dict[str, bytes] = {}
+        self._wrong: dict[bytes, None] = {}
 
     def __bool__(self) -> bool:
         """Whether there are any users."""
@@ -57,11 +61,18 @@ class Passwords:
         known = self._right.get(given.user)
         return known is not None and hmac.compare_digest(known, self._mark(given))
 
+    def is_known_to_be_wrong(self, given: Credentials) -> bool:
+        """Whether this user gave this password before, and it was wrong.  Quick."""
+        return self._mark(given) in self._wrong
+
     def verify(self, given: Credentials) -> bool:
         """Whether the password is the user's.  Takes long, and as long for users that do not exist."""
         hashed = self._hashes.get(given.user)
         right = _matches(given.password, self._nobody(given.user) if hashed is None else hashed)
         if hashed is None or not right:
+            self._wrong[self._mark(given)] = None
+            if len(self._wrong) > _WRONG:
+                del self._wrong[next(iter(self._wrong))]
             return False
         self._right[given.user] = self._mark(given)
         return True

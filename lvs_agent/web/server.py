@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lvs_agent.clock import Clock
 from lvs_agent.errors import StartError
 from lvs_agent.ipvs.backend import IpvsBackend
+from lvs_agent.web.admission import Admission, Door
 from lvs_agent.web.sources import Sources
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ _MAX_PORT = 65_535
 class WebServer:
     """Serves metrics and status on ``listener``, which it closes when it stops.
 
-    ``backend`` must have no other user, and is not closed here.  ``web_config_file`` says who may ask, and how.  Raises
-    ConfigError where that file cannot be used.
+    ``backend`` must have no other user, and is not closed here.  ``web_config_file`` says who may ask, and how;
+    ``admission`` how many may be connected.  Raises ConfigError where that file cannot be used.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class WebServer:
         backend: IpvsBackend,
         clock: Clock,
         web_config_file: Path | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self.address = _written(*listener.getsockname()[:2])
         """Where it listens, as in a URL."""
-        self._listener = listener
         self._sources = sources
         self._security = None if web_config_file is None else _security(web_config_file, clock)
+        self._admission = admission or Admission()
+        self._listener = Door(listener, self._admission)
         self._backend = backend
         self._clock = clock
         self._thread = Thread(target=self._run, name="web", daemon=True)
@@ -109,6 +112,7 @@ class WebServer:
                 backend=self._backend,
                 clock=self._clock,
                 security=self._security,
+                admission=self._admission,
             )
         self._at_work.serve(self._listener, serving=lambda: self._serving.set_result(None))
 

@@ -485,14 +485,13 @@ def test_address_is_written_as_in_a_url() -> None:
 
 def test_server_that_cannot_serve_ends_with_the_reason(kernel: Kernel) -> None:
     """Its end is raised where it is awaited, and nothing waits for ever."""
-    listener = bind(("127.0.0.1", 0))
     server = WebServer(
-        listener=listener,
+        listener=bind(("127.0.0.1", 0)),
         sources=Sources(snapshot=world_snapshot, vitals=lambda: world_snapshot().vitals),
         backend=kernel,
         clock=SystemClock(),
     )
-    listener.close()
+    server._listener.close()
 
     with pytest.raises(OSError, match="Bad file descriptor"):
         asyncio.run(server.run())

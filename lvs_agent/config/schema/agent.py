@@ -50,6 +50,13 @@ class AgentTable(StopKeys):
     """File with TLS and passwords for /metrics, the API and the status page, in the web configuration format of
     Prometheus exporters.  A relative path is relative to the directory of the configuration file."""
 
+    web_connections: Annotated[int, Field(ge=16, le=65_536), Mark.AT_START] = 512
+    """Maximum number of connections to /metrics, the API and the status page.  Beyond it, the client with the most
+    connections loses one; a few more are accepted for /livez and /readyz."""
+
+    web_connections_per_client: Annotated[int, Field(ge=4, le=65_536), Mark.AT_START] = 64
+    """Maximum number of these connections from one address; an IPv6 /64 network counts as one address."""
+
     command_concurrency: Annotated[int, Field(ge=1, le=1_024), Mark.AT_START] = 16
     """Maximum number of command checks that run at the same time."""
 
