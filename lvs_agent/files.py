@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -56,6 +58,21 @@ def stamp_of(path: Path) -> Stamp | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
+def open_own(path: Path, flags: int) -> int:
+    """Open a file of the agent's own with ``flags`` (open(2)), and return the descriptor.
+
+    A link is not followed, and what is not a regular file is not opened: somebody else has put it there.  Nor is a file
+    in a directory in which everybody may write.  Raises OSError.
+    """
+    if path.parent.stat().st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EACCES, "everybody may write in its directory")
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, MODE)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return descriptor
+
+
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     """Replace the content of the file at ``path`` by ``chunks``.  Its directory is created if it does not exist.
 
@@ -63,7 +80,7 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
+    descriptor = open_own(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(chunks)

@@ -7,22 +7,19 @@ import errno
 import json
 import math
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol, Self
 
-from lvs_agent.commands.privileges import OF_A_CHECK, Limits
+from lvs_agent.commands.command import Command, Ended
 from lvs_agent.log import get_logger
 from lvs_agent.model.check import CheckId
-from lvs_agent.one_line import one_line
 from lvs_agent.priority_semaphore import PrioritySemaphore
 from lvs_agent.pulse import Pulse
 
@@ -30,12 +27,6 @@ log = get_logger()
 
 CONCURRENCY = 64
 """Most programs that run at the same time, by default."""
-ENVIRONMENT: Mapping[str, str] = MappingProxyType(
-    {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-)
-"""The environment variables of a program, by default."""
-OUTPUT_LIMIT = 4_096
-"""Bytes of output that are kept, by default."""
 
 ASK_S = 0.25
 """How often the runner is asked whether it still answers, while programs run."""
@@ -45,7 +36,6 @@ HUNG_S = 5.0
 """A runner that owes an answer for so long is killed."""
 
 _LINE_LIMIT = 4_194_304
-_LINE_SHOWN = 200
 _STOP_S = 1.5
 _PACKAGES = str(Path(__file__).parents[2])
 _RUN = "import sys; sys.path.insert(0, sys.argv[1]); from lvs_agent.commands.runner import main; main(int(sys.argv[2]))"
@@ -58,50 +48,8 @@ def runner_arguments(descriptor: int) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _RUN, _PACKAGES, str(descriptor)]
 
 
-def signal_name(number: int) -> str:
-    """The name of a signal, such as SIGKILL; the number of a real-time signal."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 class RunnerLost(Exception):
     """The runner, or the process of it that waits for the program, ended first.  The next command gets a new one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A program to run.  ``user`` None: as the user of the runner.  ``leaves``: processes that it has started may stay
-    when it ends.
-    """
-
-    argv: Sequence[str]
-    environment: Mapping[str, str]
-    user: str | None
-    output_limit: int
-    leaves: bool = False
-    limits: Limits = OF_A_CHECK
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How a program ended: with an exit status or by a signal; the other one is None."""
-
-    exit_status: int | None
-    signal: int | None
-    output: str
-
-    @property
-    def first_line(self) -> str:
-        """The first line of the output that is not blank, 200 characters at most; "?" for what cannot be printed."""
-        line = next((line.strip() for line in self.output.splitlines() if line.strip()), "")
-        return one_line(line[:_LINE_SHOWN], instead="?")
-
-    @property
-    def signal_name(self) -> str | None:
-        """The name of the signal, such as SIGKILL; the number of a real-time signal."""
-        return None if self.signal is None else signal_name(self.signal)
 
 
 class RunnerProcess(Protocol):
@@ -161,6 +109,7 @@ class CommandRunner:
         self._writer: asyncio.StreamWriter | None = None
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -230,14 +179,13 @@ class CommandRunner:
 
     async def close(self) -> None:
         """Stop the runner, which kills its programs."""
-        process, self._process = self._process, None
         if self._writer is not None:
             self._writer.close()
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.wait({self._listener})
-        if process is not None:
-            await _ended(process)
+        while self._ending:
+            await asyncio.wait(self._ending)
 
     async def _connected(self) -> asyncio.StreamWriter:
         """The stream to the runner, which is started if necessary."""
@@ -250,16 +198,26 @@ class CommandRunner:
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = await self._start_process(theirs)
-            except BaseException:
-                ours.close()
-                raise
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
+        process: RunnerProcess | None = None
+        try:
+            with theirs:
+                process = await self._start_process(theirs)
+            reader, self._writer = await asyncio.open_connection(sock=ours, limit=_LINE_LIMIT)
+        except BaseException:
+            ours.close()
+            if process is not None:
+                self._see_to_the_end_of(process)
+            raise
+        self._process = process
         self._listener = asyncio.get_running_loop().create_task(
-            self._listen(reader, self._writer, self._process), name="command runner's answers"
+            self._listen(reader, self._writer, process), name="command runner's answers"
         )
+
+    def _see_to_the_end_of(self, process: RunnerProcess) -> None:
+        """Wait for it and kill it if need be, whoever is cancelled meanwhile; ``close`` waits for that."""
+        task = asyncio.get_running_loop().create_task(_ended(process), name="end of the command runner")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: RunnerProcess) -> None:
         """Pass on answers until the runner ends, then fail all calls that wait."""
@@ -274,9 +232,9 @@ class CommandRunner:
         finally:
             watching.cancel()
             writer.close()
-            self._writer = None
+            self._writer = self._process = None
             self._lose_all()
-        await _ended(process)
+            self._see_to_the_end_of(process)
 
     def _answered(self, message: dict[str, object]) -> None:
         self._pulse.heard()

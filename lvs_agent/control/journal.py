@@ -123,11 +123,12 @@ class Journal:
     def _all(self, kinds: frozenset[EventKind] | None = None) -> list[Event]:
         """The events of ``kinds`` (None: of all), oldest first.  May be called from any thread.
 
-        Copying one deque is atomic under the interpreter's lock, copying several is not.  An event that is recorded
+        Copying one deque is atomic under the interpreter's lock (to a deque: a tuple is an object for the garbage
+        collector, which may let another thread run), copying several is not.  An event that is recorded
         meanwhile is left out, so that no event with a lower number is missing.
         """
         last = self._last
-        copies = [tuple(self._events[kind]) for kind in kinds or EventKind]
+        copies = [self._events[kind].copy() for kind in kinds or EventKind]
         events = [event for copy in copies for event in copy if event.number <= last]
         events.sort(key=lambda event: event.number)
         return events

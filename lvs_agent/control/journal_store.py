@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvs_agent.core.event_line import MAX_LINE, event_line, parse_event_line
-from lvs_agent.files import MODE, replace_file
+from lvs_agent.files import open_own, replace_file
 from lvs_agent.model.event import Event, EventKind
 
 FILE_NAME = "events.jsonl"
@@ -111,8 +111,7 @@ def append(directory: Path, text: bytes) -> None:
     Raises OSError; the file is then restored to its previous size, if possible.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-    descriptor = os.open(directory / FILE_NAME, flags, MODE)
+    descriptor = open_own(directory / FILE_NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         size = os.fstat(descriptor).st_size
         left = memoryview(text)
@@ -154,7 +153,7 @@ def _breathe(number: int) -> None:
 
 def _tail(path: Path, most: int) -> bytes:
     """The last lines of a file: ``most`` bytes at most, beginning with a whole line.  Raises OSError."""
-    with path.open("rb") as file:
+    with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - most)
         file.seek(max(0, start - 1))

@@ -7,6 +7,7 @@ services of its configuration anyway, and its checks find the health again.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 
 from lvs_agent.core.health import Health
 from lvs_agent.core.snapshot import ServerKey, ServerStatus
-from lvs_agent.files import replace_file
+from lvs_agent.files import open_own, replace_file
 from lvs_agent.log import get_logger
 from lvs_agent.model.ipvs import ServiceKey
 from lvs_agent.model.keys import parse_destination_key, parse_service_key
@@ -50,7 +51,8 @@ def recall(directory: Path) -> Memory:
     """The memory in ``directory``.  If it cannot be read, returns an empty one and logs that."""
     path = directory / FILE_NAME
     try:
-        return _decode(json.loads(path.read_bytes()))
+        with os.fdopen(open_own(path, os.O_RDONLY), "rb") as file:
+            return _decode(json.loads(file.read()))
     except FileNotFoundError:
         return Memory()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -13,16 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from lvs_agent.clock import Clock
-from lvs_agent.commands.command_runner import (
-    ENVIRONMENT,
-    OUTPUT_LIMIT,
-    Command,
-    CommandRunner,
-    Ended,
-    RunnerLost,
-    StartRunner,
-    start_runner,
-)
+from lvs_agent.commands.command import ENVIRONMENT, OUTPUT_LIMIT, Command, Ended
+from lvs_agent.commands.command_runner import CommandRunner, RunnerLost, StartRunner, start_runner
 from lvs_agent.commands.privileges import OF_A_SERVICE
 from lvs_agent.control.reporting import Reporter
 from lvs_agent.core.sorry_command import SorryAction, SorryOutcome, call_arguments

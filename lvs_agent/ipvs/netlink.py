@@ -140,23 +140,29 @@ class KernelIpvs:
 
     def _dump(self, request: Request, decode: Callable[[bytes], _Row | None], *, doing: str) -> list[_Row]:
         """All rows that ``decode`` can express."""
-        payloads = self._conversation.dump(
-            family=self._family,
-            command=request.command,
-            version=FAMILY_VERSION,
-            attributes=request.attributes,
-            doing=doing,
-        )
+        payloads = self._ask(self._conversation.dump, request, doing=doing)
         return [row for row in map(decode, payloads) if row is not None]
 
     def _request(self, request: Request, *, doing: str) -> list[bytes]:
-        return self._conversation.request(
-            family=self._family,
-            command=request.command,
-            version=FAMILY_VERSION,
-            attributes=request.attributes,
-            doing=doing,
-        )
+        return self._ask(self._conversation.request, request, doing=doing)
+
+    def _ask(self, ask: Callable[..., list[bytes]], request: Request, *, doing: str) -> list[bytes]:
+        """Ask IPVS; once more if its family has another number, because the module was unloaded and loaded again."""
+        while True:
+            family = self._family
+            try:
+                return ask(
+                    family=family,
+                    command=request.command,
+                    version=FAMILY_VERSION,
+                    attributes=request.attributes,
+                    doing=doing,
+                )
+            except NoSuchEntry as error:
+                # A service or destination that is not there looks the same in some kernels.
+                if error.errno_name != "ENOENT" or (found := self._resolve_family()) == family:
+                    raise
+                self._family = found
 
     def _resolve_family(self) -> int:
         """The number of the IPVS family in this kernel.  For root, the request makes the kernel load the module."""

@@ -8,7 +8,8 @@ import math
 import time
 
 from lvs_agent.checks.kinds import checkers
-from lvs_agent.commands.command_runner import Command, CommandRunner, RunnerLost
+from lvs_agent.commands.command import Command
+from lvs_agent.commands.command_runner import CommandRunner, RunnerLost
 from lvs_agent.model.check import CheckSpec
 from lvs_agent.model.workers import LossCause
 from lvs_agent.workers.link import Link

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from lvs_agent.commands.command_runner import ASK_S, SILENT_S, Command, Ended, RunnerLost
+from lvs_agent.commands.command import Command, Ended
+from lvs_agent.commands.command_runner import ASK_S, SILENT_S, RunnerLost
 from lvs_agent.model.check import CheckId
 from lvs_agent.pulse import Pulse
 from lvs_agent.workers.protocol import Answer, Call, Cancel, Ping, Silent, Started

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from lvs_agent.clock import Clock
-from lvs_agent.commands.command_runner import signal_name
+from lvs_agent.commands.command import signal_name
 from lvs_agent.model.check import CheckId, CheckSpec, Load
 from lvs_agent.model.workers import LossCause, WorkerState
 from lvs_agent.workers.closed_files import closed_files_of

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from lvs_agent.checks.kinds.command import Settings
 from lvs_agent.checks.net.resources import ProbeResources
-from lvs_agent.commands.command_runner import ENVIRONMENT, Command, CommandRunner, Ended, RunnerLost
+from lvs_agent.commands.command import ENVIRONMENT, Command, Ended
+from lvs_agent.commands.command_runner import CommandRunner, RunnerLost
 from lvs_agent.commands.privileges import OF_A_SERVICE
 from lvs_agent.model.check import CheckReport, CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed
 from lvs_agent.model.ipvs import AddressKey, Family, FwmarkKey, Protocol

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from lvs_agent.errors import IpvsError, ModuleMissing, NotPermitted, Unavailable
+from lvs_agent.errors import IpvsError, ModuleMissing, NoSuchEntry, NotPermitted, Unavailable
 from lvs_agent.ipvs.namespace import add_loopback_address, has_ipvs
 from lvs_agent.ipvs.netlink import KernelIpvs
 from lvs_agent.model.ipvs import (
     AddDestination,
     AddressKey,
     AddService,
+    DeleteDestination,
     Destination,
     DestinationKey,
     ForwardingMethod,
@@ -69,6 +70,25 @@ def test_dump_of_many_destinations_is_whole(kernel: KernelIpvs) -> None:
 
     assert kernel.read_table([KEY]).entries[KEY].destinations == {row.key: row for row in wanted}
     assert len(service.destinations) == 1_000
+
+
+@pytest.mark.ipvs
+def test_module_that_was_loaded_anew_is_found_again(kernel: KernelIpvs) -> None:
+    """Its family has another number then, and the kernel knows the old one no longer, as it never knew this one."""
+    kernel.apply(AddService(Service(key=KEY, scheduler="wrr")))
+    for ask in (
+        kernel.read_table,
+        lambda: kernel.read_table([KEY]),
+        kernel.read_info,
+        lambda: kernel.apply(AddDestination(KEY, destination(1))),
+    ):
+        right, kernel._family = kernel._family, 0x7FF
+        ask()
+        assert kernel._family == right
+
+    assert len(kernel.read_table().entries[KEY].destinations) == 1
+    with pytest.raises(NoSuchEntry):
+        kernel.apply(DeleteDestination(KEY, destination(2).key))
 
 
 @pytest.mark.ipvs

@@ -182,17 +182,20 @@ def test_nothing_is_left_of_an_agent_that_ends(
     assert len(family) >= 5
 
 
-def test_agent_ends_when_its_starter_ends(config: ConfigFile, start: StartAgent) -> None:
+@pytest.mark.parametrize(
+    ("number", "problem"), [(signal.SIGKILL, "has ended"), (signal.SIGSTOP, "has not answered for 10 s")]
+)
+def test_agent_ends_with_its_starter(number: int, problem: str, config: ConfigFile, start: StartAgent) -> None:
     """Without it no worker can be replaced; the service manager starts everything anew."""
     agent = start(config.replace('agent = { state_dir = "state" }\n' + WELL_PROGRAM))
     agent.wait_for("real_server_up")
     family = descendants(agent.pid)
-    os.kill(starter_of(agent.pid), signal.SIGKILL)
+    os.kill(starter_of(agent.pid), number)
     agent.until(lambda: not is_alive(agent.pid))
 
     agent.until(lambda: not any(map(is_alive, family)))
     assert agent.end_status() == 1
-    assert agent.strange == ["error: the process that starts the check workers has ended\n"]
+    assert agent.strange == [f"error: the process that starts the check workers {problem}\n"]
     agent.strange.clear()
 
 
@@ -220,7 +223,7 @@ def test_runner_that_dies_is_started_again(config: ConfigFile, start: StartAgent
     agent.until(lambda: "sleep" in map(name_of, descendants(agent.pid)))
 
 
-def test_runner_that_hangs_removes_no_server(config: ConfigFile, start: StartAgent, tmp_path: Path) -> None:
+def test_runner_that_hangs_removes_no_server(config: ConfigFile, start: StartAgent) -> None:
     """It is replaced, and its silence says nothing about the servers."""
     agent = start(config.replace('agent = { state_dir = "state" }\n' + WELL_PROGRAM))
     agent.wait_for("real_server_up")
@@ -235,20 +238,6 @@ def test_runner_that_hangs_removes_no_server(config: ConfigFile, start: StartAge
 
     assert {one["health"] for one in agent.servers().values()} == {"up"}
     assert writes(agent) == 2
-
-
-def test_agent_ends_when_its_starter_hangs(config: ConfigFile, start: StartAgent) -> None:
-    """Checks would go on, and no worker could be replaced; the service manager starts everything anew."""
-    agent = start(config.replace('agent = { state_dir = "state" }\n' + WELL_PROGRAM))
-    agent.wait_for("real_server_up")
-    family = descendants(agent.pid)
-    os.kill(starter_of(agent.pid), signal.SIGSTOP)
-    agent.until(lambda: not is_alive(agent.pid))
-
-    agent.until(lambda: not any(map(is_alive, family)))
-    assert agent.end_status() == 1
-    assert agent.strange == ["error: the process that starts the check workers has not answered for 10 s\n"]
-    agent.strange.clear()
 
 
 def test_workers_share_the_checks(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> None:

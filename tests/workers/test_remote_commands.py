@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from lvs_agent.commands.command_runner import ASK_S, ENVIRONMENT, SILENT_S, Command, Ended
+from lvs_agent.commands.command import ENVIRONMENT, Command, Ended
+from lvs_agent.commands.command_runner import ASK_S, SILENT_S
 from lvs_agent.model.check import CheckId
 from lvs_agent.workers.protocol import Answer, Call, Cancel, Ping, Silent, Started
 from lvs_agent.workers.remote_commands import RemoteCommands

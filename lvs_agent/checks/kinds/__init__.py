@@ -30,7 +30,7 @@ from lvs_agent.settings.check import CheckSettings
 
 if TYPE_CHECKING:  # looking for kinds needs none of what their probes are given
     from lvs_agent.checks.net.probe_run import ProbeRun
-    from lvs_agent.commands.command_runner import Command
+    from lvs_agent.commands.command import Command
 
 Probe: TypeAlias = "Callable[[Target, ProbeRun], Awaitable[CheckResult]]"
 

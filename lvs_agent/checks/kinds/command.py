@@ -14,7 +14,8 @@ from lvs_agent.checks.net.doubt import Doubt
 from lvs_agent.checks.net.outcome import outcome_of
 from lvs_agent.checks.net.probe_run import ProbeRun
 from lvs_agent.checks.net.progress import Stage
-from lvs_agent.commands.command_runner import ENVIRONMENT, OUTPUT_LIMIT, Command, Ended, RunnerLost
+from lvs_agent.commands.command import ENVIRONMENT, OUTPUT_LIMIT, Command, Ended
+from lvs_agent.commands.command_runner import RunnerLost
 from lvs_agent.model.check import CheckResult, Errored, ErrorReason, Failed, FailureReason, Passed, Target
 from lvs_agent.model.ipvs import AddressKey, FwmarkKey
 from lvs_agent.settings.check import CheckSettings

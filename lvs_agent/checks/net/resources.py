@@ -10,7 +10,8 @@ from typing import Protocol, Self
 from lvs_agent.checks.net.pinger import Pinger
 from lvs_agent.checks.net.poller import Poller
 from lvs_agent.checks.net.threads import Threads
-from lvs_agent.commands.command_runner import Command, CommandRunner, Ended
+from lvs_agent.commands.command import Command, Ended
+from lvs_agent.commands.command_runner import CommandRunner
 from lvs_agent.model.check import CheckId
 
 
