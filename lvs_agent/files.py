@@ -67,8 +67,11 @@ def open_own(path: Path, flags: int) -> int:
     if path.parent.stat().st_mode & stat.S_IWOTH:
         raise PermissionError(errno.EACCES, "everybody may write in its directory")
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, MODE)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         raise OSError(errno.EINVAL, "not a regular file")
     return descriptor
 

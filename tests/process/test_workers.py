@@ -49,7 +49,7 @@ def writes(agent: Agent) -> int:
 def checking(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> tuple[Agent, list[RealServer]]:
     """An agent that checks three servers, all of them in the table."""
     servers = real_servers(3)
-    agent = start(config.write(servers))
+    agent = start(config.write(servers, timeout="5s"))  # the servers are threads of this process, which may be busy
     agent.wait_for("operation_applied", operation="add_destination", count=3)
     agent.wait_until_ready()
     return agent, servers
@@ -107,6 +107,7 @@ def test_worker_that_dies_is_replaced_at_once(number: int, checking: tuple[Agent
     assert worker_of(agent.pid) != worker
     assert agent.wait_for("check_worker_lost", cause="died")["detail"] == f"killed by {signal.Signals(number).name}"
     assert {one["health"] for one in agent.servers().values()} == {"up"}
+    assert agent.lines("real_server_down") == []
     assert writes(agent) == before
 
 
@@ -122,6 +123,7 @@ def test_worker_that_hangs_is_replaced(checking: tuple[Agent, list[RealServer]])
 
     assert took_s > HUNG_AFTER_S - 1.5  # it had said something up to a second before
     assert not is_alive(worker)
+    assert agent.lines("real_server_down") == []
     assert writes(agent) == before
     assert {one["health"] for one in agent.servers().values()} == {"up"}
     assert agent.metric("lvs_agent_check_errors_total", reason="late") == 3
@@ -133,7 +135,7 @@ def test_state_of_a_check_survives_its_worker(
     """A server that is down stays down, and comes back by the new worker's checks."""
     servers = real_servers(2)
     servers[1].status = 503
-    agent = start(config.write(servers))
+    agent = start(config.write(servers, timeout="5s"))
     agent.wait_for("real_server_down")
     os.kill(worker_of(agent.pid), signal.SIGKILL)
     agent.wait_for("check_worker_lost")
@@ -149,7 +151,7 @@ def test_agent_that_was_stopped_blames_nobody(
 ) -> None:
     """Results wait for it, as its own lateness is not the worker's; nor is a program late that it could not tell of."""
     servers = real_servers(2)
-    agent = start(config.write(servers, more=SLOW_PROGRAM))
+    agent = start(config.write(servers, timeout="5s", more=SLOW_PROGRAM))
     agent.wait_for("real_server_up", count=3)
     worker = worker_of(agent.pid)
     agent.send(signal.SIGSTOP)
@@ -243,10 +245,10 @@ def test_runner_that_hangs_removes_no_server(config: ConfigFile, start: StartAge
 def test_workers_share_the_checks(config: ConfigFile, start: StartAgent, real_servers: StartServers) -> None:
     """Each check belongs to one of them; a reload changes their checks."""
     servers = real_servers(8)
-    agent = start(config.write(servers, agent="workers = 3"))
+    agent = start(config.write(servers, timeout="5s", agent="workers = 3"))
     agent.wait_for("operation_applied", operation="add_destination", count=8)
     assert len(workers_of(agent.pid)) == 3
-    config.write(servers[:4], agent="workers = 3")
+    config.write(servers[:4], timeout="5s", agent="workers = 3")
     agent.send(signal.SIGHUP)
     agent.wait_for("configuration_reloaded")
     goes_on(agent, servers[:4])
