@@ -59,7 +59,7 @@ def attackers(host: str, port: str) -> Iterator[None]:
         assert process.stdout.readline() == "ready\n"
         yield
         guesses, _ = process.communicate()
-    assert int(guesses) > 50
+    assert int(guesses) > 5
 
 
 @contextmanager
