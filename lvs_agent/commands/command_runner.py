@@ -184,6 +184,9 @@ class CommandRunner:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.wait({self._listener})
+        process, self._process = self._process, None
+        if process is not None:  # the listener was cancelled before it began
+            self._see_to_the_end_of(process)
         while self._ending:
             await asyncio.wait(self._ending)
 
